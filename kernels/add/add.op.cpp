@@ -17,6 +17,7 @@ class AddOp : public Op {
     if (inputs[0].numel() == 0) throw UsageError("add takes non-empty inputs, got " + inputs[0].str());
     return inputs[0];
   }
+  bool vjp_is_identity() const override { return true; }
   bool in_place() const override { return true; }
   bool fuses_activation(Backend b) const override { return b == Backend::cpu; }
 };
