@@ -117,12 +117,15 @@ class Op {
 
   /// The op returns its input unchanged at inference (dropout), or only reshapes it in this layout (flatten).
   virtual bool is_view(Layout, Shapes) const { return false; }
+  /// dL/d(every input) is dL/dy itself (addition): a plan then hands the signal on without a kernel.
+  virtual bool vjp_is_identity() const { return false; }
   /// `output` may alias inputs[0], and `grad` may alias `grad_output`.
   virtual bool in_place() const { return false; }
   /// Set by the relu family, so that the op before can take it over.
   virtual Activation activation() const { return {}; }
   virtual bool fuses_activation(Backend) const { return false; }
-  /// A batch norm can be folded into this op's weight and bias (dimension of weight that counts output channels).
+  /// A batch norm can be folded into this op's weight and bias: the dimension of weight that counts output channels. The
+  /// kernels of such an op take a bias as their second parameter if one is passed, configured with one or not.
   virtual std::optional<int> folds_batch_norm() const { return std::nullopt; }
 
   virtual std::optional<Saved> saved(Shapes) const { return std::nullopt; }

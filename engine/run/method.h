@@ -1,0 +1,90 @@
+// Method: one way to explain a class score, with its options, as the command line and the report see it. A new method is one
+// file engine/methods/<name>.cpp that defines `extern const Method <name>_method`; the build lists it in all_methods().
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "engine/image/picture.h"
+#include "engine/run/network.h"
+
+namespace loupe {
+
+/// A typed option of a method, written --<method>.<name> on the command line.
+struct OptionSpec {
+  using Value = std::variant<int64_t, double, std::string>;  // the default's type is the option's type
+  std::string name;
+  Value standard;  // the default
+  std::string help;
+  double minimum = -1e300, maximum = 1e300;  // of numbers, inclusive
+};
+
+/// Values of a method's options: the defaults, and what was set on top.
+class Options {
+ public:
+  explicit Options(std::string method, std::vector<OptionSpec> specs);
+  /// Parses and checks. Throws UsageError naming the option, the value and what is allowed.
+  void set(const std::string& name, const std::string& text);
+  int64_t integer(const std::string& name) const { return std::get<int64_t>(value(name)); }
+  double number(const std::string& name) const { return std::get<double>(value(name)); }
+  const std::string& text(const std::string& name) const { return std::get<std::string>(value(name)); }
+  /// name → text, defaults included, for metadata.
+  std::map<std::string, std::string> all() const;
+
+ private:
+  const OptionSpec::Value& value(const std::string& name) const;
+  std::string method_;
+  std::vector<OptionSpec> specs_;
+  std::map<std::string, OptionSpec::Value> values_;
+};
+
+/// One result: a tensor, how to draw it, and what it is in one sentence.
+struct Map {
+  std::string name;  // "gradient", "occlusion_logit"
+  Tensor values;     // (3, H, W) for attributions of pixels, (h, w) for grids
+  Picture picture;
+  std::string caption;
+};
+
+/// A number that says how far to trust a result (the completeness residual of integrated gradients).
+struct Check {
+  std::string name;
+  double value;
+  std::string meaning;
+};
+
+struct Explanation {
+  std::vector<Map> maps;
+  std::vector<Check> checks;
+};
+
+/// What a method gets to explain.
+struct Question {
+  Network& network;
+  Tensor input;  // (1, 3, H, W), preprocessed
+  int64_t target = 0;
+  Tensor logits;  // (1, classes), of `input`
+  std::function<void(double)> progress = [](double) {};  // takes the part that is done, 0 to 1
+};
+
+struct Method {
+  std::string_view name;
+  std::string_view summary;  // one line
+  std::string_view source;   // the paper
+  std::vector<OptionSpec> options;
+  /// Why it cannot explain this network, or nullopt.
+  std::function<std::optional<std::string>(const Network&)> unsuited;
+  std::function<Explanation(const Question&, const Options&)> run;
+};
+
+/// Every method, in alphabetical order. (Generated from the files in engine/methods/.)
+std::span<const Method* const> all_methods();
+/// Throws UsageError with near names.
+const Method& find_method(const std::string& name);
+
+}  // namespace loupe

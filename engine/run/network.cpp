@@ -1,0 +1,274 @@
+#include "engine/run/network.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "kernels/batch_norm/batch_norm.h"
+
+namespace loupe {
+
+namespace {
+constexpr size_t kCachedExecutions = 16;
+
+Dtype real_of(Device d) { return d.compute_dtype(); }
+}  // namespace
+
+// ---- Network
+
+Network::Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device)
+    : name_(std::move(name)), graph_(std::move(graph)), device_(device) {
+  for (const ParameterSpec& spec : graph_.parameters()) {
+    const auto found = parameters.find(spec.name);
+    if (found == parameters.end())
+      throw Error("the weights for " + name_ + " lack the tensor '" + spec.name + "' " + spec.shape.str());
+    if (found->second.shape() != spec.shape)
+      throw Error("the tensor '" + spec.name + "' has shape " + found->second.shape().str() + ", but " + name_ + " needs " +
+                  spec.shape.str());
+    parameters_.emplace(spec.name, found->second.to(Dtype::f32));
+  }
+}
+
+std::string Network::label(int64_t cls) const {
+  const auto i = static_cast<size_t>(cls);
+  return i < labels.size() ? labels[i] : "class " + std::to_string(cls);
+}
+
+const Tensor& Network::parameter(const std::string& full_name) const {
+  const auto found = parameters_.find(full_name);
+  if (found == parameters_.end()) throw UsageError(name_ + " has no parameter '" + full_name + "'");
+  return found->second;
+}
+
+std::shared_ptr<const Plan> Network::plan_for(int64_t batch, const Purpose& purpose) {
+  const std::string key = std::to_string(batch) + " " + purpose.key();
+  for (auto p = plans_.begin(); p != plans_.end(); ++p)
+    if (p->first == key) {
+      plans_.splice(plans_.begin(), plans_, p);
+      return p->second;
+    }
+  plans_.emplace_front(key, std::make_shared<const Plan>(graph_, batch, device_.backend, purpose));
+  if (plans_.size() > kCachedExecutions) plans_.pop_back();
+  return plans_.front().second;
+}
+
+Execution& Network::execution(int64_t batch, const Purpose& purpose) {
+  const std::shared_ptr<const Plan> plan = plan_for(batch, purpose);
+  for (auto e = executions_.begin(); e != executions_.end(); ++e)
+    if (&(*e)->plan() == plan.get()) {
+      executions_.splice(executions_.begin(), executions_, e);
+      return *executions_.front();
+    }
+  executions_.push_front(std::make_unique<Execution>(*this, plan));
+  if (executions_.size() > kCachedExecutions) executions_.pop_back();
+  return *executions_.front();
+}
+
+int64_t Network::batch_for(int64_t wanted, const Purpose& purpose) {
+  if (memory_limit == 0) return wanted;
+  const auto bytes = [&](int64_t batch) { return plan_for(batch, purpose)->arena_bytes(); };
+  if (bytes(1) > memory_limit)
+    throw Error("one image of this pass needs " + std::to_string(ceil_div(bytes(1), 1 << 20)) +
+                " MiB of activations, more than the " + std::to_string(memory_limit >> 20) + " MiB of --memory");
+  int64_t batch = 1;
+  while (batch * 2 <= wanted && bytes(batch * 2) <= memory_limit) batch *= 2;
+  return batch * 2 > wanted && bytes(wanted) <= memory_limit ? wanted : batch;
+}
+
+Tensor Network::logits(const Tensor& x) {
+  Execution& e = execution(x.shape()[0], {.values = {graph_.output()}});
+  e.forward(x);
+  return e.value(graph_.output());
+}
+
+std::vector<std::vector<double>> Network::folded(NodeId node, NodeId batch_norm) const {
+  std::vector<std::vector<double>> values;
+  const auto doubles = [&](const ParameterSpec& spec) {
+    const Tensor t = parameter(spec.name).to(Dtype::f64);
+    const auto v = t.values<double>();
+    return std::vector<double>(v.begin(), v.end());
+  };
+  for (const ParameterSpec& spec : graph_.node(node).parameters) values.push_back(doubles(spec));
+  if (batch_norm < 0) return values;
+  const Node& norm = graph_.node(batch_norm);
+  std::vector<std::vector<double>> statistics;
+  for (const ParameterSpec& spec : norm.parameters) statistics.push_back(doubles(spec));
+  const int64_t channels = static_cast<int64_t>(statistics[0].size());
+  if (values.size() < 2) values.emplace_back(static_cast<size_t>(channels), 0.0);
+  fold_batch_norm(*norm.op, statistics, graph_.node(node).parameters[0].shape, *graph_.node(node).op->folds_batch_norm(),
+                  values[0], values[1]);
+  return values;
+}
+
+const std::vector<Array>& Network::packed(const PlanStep& step) {
+  static const std::vector<Array> none;
+  const NodeId node = step.parameters.node, norm = step.parameters.batch_norm.value_or(-1);
+  if (node < 0 || graph_.node(node).parameters.empty()) return none;
+  // `ref` reads parameters as they are, so that every direction shares them.
+  const PackedKey key{node, norm, device_.backend == Backend::ref ? Direction::forward : step.direction};
+  const auto found = packed_.find(key);
+  if (found != packed_.end()) return found->second.arrays;
+
+  const Node& n = graph_.node(node);
+  Packed made;
+  std::vector<std::vector<double>> values;
+  const bool as_loaded = norm < 0;
+  if (!as_loaded) values = folded(node, norm);
+  const size_t count = as_loaded ? n.parameters.size() : values.size();
+  for (size_t p = 0; p < count; ++p) {
+    // The bias that folding made for a convolution without one has no spec: one value a channel.
+    const Shape shape = p < n.parameters.size() ? n.parameters[p].shape : Shape{static_cast<int64_t>(values[p].size())};
+    Tensor planar = as_loaded ? parameter(n.parameters[p].name) : Tensor::from(std::span<const double>(values[p]), shape);
+    planar = planar.to(real_of(device_));
+    const int64_t size = n.op->packed_size(device_.backend, step.direction, step.input_shapes, p);
+    if (size == 0) {
+      made.arrays.push_back(planar.array());
+      made.storage.push_back(planar.storage());
+      if (planar.storage() != (as_loaded ? parameter(n.parameters[p].name).storage() : nullptr)) packed_bytes_ += planar.bytes();
+      continue;
+    }
+    const std::shared_ptr<Storage> to = Storage::allocate(size * 4);
+    n.op->pack(device_.backend, step.direction, step.input_shapes, p, planar.values<float>().data(),
+               reinterpret_cast<float*>(to->data()));
+    made.arrays.push_back({to->data(), Dtype::f32, shape, Layout::planar});
+    made.storage.push_back(to);
+    packed_bytes_ += to->bytes();
+  }
+  return packed_.emplace(key, std::move(made)).first->second.arrays;
+}
+
+// ---- Execution
+
+Execution::Execution(Network& network, std::shared_ptr<const Plan> plan) : network_(network), plan_(std::move(plan)) {}
+
+Array Execution::array(ValueId id) const {
+  if (id < 0) return {};
+  const PlanValue& v = plan_->value(id);
+  return {network_.arena_->data() + plan_->block(v.block).offset, v.dtype, v.shape, v.layout};
+}
+
+void Execution::check_owner() const {
+  if (ticket_ == 0 || ticket_ != network_.ticket_)
+    throw Error("this execution's values are gone: another one of the same network ran since its forward pass");
+}
+
+void Execution::write(ValueId id, const Tensor& from, const std::string& what) {
+  const Array to = array(id);
+  if (from.shape() != to.shape)
+    throw UsageError(what + " takes a tensor " + to.shape.str() + ", got " + from.shape().str());
+  convert(from.array(), to);
+}
+
+void Execution::forward(const std::vector<Tensor>& inputs) {
+  const std::vector<NodeId> ids = plan_->graph().inputs();
+  if (inputs.size() != ids.size())
+    throw UsageError(network_.name() + " takes " + std::to_string(ids.size()) + " input(s), got " + std::to_string(inputs.size()));
+  if (!network_.arena_ || network_.arena_->bytes() < plan_->arena_bytes()) {
+    network_.arena_.reset();  // before the larger one, so that both never exist
+    network_.arena_ = Storage::allocate(plan_->arena_bytes());
+  }
+  ticket_ = ++network_.ticket_;
+  for (size_t i = 0; i < ids.size(); ++i)
+    if (plan_->value_of(ids[i]) >= 0) write(plan_->value_of(ids[i]), inputs[i], "input '" + plan_->graph().node(ids[i]).name + "'");
+  if (timing) seconds.assign(plan_->steps().size(), 0.0);
+  run(0, plan_->forward_steps());
+}
+
+void Execution::backward(const Tensor& seed) {
+  check_owner();
+  if (plan_->seed() < 0) throw UsageError("this plan has no backward pass: its purpose names no node to start from");
+  write(plan_->seed(), seed, "the backward pass from '" + plan_->graph().node(*plan_->purpose().from).name + "'");
+  run(plan_->forward_steps(), static_cast<int>(plan_->steps().size()));
+}
+
+void Execution::run(int begin, int end) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<Array> inputs;
+  for (int i = begin; i < end; ++i) {
+    const PlanStep& s = plan_->steps()[static_cast<size_t>(i)];
+    inputs.clear();
+    for (size_t k = 0; k < s.inputs.size(); ++k) {
+      Array a = array(s.inputs[k]);
+      if (!a) a.shape = s.input_shapes[k];
+      inputs.push_back(a);
+    }
+    Arguments call;
+    call.inputs = inputs;
+    call.parameters = network_.packed(s);
+    call.output = array(s.output);
+    call.saved = array(s.saved);
+    call.grad_output = array(s.grad_output);
+    call.grad = array(s.grad);
+    call.input = s.input;
+    call.activation = s.activation;
+    if (const Array w = array(s.workspace)) call.workspace = {w.as<std::byte>(), static_cast<size_t>(w.bytes())};
+    const Kernel kernel = s.op->kind().kernel(plan_->backend(), s.direction);
+    const auto start = timing ? Clock::now() : Clock::time_point{};
+    kernel(*s.op, call);
+    if (timing) seconds[static_cast<size_t>(i)] = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+}
+
+Array Execution::planned(ValueId id, NodeId node, const char* what) const {
+  check_owner();
+  if (id < 0)
+    throw UsageError("the plan does not keep the " + std::string(what) + " of '" + plan_->graph().node(node).name +
+                     "': name it in the purpose");
+  return array(id);
+}
+
+Tensor Execution::read(ValueId id, NodeId node, const char* what) const {
+  const Array from = planned(id, node, what);
+  Tensor t(from.dtype == Dtype::bit ? Dtype::u8 : from.dtype, from.shape);
+  convert(from, t.array());
+  return t;
+}
+
+Tensor Execution::value(NodeId n) const {
+  const bool kept = std::ranges::count(plan_->purpose().values, n) > 0;
+  return read(kept ? plan_->value_of(n) : -1, n, "value");
+}
+Tensor Execution::gradient(NodeId n) const { return read(plan_->gradient_of(n), n, "gradient"); }
+Tensor Execution::record(NodeId n) const { return read(plan_->record_of(n), n, "record"); }
+
+void Execution::set_record(NodeId n, const Tensor& record) {
+  const Array to = planned(plan_->record_of(n), n, "record");
+  if (record.shape() != to.shape || record.dtype() != Dtype::u8)
+    throw UsageError("the record of '" + plan_->graph().node(n).name + "' is a u8 tensor " + to.shape.str() + ", got " +
+                     std::string(dtype_name(record.dtype())) + " " + record.shape().str());
+  convert(record.array(), to);
+}
+
+std::vector<NodeId> Execution::recorded() const {
+  std::vector<NodeId> ids;
+  for (NodeId n = 0; n < plan_->graph().size(); ++n)
+    if (plan_->record_of(n) >= 0) ids.push_back(n);
+  return ids;
+}
+
+Tensor seed_channels(const Shape& shape, std::span<const int64_t> channels) {
+  const Nchw s = Nchw::of(shape);
+  if (static_cast<int64_t>(channels.size()) != s.n)
+    throw UsageError(std::to_string(channels.size()) + " classes do not fit a batch of " + std::to_string(s.n));
+  Tensor seed = Tensor::zeros(Dtype::f64, shape);
+  const auto v = seed.values<double>();
+  for (int64_t n = 0; n < s.n; ++n) {
+    const int64_t c = channels[static_cast<size_t>(n)];
+    if (c < 0 || c >= s.c) throw UsageError("channel " + std::to_string(c) + " is not one of the " + std::to_string(s.c));
+    std::fill_n(v.begin() + (n * s.c + c) * s.h * s.w, s.h * s.w, 1.0);
+  }
+  return seed;
+}
+
+Tensor seed_position(const Shape& shape, int64_t channel, int64_t y, int64_t x) {
+  const Nchw s = Nchw::of(shape);
+  if (channel < 0 || channel >= s.c || y < 0 || y >= s.h || x < 0 || x >= s.w)
+    throw UsageError("position (" + std::to_string(channel) + ", " + std::to_string(y) + ", " + std::to_string(x) +
+                     ") lies outside " + shape.str());
+  Tensor seed = Tensor::zeros(Dtype::f64, shape);
+  for (int64_t n = 0; n < s.n; ++n)
+    seed.values<double>()[static_cast<size_t>(((n * s.c + channel) * s.h + y) * s.w + x)] = 1.0;
+  return seed;
+}
+
+}  // namespace loupe

@@ -1,0 +1,128 @@
+// Network: a graph with its weights on a device, ready to run. Execution: one plan of it, forward and backward.
+#pragma once
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/image/preprocess.h"
+#include "engine/run/plan.h"
+#include "engine/tensor/tensor.h"
+
+namespace loupe {
+
+class Network;
+
+/// Runs one plan. The arena belongs to the network and is shared by its executions: what an execution computed is good
+/// until another execution of the same network runs (reading it later is an Error, never a wrong answer).
+class Execution {
+ public:
+  Execution(Network& network, std::shared_ptr<const Plan> plan);
+
+  const Plan& plan() const { return *plan_; }
+  /// Inputs in the order of graph().inputs(), each (batch, …) with the plan's batch; f32, or f64 (u8 for u8 inputs).
+  void forward(const std::vector<Tensor>& inputs);
+  void forward(const Tensor& input) { forward(std::vector<Tensor>{input}); }
+  /// Starts at purpose().from with `seed`, dL/d(its value), of the same shape.
+  void backward(const Tensor& seed);
+
+  /// Copies, planar, in the device's type (f64 on ref, f32 elsewhere). Throw Error for nodes that the purpose did not name.
+  Tensor value(NodeId) const;
+  Tensor gradient(NodeId) const;
+  /// The tape's record of a ReLU (0/1) or of a max-pool (switches), u8, planar. Set it between forward and backward to
+  /// inject another run's: switches and masks are ordinary tensors.
+  Tensor record(NodeId) const;
+  void set_record(NodeId, const Tensor&);
+  /// Nodes that have a record in this plan.
+  std::vector<NodeId> recorded() const;
+
+  /// Seconds of each step in the last run, where timing is on.
+  bool timing = false;
+  std::vector<double> seconds;
+
+ private:
+  Array array(ValueId) const;
+  Array planned(ValueId, NodeId, const char* what) const;
+  Tensor read(ValueId, NodeId, const char* what) const;
+  void write(ValueId, const Tensor&, const std::string& what);
+  void run(int begin, int end);
+  void check_owner() const;
+
+  Network& network_;
+  std::shared_ptr<const Plan> plan_;
+  uint64_t ticket_ = 0;
+};
+
+class Network {
+ public:
+  /// `parameters` holds every parameter of the graph by its full name, f32. Throws Error naming what is missing or
+  /// misshapen; others are ignored.
+  Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device);
+  Network(Network&&) = default;
+
+  const std::string& name() const { return name_; }
+  const Graph& graph() const { return graph_; }
+  Device device() const { return device_; }
+  int64_t classes() const { return graph_.node(graph_.output()).shape.back(); }
+
+  Preprocessing preprocessing;
+  std::vector<std::string> labels;  // one a class, or empty
+  std::string trunk;                // the layer at the end of the convolutional trunk, for Grad-CAM
+  /// Bytes that activations of one pass may take; 0: no limit. Long jobs choose their batch by it, results do not depend on it.
+  int64_t memory_limit = 0;
+
+  Tensor preprocess(const Image& image) const { return loupe::preprocess(image, preprocessing); }
+  /// "jaguar", or "class 290" without labels.
+  std::string label(int64_t cls) const;
+
+  /// A plan for `batch` images, made once for each batch and purpose and then reused.
+  Execution& execution(int64_t batch, const Purpose& purpose);
+  /// The largest batch ≤ `wanted` whose arena fits memory_limit. Throws Error with the sizes if one image does not fit.
+  int64_t batch_for(int64_t wanted, const Purpose& purpose);
+
+  /// Logits (N, classes) of x (N, 3, H, W).
+  Tensor logits(const Tensor& x);
+
+  /// A parameter as it was loaded. Throws Error if there is none of that name.
+  const Tensor& parameter(const std::string& full_name) const;
+  /// Bytes of the weights as the kernels read them, made so far.
+  int64_t packed_bytes() const { return packed_bytes_; }
+
+ private:
+  friend class Execution;
+  struct PackedKey {
+    NodeId node;
+    NodeId batch_norm;
+    Direction direction;
+    auto operator<=>(const PackedKey&) const = default;
+  };
+  const std::vector<Array>& packed(const PlanStep& step);
+  /// weight, bias … of a node as planar doubles, with a batch norm folded in.
+  std::vector<std::vector<double>> folded(NodeId node, NodeId batch_norm) const;
+
+  std::string name_;
+  Graph graph_;
+  std::map<std::string, Tensor> parameters_;
+  Device device_;
+  struct Packed {
+    std::vector<std::shared_ptr<Storage>> storage;
+    std::vector<Array> arrays;
+  };
+  std::map<PackedKey, Packed> packed_;
+  int64_t packed_bytes_ = 0;
+  std::shared_ptr<const Plan> plan_for(int64_t batch, const Purpose& purpose);
+  std::list<std::pair<std::string, std::shared_ptr<const Plan>>> plans_;                // most recent first
+  std::list<std::unique_ptr<Execution>> executions_;                                    // most recent first
+  std::shared_ptr<Storage> arena_;
+  uint64_t ticket_ = 0;  // of the execution that last ran
+};
+
+/// Seeds for backward passes, all in float64 and of shape (N, …) = `shape`.
+/// 1 at class classes[n] of image n; shape (N, classes), or (N, classes, H, W) with 1 at every position.
+Tensor seed_channels(const Shape& shape, std::span<const int64_t> channels);
+/// 1 at one channel and one position of every image.
+Tensor seed_position(const Shape& shape, int64_t channel, int64_t y, int64_t x);
+
+}  // namespace loupe

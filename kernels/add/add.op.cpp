@@ -1,0 +1,52 @@
+#include "kernels/add/add.h"
+
+namespace loupe {
+
+extern const OpKind add_kind;
+
+namespace {
+
+class AddOp : public Op {
+ public:
+  const OpKind& kind() const override { return add_kind; }
+  Shape infer(Shapes inputs) const override {
+    expect_inputs("add", inputs, 2);
+    if (inputs[0] != inputs[1])
+      throw UsageError("add takes two inputs of the same shape, got " + inputs[0].str() + " and " +
+                       inputs[1].str());
+    if (inputs[0].numel() == 0) throw UsageError("add takes non-empty inputs, got " + inputs[0].str());
+    return inputs[0];
+  }
+  bool vjp_is_identity() const override { return true; }
+  bool in_place() const override { return true; }
+  bool fuses_activation(Backend b) const override { return b == Backend::cpu; }
+};
+
+void ref_forward(const Op&, const Arguments& a) {
+  with_float_type(a.output.dtype, [&](auto t) {
+    using T = decltype(t);
+    ref::add(a.inputs[0].as<T>(), a.inputs[1].as<T>(), a.output.as<T>(), a.output.shape.numel());
+  });
+}
+
+void cpu_forward(const Op&, const Arguments& a) {
+  cpu::add(a.activation, a.inputs[0].as<float>(), a.inputs[1].as<float>(), a.output.as<float>(),
+           a.saved.as<uint16_t>(), a.output.bytes() / (kBlock * dtype_bytes(Dtype::f32)));
+}
+
+void vjp(const Op&, const Arguments& a) {
+  if (a.grad.data != a.grad_output.data) convert(a.grad_output, a.grad);
+}
+
+}  // namespace
+
+extern const OpKind add_kind{"add",
+                             "a + b, elementwise",
+                             {{Direction::forward, Backend::ref, ref_forward},
+                              {Direction::vjp_input, Backend::ref, vjp},
+                              {Direction::forward, Backend::cpu, cpu_forward},
+                              {Direction::vjp_input, Backend::cpu, vjp}}};
+
+OpPtr add() { return std::make_shared<AddOp>(); }
+
+}  // namespace loupe

@@ -1,0 +1,53 @@
+#include "kernels/dropout/dropout.h"
+
+#include <cstdio>
+
+namespace loupe {
+
+extern const OpKind dropout_kind;
+
+namespace {
+
+class DropoutOp : public Op {
+ public:
+  explicit DropoutOp(double p) : p_(p) {}
+  const OpKind& kind() const override { return dropout_kind; }
+  std::string describe() const override {
+    char text[32];
+    std::snprintf(text, sizeof text, "p %g", p_);
+    return text;
+  }
+  Shape infer(Shapes inputs) const override {
+    expect_inputs("dropout", inputs, 1);
+    if (inputs[0].numel() == 0) throw UsageError("dropout takes a non-empty input, got " + inputs[0].str());
+    return inputs[0];
+  }
+  bool is_view(Layout, Shapes) const override { return true; }
+  bool in_place() const override { return true; }
+
+ private:
+  double p_;
+};
+
+void copy(const Array& from, const Array& to) {
+  if (from.data != to.data) convert(from, to);
+}
+void forward(const Op&, const Arguments& a) { copy(a.inputs[0], a.output); }
+void vjp(const Op&, const Arguments& a) { copy(a.grad_output, a.grad); }
+
+}  // namespace
+
+extern const OpKind dropout_kind{"dropout",
+                                 "the identity: nothing is dropped at inference",
+                                 {{Direction::forward, Backend::ref, forward},
+                                  {Direction::vjp_input, Backend::ref, vjp},
+                                  {Direction::forward, Backend::cpu, forward},
+                                  {Direction::vjp_input, Backend::cpu, vjp}}};
+
+OpPtr dropout(double p) {
+  if (!(p >= 0 && p <= 1))
+    throw UsageError("dropout takes a probability in [0, 1], got " + std::to_string(p));
+  return std::make_shared<DropoutOp>(p);
+}
+
+}  // namespace loupe

@@ -1,0 +1,9 @@
+#include "kernels/softmax/softmax.h"
+
+namespace loupe {
+
+extern const OpKind log_softmax_kind{"log_softmax", "the logarithm of softmax, without its underflow",
+                                     softmax_kernels()};
+OpPtr log_softmax() { return std::make_shared<SoftmaxOp>(log_softmax_kind, true); }
+
+}  // namespace loupe

@@ -1,0 +1,39 @@
+// Family: the architectures that one file models/<family>.cpp builds. The build lists every `<family>_family`.
+#pragma once
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/image/preprocess.h"
+
+namespace loupe {
+
+/// An architecture before it has weights.
+struct Model {
+  Graph graph;
+  std::string trunk;  // the layer at the end of the convolutional trunk: where Grad-CAM looks
+  Preprocessing preprocessing = {};
+};
+
+struct ModelOptions {
+  int64_t classes = 1000;
+  int64_t height = 224, width = 224;
+};
+
+struct Architecture {
+  std::string name;  // torchvision's: "resnet18"
+  std::function<Model(const ModelOptions&)> build;
+};
+
+struct Family {
+  std::string title;   // "SqueezeNet"
+  std::string source;  // the paper
+  std::vector<Architecture> architectures;
+};
+
+/// Every family, in alphabetical order of its file. (Generated from models/*.cpp.)
+std::span<const Family* const> all_families();
+
+}  // namespace loupe

@@ -1,0 +1,23 @@
+// The architectures by name, and networks ready to run.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/run/network.h"
+#include "models/catalog/family.h"
+
+namespace loupe::models {
+
+/// Names of all architectures, in the families' order.
+std::vector<std::string> names();
+/// The graph of an architecture. Throws UsageError with near names.
+Model build(const std::string& name, const ModelOptions& options = {});
+
+/// An architecture with weights from a safetensors file (torchvision's parameter names; f32, f16 or bf16; tensors that the
+/// graph does not need are ignored), or with formula weights where `weights` is "formula".
+/// Throws Error naming the file and the tensor, with both shapes, that is missing or misshapen.
+Network load(const std::string& name, const std::filesystem::path& weights, Device device = Device::best(),
+             const ModelOptions& options = {});
+
+}  // namespace loupe::models
