@@ -133,7 +133,10 @@ class Call {
         a.data = operand("input " + std::to_string(i), Stored::of(in.inputs[i], type, in.shapes[i], layout_));
       inputs_.push_back(a);
     }
-    const auto specs = op.parameters(in.shapes);
+    auto specs = op.parameters(in.shapes);
+    if (in.parameters.size() > specs.size())
+      specs.push_back(
+          {"bias", {static_cast<int64_t>(in.parameters.back().size())}, ParameterSpec::Role::bias});
     for (size_t p = 0; p < specs.size(); ++p)
       parameters_.push_back(
           {parameter(p, specs[p], direction, in), how.dtype, specs[p].shape, Layout::planar});

@@ -41,12 +41,12 @@ struct Stored {
 
 /// What a call reads. The numbers are exact in float32.
 struct Operands {
-  std::vector<Shape> shapes;  // of the inputs
-  std::vector<Numbers> inputs;
-  std::vector<Numbers> parameters;
-  Numbers grad_output;           // vjps
-  std::optional<Stored> output;  // vjps: y, as forward left it in whatever layout
-  std::optional<Stored> saved;   // vjps: the tape's record, likewise
+  std::vector<Shape> shapes = {};  // of the inputs
+  std::vector<Numbers> inputs = {};
+  std::vector<Numbers> parameters = {};  // one more than the op's own: a bias, as a folded batch norm adds it
+  Numbers grad_output = {};              // vjps
+  std::optional<Stored> output = {};     // vjps: y, as forward left it in whatever layout
+  std::optional<Stored> saved = {};      // vjps: the tape's record, likewise
 };
 
 /// How to make the call.

@@ -221,9 +221,9 @@ class CaseChecks {
     for (size_t i = 0; i < o.inputs.size(); ++i)
       if (draw_of(i) != Draw::switches) o.inputs[i] = magnitudes(std::move(o.inputs[i]));
     const auto specs = op_.parameters(o.shapes);
-    for (size_t p = 0; p < specs.size(); ++p) {
+    for (size_t p = 0; p < o.parameters.size(); ++p) {
       o.parameters[p] = magnitudes(std::move(o.parameters[p]));
-      if (specs[p].role == ParameterSpec::Role::norm_mean)
+      if (p < specs.size() && specs[p].role == ParameterSpec::Role::norm_mean)
         for (double& x : o.parameters[p]) x = -x;
     }
     o.grad_output = magnitudes(std::move(o.grad_output));
@@ -542,6 +542,14 @@ class CaseChecks {
       const Stored x = Stored::of(o.inputs[0], t.dtype, o.shapes[0], backend_layout(t.backend));
       if (x.bytes != plain.value.bytes) fail(check, "is_view() is true, but forward changes bytes");
     }
+    if (op_.vjp_is_identity())
+      for (const Step& s : steps(t.backend)) {
+        if (!s.is_input()) continue;
+        const Stored signal = Stored::of(o.grad_output, t.dtype, o.output->shape, backend_layout(t.backend));
+        if (call_on(t, s, o).value.bytes != signal.bytes)
+          fail(check, "vjp_is_identity() is true, but " + step_name(s) + " changes bytes");
+      }
+    if (op_.folds_batch_norm() && o.parameters.size() == 1) added_bias(t);
     if (!op_.fuses_activation(t.backend)) return;
     using Kind = Activation::Kind;
     for (const OpPtr& family : {relu(), relu6(), leaky_relu(0.125)}) {
@@ -564,6 +572,27 @@ class CaseChecks {
         });
     }
     static_assert(static_cast<int>(Kind::leaky_relu) == 3, "another activation: add it to the list above");
+  }
+
+  // Folding a batch norm gives a bias to an op configured without one.
+  void added_bias(const Target& t) {
+    const Shape weight = op_.parameters(case_.inputs)[0].shape;
+    Random random(case_.name + "/bias");
+    Operands o = operands_;
+    o.parameters.push_back(drawn(random, Draw::uniform, {weight[*op_.folds_batch_norm()]}, 0));
+    compare({}, call_on(kOracle, {}, o).value, call_on(t, {}, o).value, magnitude({}, o), roundings({}, o),
+            false);
+    // The oracle's own use of the bias: y − y without it is the bias of the channel.
+    const Numbers with = call_on(kOracle, {}, o).value.numbers(), without = operands_.output->numbers();
+    const Nchw y = Nchw::of(operands_.output->shape);
+    const Numbers m = magnitude({}, o);
+    for (size_t i = 0; i < with.size(); ++i) {
+      const double b = o.parameters[1][i / static_cast<size_t>(y.h * y.w) % static_cast<size_t>(y.c)];
+      if (!(std::fabs(with[i] - without[i] - b) <= 2 * gamma(roundings({}, o), kUnit64) * m[i]))
+        return fail("variants", "an added bias on ref at " +
+                                    coordinates(operands_.output->shape, static_cast<int64_t>(i)) +
+                                    ": expected " + number(b) + " more, got " + number(with[i] - without[i]));
+    }
   }
 
   // ---- instruction sets

@@ -56,4 +56,7 @@ struct OpSuite {
   std::function<std::vector<double>(const OpCase&, Direction, const Operands&)> magnitude = nullptr;
 };
 
+/// For rejections: what infer() says to these shapes.
+inline void infer(const OpPtr& op, const std::vector<Shape>& inputs) { op->infer(inputs); }
+
 }  // namespace loupe::test
