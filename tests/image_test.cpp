@@ -156,7 +156,9 @@ TEST_CASE("damaged bytes are an error or a picture, never a crash") {
       for (uint32_t change = 0; change <= random() % 4; ++change)
         bytes[random() % bytes.size()] ^= static_cast<uint8_t>(1u << random() % 8);
       if (trial % 2) mend_checksums(bytes);
-      const std::string message = error_of([&] { CHECK(!decode_image(bytes).rgb.empty()); });
+      size_t pixels = 0;
+      const std::string message = error_of([&] { pixels = decode_image(bytes).rgb.size(); });
+      CHECK(message.empty() == (pixels > 0));
       ++(message.empty() ? pictures : errors);
     }
   }

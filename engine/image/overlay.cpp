@@ -225,7 +225,6 @@ Image overlay(const Tensor& x, const Tensor& map, const Picture& picture, const 
       const double value = std::isfinite(low) ? low : 0, margin = std::max(std::abs(value) / 2, 1e-300);
       low = value - margin, high = value + margin;
     }
-    low = std::isfinite(low) ? low - 1 : -1, high = low + 2;  // constant: the middle colour
   }
   return enlarge(
       draw_over(photo, to_pixels(cells, photo.height, photo.width, picture.grid), picture.style, low, high));
