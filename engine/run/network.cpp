@@ -91,13 +91,13 @@ std::vector<std::vector<double>> Network::folded(NodeId node, NodeId batch_norm)
   for (const ParameterSpec& spec : graph_.node(node).parameters) values.push_back(doubles(spec));
   if (batch_norm < 0) return values;
   const Node& norm = graph_.node(batch_norm);
-  std::vector<std::vector<double>> statistics;
+  std::vector<std::vector<double>> statistics;  // weight, bias, mean, variance
   for (const ParameterSpec& spec : norm.parameters) statistics.push_back(doubles(spec));
-  const int64_t channels = static_cast<int64_t>(statistics[0].size());
-  if (values.size() < 2) values.emplace_back(static_cast<size_t>(channels), 0.0);
-  fold_batch_norm(*norm.op, statistics, graph_.node(node).parameters[0].shape, *graph_.node(node).op->folds_batch_norm(),
-                  values[0], values[1]);
-  return values;
+  const Op& op = *graph_.node(node).op;
+  FoldedBatchNorm<double> result = fold_batch_norm<double>(
+      batch_norm_eps(*norm.op), statistics[0], statistics[1], statistics[2], statistics[3], values[0],
+      graph_.node(node).parameters[0].shape, *op.folds_batch_norm(), values.size() > 1 ? values[1] : std::vector<double>{});
+  return {std::move(result.weight), std::move(result.bias)};
 }
 
 const std::vector<Array>& Network::packed(const PlanStep& step) {

@@ -71,7 +71,7 @@ Tensor copy_of(std::span<const T> values, Dtype dtype, Shape shape) {
   if (static_cast<int64_t>(values.size()) != shape.numel())
     throw Error(std::to_string(values.size()) + " values do not make a tensor " + shape.str());
   Tensor t(dtype, shape);
-  std::memcpy(t.raw(), values.data(), values.size_bytes());
+  if (!values.empty()) std::memcpy(t.raw(), values.data(), values.size_bytes());
   return t;
 }
 }  // namespace
