@@ -24,7 +24,7 @@ struct Picture {
   /// the smallest to the largest value instead.
   double percentile = 99.5;
   /// For a map coarser than the input. None: the cells divide the input evenly.
-  std::optional<Grid> grid;
+  std::optional<Grid> grid = std::nullopt;
 };
 
 }  // namespace loupe
