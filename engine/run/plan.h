@@ -12,10 +12,10 @@ namespace loupe {
 
 /// What a pass is for. Nodes named here are never fused away.
 struct Purpose {
-  std::vector<NodeId> values;     // node values to hand back after forward
-  std::optional<NodeId> from;     // where a backward pass begins; none: forward only
-  std::vector<NodeId> gradients;  // nodes whose gradient is wanted
-  std::vector<NodeId> records;    // ReLU masks and pool switches to hand out or to inject, on top of what backward needs
+  std::vector<NodeId> values = {};     // node values to hand back after forward
+  std::optional<NodeId> from = {};     // where a backward pass begins; none: forward only
+  std::vector<NodeId> gradients = {};  // nodes whose gradient is wanted
+  std::vector<NodeId> records = {};    // ReLU masks and pool switches to hand out or to inject, on top of what backward needs
   Rule rule = gradient_rule();
   /// A text that is the same for the same purpose.
   std::string key() const;
