@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <csignal>
@@ -14,6 +15,7 @@
 #include <random>
 
 #include "kernels/common/error.h"
+#include "models/io/formula.h"
 
 namespace fs = std::filesystem;
 
@@ -193,6 +195,23 @@ TEST_CASE("a type that Loupe does not compute with may lie in a file but not be 
   const auto file = parse(file_bytes(tensor_json("I16", "[1]", "[0,2]"), "ab"));
   CHECK(file.info("t").dtype == "I16");
   CHECK_THROWS_WITH_AS(file.tensor("t"), doctest::Contains("tensor 't' is of type I16"), Error);
+}
+
+// Written by tests/oracle/make_method_goldens.py, which shares no code with this reader nor with
+// formula_input().
+TEST_CASE("files of another program") {
+  for (const auto& item : fs::directory_iterator(LOUPE_SOURCE_DIR "/tests/golden/methods")) {
+    INFO(item.path().string());
+    const auto file = SafetensorsFile::open(item.path().string());
+    const Tensor logits = file.tensor("logits");
+    CHECK(logits.dtype() == Dtype::f64);
+    const std::span<const double> scores = logits.values<double>();
+    const auto top = std::max_element(scores.begin(), scores.end()) - scores.begin();
+    CHECK(file.metadata().at("class") == std::to_string(top));
+    const Tensor input = file.tensor("input"), formula = formula_input({1, 3, 64, 64});
+    CHECK(input.shape() == formula.shape());
+    CHECK(std::memcmp(input.raw(), formula.raw(), static_cast<size_t>(formula.bytes())) == 0);
+  }
 }
 
 TEST_CASE("files that cannot be opened") {

@@ -9,7 +9,9 @@ namespace loupe {
 namespace {
 
 float srgb_to_linear(float v) { return v <= 0.04045f ? v / 12.92f : std::pow((v + 0.055f) / 1.055f, 2.4f); }
-float linear_to_srgb(float v) { return v <= 0.0031308f ? v * 12.92f : 1.055f * std::pow(v, 1 / 2.4f) - 0.055f; }
+float linear_to_srgb(float v) {
+  return v <= 0.0031308f ? v * 12.92f : 1.055f * std::pow(v, 1 / 2.4f) - 0.055f;
+}
 
 /// Lightness, chroma (distance from grey) and hue in degrees: the polar form, in which colours are chosen.
 struct Lch {
@@ -62,7 +64,8 @@ Rgb to_rgb(Lab c) {
 
 Lab heat_colour(float t) {
   static constexpr Lch kPoints[] = {
-      {0.20f, 0.08f, -75}, {0.345f, 0.15f, -55}, {0.49f, 0.19f, -15}, {0.635f, 0.21f, 25}, {0.78f, 0.17f, 62}, {0.925f, 0.13f, 102},
+      {0.20f, 0.08f, -75}, {0.345f, 0.15f, -55}, {0.49f, 0.19f, -15},
+      {0.635f, 0.21f, 25}, {0.78f, 0.17f, 62},   {0.925f, 0.13f, 102},
   };
   return to_lab(along(kPoints, t));
 }

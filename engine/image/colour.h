@@ -1,6 +1,6 @@
-// Colour as the eye sees it: OKLab (B. Ottosson, "A perceptual color space for image processing", 2020), in which equal
-// distances look equally different. Colour maps and blends are made here rather than in RGB, so that a step in a value
-// looks like the same step everywhere.
+// Colour as the eye sees it: OKLab (B. Ottosson, "A perceptual color space for image processing", 2020), in
+// which equal distances look equally different. Colour maps and blends are made here rather than in RGB, so
+// that a step in a value looks like the same step everywhere.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -23,7 +23,8 @@ constexpr Lab mix(Lab from, Lab to, float t) {
   return {from.L + t * (to.L - from.L), from.a + t * (to.a - from.a), from.b + t * (to.b - from.b)};
 }
 
-/// For a quantity from least to most, t in [0, 1]: dark violet, red, orange, pale yellow. Lightness rises evenly.
+/// For a quantity from least to most, t in [0, 1]: dark violet, red, orange, pale yellow. Lightness rises
+/// evenly.
 Lab heat_colour(float t);
 /// For a quantity of which neither end is special, t in [0, 1]: dark blue, teal, green, pale yellow.
 Lab level_colour(float t);

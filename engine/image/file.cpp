@@ -50,7 +50,8 @@ void write_file(const std::filesystem::path& path, std::span<const uint8_t> byte
   if (!file) fail(errno);
   // A full disk may show at any of these; fclose must run whatever came before.
   int error = 0;
-  if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fflush(file) != 0) error = errno;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fflush(file) != 0)
+    error = errno;
   if (std::fclose(file) != 0 && !error) error = errno;
   if (!error && std::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
   if (error) {

@@ -15,7 +15,8 @@ namespace loupe {
 Image decode_image(std::span<const uint8_t> bytes) {
   const ImageFormat format = image_format(bytes);
   format == ImageFormat::jpeg ? check_jpeg(bytes) : check_png(bytes);
-  if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) throw Error("the file is larger than 2 GiB");
+  if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max()))
+    throw Error("the file is larger than 2 GiB");
 
   int width = 0, height = 0, channels = 0;
   const std::unique_ptr<uint8_t, decltype(&stbi_image_free)> pixels(
@@ -24,7 +25,8 @@ Image decode_image(std::span<const uint8_t> bytes) {
   if (!pixels) {
     const std::string reason = stbi_failure_reason() ? stbi_failure_reason() : "it cannot be decoded";
     if (reason == "outofmem") throw Error("there is not enough memory for the picture");
-    throw Error("the " + std::string(format == ImageFormat::jpeg ? "JPEG" : "PNG") + " is damaged: " + reason);
+    throw Error("the " + std::string(format == ImageFormat::jpeg ? "JPEG" : "PNG") +
+                " is damaged: " + reason);
   }
   return {width, height, {pixels.get(), pixels.get() + int64_t{3} * width * height}};
 }
@@ -48,7 +50,8 @@ std::vector<uint8_t> encode_png(const Image& image) {
   std::vector<uint8_t> png;
   const auto append = [](void* context, void* data, int bytes) {
     const auto* p = static_cast<const uint8_t*>(data);
-    static_cast<std::vector<uint8_t>*>(context)->insert(static_cast<std::vector<uint8_t>*>(context)->end(), p, p + bytes);
+    static_cast<std::vector<uint8_t>*>(context)->insert(static_cast<std::vector<uint8_t>*>(context)->end(), p,
+                                                        p + bytes);
   };
   const int width = static_cast<int>(image.width), height = static_cast<int>(image.height);
   if (!stbi_write_png_to_func(append, &png, width, height, 3, image.rgb.data(), 3 * width))

@@ -20,17 +20,17 @@ struct Image {
 /// The most pixels that are read: 2^28, about 268 million.
 inline constexpr int64_t kMaxPixels = int64_t{1} << 28;
 
-/// Reads a JPEG or PNG picture. Grey becomes RGB, an alpha channel is dropped, of 16-bit samples the high byte is kept; EXIF
-/// rotation is not applied. Throws Error, one line that names the file, if it is missing, not a file, of another
-/// format, truncated, damaged, a CMYK JPEG, or beyond kMaxPixels.
+/// Reads a JPEG or PNG picture. Grey becomes RGB, an alpha channel is dropped, of 16-bit samples the high
+/// byte is kept; EXIF rotation is not applied. Throws Error, one line that names the file, if it is missing,
+/// not a file, of another format, truncated, damaged, a CMYK JPEG, or beyond kMaxPixels.
 Image read_image(const std::filesystem::path& path);
 /// The same from memory; the Error then names no file.
 Image decode_image(std::span<const uint8_t> bytes);
 
 /// The bytes of a PNG file.
 std::vector<uint8_t> encode_png(const Image& image);
-/// Writes a PNG under a temporary name, then renames it. Throws Error, naming the file, and leaves nothing behind if
-/// that fails.
+/// Writes a PNG under a temporary name, then renames it. Throws Error, naming the file, and leaves nothing
+/// behind if that fails.
 void write_png(const std::filesystem::path& path, const Image& image);
 
 /// Base64 (RFC 4648), for data: URLs.

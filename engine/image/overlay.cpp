@@ -43,16 +43,18 @@ Plane reduce_channels(std::span<const double> values, MapSize size, bool magnitu
     double sum = 0;
     for (int64_t c = 0; c < size.channels; ++c) {
       const double v = values[c * cells + i];
-      if (!magnitude) sum += v;
-      else if (!(std::abs(v) <= sum)) sum = std::isnan(sum) ? sum : std::abs(v);
+      if (!magnitude)
+        sum += v;
+      else if (!(std::abs(v) <= sum))
+        sum = std::isnan(sum) ? sum : std::abs(v);
     }
     plane.values[i] = sum;
   }
   return plane;
 }
 
-/// The value at a percentile of the magnitudes, infinities and NaN left out; the largest if that would be zero; 1 for a
-/// map without anything to scale by.
+/// The value at a percentile of the magnitudes, infinities and NaN left out; the largest if that would be
+/// zero; 1 for a map without anything to scale by.
 double robust_scale(std::span<const double> values, double percentile) {
   std::vector<double> magnitudes;
   for (const double v : values)
@@ -65,8 +67,8 @@ double robust_scale(std::span<const double> values, double percentile) {
   return scale > 0 ? scale : 1;
 }
 
-/// Weights of the cells -1, 0, 1, 2 around a place t of the way from cell 0 to cell 1 (Catmull-Rom: smooth, and exact at
-/// the cells).
+/// Weights of the cells -1, 0, 1, 2 around a place t of the way from cell 0 to cell 1 (Catmull-Rom: smooth,
+/// and exact at the cells).
 void cubic_weights(double t, double w[4]) {
   w[0] = ((-0.5 * t + 1) * t - 0.5) * t;
   w[1] = (1.5 * t - 2.5) * t * t + 1;
@@ -74,9 +76,9 @@ void cubic_weights(double t, double w[4]) {
   w[3] = (0.5 * t - 0.5) * t * t;
 }
 
-/// The map at a place between cells; beyond the outermost cells their value holds. The result is kept between the
-/// four nearest cells' values: no ring of negative evidence appears around a positive spot. Where the nearest cell is
-/// NaN or infinite so is the result, and elsewhere such a cell counts as the nearest.
+/// The map at a place between cells; beyond the outermost cells their value holds. The result is kept between
+/// the four nearest cells' values: no ring of negative evidence appears around a positive spot. Where the
+/// nearest cell is NaN or infinite so is the result, and elsewhere such a cell counts as the nearest.
 double sample(const Plane& map, double y, double x) {
   y = std::clamp(y, 0.0, static_cast<double>(map.height - 1));
   x = std::clamp(x, 0.0, static_cast<double>(map.width - 1));
@@ -138,7 +140,8 @@ Lab draw(Style style, Lab photo, float v) {
       const Lab colour = level_colour(v);
       return {0.65f * colour.L + 0.35f * photo.L, colour.a, colour.b};
     }
-    case Style::reconstruction: break;
+    case Style::reconstruction:
+      break;
   }
   return photo;
 }
@@ -148,9 +151,12 @@ Image draw_over(const Image& photo, const Plane& map, Style style, double low, d
   parallel_for(photo.height, [&](int64_t y) {
     for (int64_t x = 0; x < photo.width; ++x) {
       const double v = (map.at(y, x) - low) / (high - low);
-      const Rgb colour = std::isnan(v) ? not_a_number(y, x)
-                                       : to_rgb(draw(style, to_lab(photo.pixel(y, x)),
-                                                     static_cast<float>(std::clamp(v, style == Style::contribution ? -1.0 : 0.0, 1.0))));
+      const Rgb colour =
+          std::isnan(v)
+              ? not_a_number(y, x)
+              : to_rgb(
+                    draw(style, to_lab(photo.pixel(y, x)),
+                         static_cast<float>(std::clamp(v, style == Style::contribution ? -1.0 : 0.0, 1.0))));
       std::copy(colour.begin(), colour.end(), image.pixel(y, x));
     }
   });
@@ -168,7 +174,8 @@ Image draw_reconstruction(std::span<const double> values, MapSize size, double s
         colour = not_a_number(i / size.width, i % size.width);
         break;
       }
-      colour[static_cast<size_t>(c)] = static_cast<uint8_t>(std::lround(127.5 + 127.5 * std::clamp(v, -1.0, 1.0)));
+      colour[static_cast<size_t>(c)] =
+          static_cast<uint8_t>(std::lround(127.5 + 127.5 * std::clamp(v, -1.0, 1.0)));
     }
     std::copy(colour.begin(), colour.end(), image.pixel(i / size.width, i % size.width));
   }
@@ -182,7 +189,8 @@ Image enlarge(Image image) {
   Image large{image.width * factor, image.height * factor, {}};
   large.rgb.resize(large.width * large.height * 3);
   for (int64_t y = 0; y < large.height; ++y)
-    for (int64_t x = 0; x < large.width; ++x) std::copy_n(image.pixel(y / factor, x / factor), 3, large.pixel(y, x));
+    for (int64_t x = 0; x < large.width; ++x)
+      std::copy_n(image.pixel(y / factor, x / factor), 3, large.pixel(y, x));
   return large;
 }
 
@@ -192,15 +200,18 @@ Image overlay(const Tensor& x, const Tensor& map, const Picture& picture, const 
   const Image photo = to_image(x, how);
   const MapSize size = map_size(map);
   if (!(picture.percentile > 0 && picture.percentile <= 100))
-    throw UsageError("a picture's percentile must be above 0 and at most 100, got " + std::to_string(picture.percentile));
+    throw UsageError("a picture's percentile must be above 0 and at most 100, got " +
+                     std::to_string(picture.percentile));
   if (picture.grid && !(picture.grid->stride_h > 0 && picture.grid->stride_w > 0))
     throw UsageError("a picture's grid must have a stride above 0");
   const Tensor doubles = map.to(Dtype::f64);
   const auto values = doubles.values<const double>();
 
   if (picture.style == Style::reconstruction) {
-    if (size.height != photo.height || size.width != photo.width || (size.channels != 1 && size.channels != 3))
-      throw Error("a reconstruction has the shape of its input " + x.shape().str() + ", not " + map.shape().str());
+    if (size.height != photo.height || size.width != photo.width ||
+        (size.channels != 1 && size.channels != 3))
+      throw Error("a reconstruction has the shape of its input " + x.shape().str() + ", not " +
+                  map.shape().str());
     return enlarge(draw_reconstruction(values, size, robust_scale(values, picture.percentile)));
   }
 
@@ -210,9 +221,13 @@ Image overlay(const Tensor& x, const Tensor& map, const Picture& picture, const 
     low = std::numeric_limits<double>::infinity(), high = -low;
     for (const double v : cells.values)
       if (std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
-    if (!(low < high)) low = std::isfinite(low) ? low - 1 : -1, high = low + 2;  // constant: the middle colour
+    if (!(low < high)) {  // a constant gets the middle colour
+      const double value = std::isfinite(low) ? low : 0, margin = std::max(std::abs(value) / 2, 1e-300);
+      low = value - margin, high = value + margin;
+    }
   }
-  return enlarge(draw_over(photo, to_pixels(cells, photo.height, photo.width, picture.grid), picture.style, low, high));
+  return enlarge(
+      draw_over(photo, to_pixels(cells, photo.height, photo.width, picture.grid), picture.style, low, high));
 }
 
 }  // namespace loupe

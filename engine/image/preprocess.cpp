@@ -22,8 +22,9 @@ struct Taps {
   int64_t source_end() const { return first.back() + count.back(); }
 };
 
-/// Antialiased bilinear weights from `in` to `out` cells for the output cells [begin, end). The triangle's half-width is one output
-/// cell when shrinking, one source cell when enlarging. Every expression is PIL's, for the same roundings.
+/// Antialiased bilinear weights from `in` to `out` cells for the output cells [begin, end). The triangle's
+/// half-width is one output cell when shrinking, one source cell when enlarging. Every expression is PIL's,
+/// for the same roundings.
 Taps bilinear_taps(int64_t in, int64_t out, int64_t begin, int64_t end) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double support = std::max(scale, 1.0);
@@ -65,8 +66,10 @@ CropSide center_crop(int64_t size, int64_t crop) {
   return {begin, begin + crop, 0};
 }
 
-/// The window of the picture resized to (height, width): rows first along x, then along y, rounded to 8 bits in between.
-std::vector<uint8_t> resize_crop(const Image& image, int64_t height, int64_t width, CropSide rows, CropSide columns) {
+/// The window of the picture resized to (height, width): rows first along x, then along y, rounded to 8 bits
+/// in between.
+std::vector<uint8_t> resize_crop(const Image& image, int64_t height, int64_t width, CropSide rows,
+                                 CropSide columns) {
   const Taps x = bilinear_taps(image.width, width, columns.begin, columns.end);
   const Taps y = bilinear_taps(image.height, height, rows.begin, rows.end);
   const int64_t out_h = rows.end - rows.begin, row_bytes = (columns.end - columns.begin) * 3;
@@ -106,8 +109,9 @@ std::vector<uint8_t> resize_crop(const Image& image, int64_t height, int64_t wid
 void check(const Preprocessing& how) {
   constexpr int64_t kLargest = 65536;
   if (how.resize < 1 || how.resize > kLargest || how.crop < 1 || how.crop > kLargest)
-    throw UsageError("preprocessing: resize " + std::to_string(how.resize) + " and crop " + std::to_string(how.crop) +
-                     " must be between 1 and " + std::to_string(kLargest) + " pixels");
+    throw UsageError("preprocessing: resize " + std::to_string(how.resize) + " and crop " +
+                     std::to_string(how.crop) + " must be between 1 and " + std::to_string(kLargest) +
+                     " pixels");
   for (const float s : how.std)
     if (!(s > 0)) throw UsageError("preprocessing: every std must be above zero, got " + std::to_string(s));
 }
@@ -128,11 +132,13 @@ Tensor preprocess(const Image& image, const Preprocessing& how) {
   for (int64_t c = 0; c < 3; ++c) {
     float value[256];  // of each byte, with ToTensor's and Normalize's roundings
     for (int v = 0; v < 256; ++v)
-      value[v] = (static_cast<float>(v) / 255.0f - how.mean[static_cast<size_t>(c)]) / how.std[static_cast<size_t>(c)];
+      value[v] = (static_cast<float>(v) / 255.0f - how.mean[static_cast<size_t>(c)]) /
+                 how.std[static_cast<size_t>(c)];
     std::fill_n(to + c * plane, plane, value[0]);
     for (int64_t h = 0; h < rows.end - rows.begin; ++h)
       for (int64_t w = 0; w < columns_in; ++w)
-        to[c * plane + (h + rows.pad) * how.crop + w + columns.pad] = value[pixels[(h * columns_in + w) * 3 + c]];
+        to[c * plane + (h + rows.pad) * how.crop + w + columns.pad] =
+            value[pixels[(h * columns_in + w) * 3 + c]];
   }
   return x;
 }
