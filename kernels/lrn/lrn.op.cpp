@@ -37,8 +37,11 @@ class LrnOp final : public Op {
     if (backend != Backend::cpu) return 0;
     return cpu::lrn_workspace(attributes_.size, inputs[0][1]) * dtype_bytes(Dtype::f32);
   }
+  // A power multiplies a sum's relative error: beta times forward; backward beta + 1 times, inside another
+  // sum.
   int64_t accumulation_length(Direction direction, Shapes inputs) const override {
-    return direction == Direction::forward ? reach(inputs) : 2 * reach(inputs);  // a sum inside a sum
+    const auto powers = static_cast<int64_t>(std::ceil(std::min(std::fabs(attributes_.beta), 1e6)));
+    return reach(inputs) * (direction == Direction::forward ? std::max<int64_t>(powers, 1) : powers + 2);
   }
   const Lrn& attributes() const { return attributes_; }
 
