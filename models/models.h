@@ -14,8 +14,8 @@ std::vector<std::string> names();
 /// The graph of an architecture. Throws UsageError with near names.
 Model build(const std::string& name, const ModelOptions& options = {});
 
-/// An architecture with weights from a safetensors file (torchvision's parameter names; f32, f16 or bf16; tensors that the
-/// graph does not need are ignored), or with formula weights where `weights` is "formula".
+/// An architecture with weights from a safetensors file (torchvision's parameter names; f32, f16 or bf16;
+/// tensors that the graph does not need are ignored), or with formula weights where `weights` is "formula".
 /// Throws Error naming the file and the tensor, with both shapes, that is missing or misshapen.
 Network load(const std::string& name, const std::filesystem::path& weights, Device device = Device::best(),
              const ModelOptions& options = {});

@@ -2,8 +2,8 @@
 //
 //   build/release/bin/network_bench --benchmark_repetitions=9 --benchmark_report_aggregates_only=true
 //
-// The median of the repetitions is what counts. `GFLOP/s` counts two operations for each multiply-accumulate of the graph,
-// and for the gradient those of forward and backward together.
+// The median of the repetitions is what counts. `GFLOP/s` counts two operations for each multiply-accumulate
+// of the graph, and for the gradient those of forward and backward together.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -64,7 +64,7 @@ void gradient(benchmark::State& state, const std::string& name) {
 
 }  // namespace
 
-#define LOUPE_BENCH_NETWORK(name)                                                                          \
+#define LOUPE_BENCH_NETWORK(name)                                                        \
   BENCHMARK_CAPTURE(forward, name, #name)->Unit(benchmark::kMillisecond)->UseRealTime(); \
   BENCHMARK_CAPTURE(gradient, name, #name)->Unit(benchmark::kMillisecond)->UseRealTime()
 

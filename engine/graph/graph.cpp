@@ -63,8 +63,8 @@ NodeId Graph::find(const std::string& name) const {
       known.insert(n.name.substr(0, dot));
   }
   const std::string near = near_names(name, {known.begin(), known.end()});
-  throw UsageError("the network has no layer '" + name + "'" + (near.empty() ? "" : "; did you mean " + near + "?") +
-                   " (`loupe layers` lists them)");
+  throw UsageError("the network has no layer '" + name + "'" +
+                   (near.empty() ? "" : "; did you mean " + near + "?") + " (`loupe layers` lists them)");
 }
 
 std::vector<Shape> Graph::shapes(int64_t n) const {

@@ -1,5 +1,5 @@
-// Graph says what a network computes: named nodes, the op of each, and where its inputs come from. No algorithm, no memory
-// and no weights are in it.
+// Graph says what a network computes: named nodes, the op of each, and where its inputs come from. No
+// algorithm, no memory and no weights are in it.
 #pragma once
 #include <optional>
 #include <string>
@@ -24,8 +24,8 @@ class Graph {
  public:
   /// An input of shape (1, …).
   NodeId input(std::string name, Shape shape, Dtype dtype = Dtype::f32);
-  /// Appends a node; inputs are earlier nodes. Throws UsageError, naming the node, if the shapes do not fit or the name is
-  /// taken.
+  /// Appends a node; inputs are earlier nodes. Throws UsageError, naming the node, if the shapes do not fit
+  /// or the name is taken.
   NodeId add(std::string name, OpPtr op, std::vector<NodeId> inputs);
   /// The node whose value is the network's result (logits); the last added if never called.
   void set_output(NodeId id) { output_ = id; }
@@ -36,8 +36,8 @@ class Graph {
   std::vector<NodeId> inputs() const;
   std::vector<NodeId> consumers(NodeId id) const;
 
-  /// The node of that name, or the last node inside the module of that name ("layer4", "features.12"). Throws UsageError
-  /// with near names.
+  /// The node of that name, or the last node inside the module of that name ("layer4", "features.12"). Throws
+  /// UsageError with near names.
   NodeId find(const std::string& name) const;
   std::optional<NodeId> try_find(const std::string& name) const;
 
@@ -53,16 +53,16 @@ class Graph {
   NodeId output_ = -1;
 };
 
-/// The pixels of the graph's first input that one cell of a node sees: rows [offset + i·stride, offset + i·stride + size).
-/// Offsets are negative where padding is seen.
+/// The pixels of the graph's first input that one cell of a node sees: rows [offset + i·stride, offset +
+/// i·stride + size). Offsets are negative where padding is seen.
 struct ReceptiveField {
   bool whole = false;  // every cell sees all of the input
   Pair size{1};
   double stride_h = 1, stride_w = 1;
   double offset_h = 0, offset_w = 0;
 };
-/// One a node. A node that joins branches sees the union. (Araujo, Norris & Sim 2019, "Computing receptive fields of
-/// convolutional neural networks".)
+/// One a node. A node that joins branches sees the union. (Araujo, Norris & Sim 2019, "Computing receptive
+/// fields of convolutional neural networks".)
 std::vector<ReceptiveField> receptive_fields(const Graph&);
 
 /// Multiply-accumulates of one image, of a node.

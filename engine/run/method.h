@@ -1,5 +1,6 @@
-// Method: one way to explain a class score, with its options, as the command line and the report see it. A new method is one
-// file engine/methods/<name>.cpp that defines `extern const Method <name>_method`; the build lists it in all_methods().
+// Method: one way to explain a class score, with its options, as the command line and the report see it. A
+// new method is one file engine/methods/<name>.cpp that defines `extern const Method <name>_method`; the
+// build lists it in all_methods().
 #pragma once
 #include <functional>
 #include <map>
@@ -68,7 +69,7 @@ struct Question {
   Network& network;
   Tensor input;  // (1, 3, H, W), preprocessed
   int64_t target = 0;
-  Tensor logits;  // (1, classes), of `input`
+  Tensor logits;                                         // (1, classes), of `input`
   std::function<void(double)> progress = [](double) {};  // takes the part that is done, 0 to 1
 };
 

@@ -23,8 +23,8 @@ Network::Network(std::string name, Graph graph, std::map<std::string, Tensor> pa
     if (found == parameters.end())
       throw Error("the weights for " + name_ + " lack the tensor '" + spec.name + "' " + spec.shape.str());
     if (found->second.shape() != spec.shape)
-      throw Error("the tensor '" + spec.name + "' has shape " + found->second.shape().str() + ", but " + name_ + " needs " +
-                  spec.shape.str());
+      throw Error("the tensor '" + spec.name + "' has shape " + found->second.shape().str() + ", but " +
+                  name_ + " needs " + spec.shape.str());
     parameters_.emplace(spec.name, found->second.to(Dtype::f32));
   }
 }
@@ -69,7 +69,8 @@ int64_t Network::batch_for(int64_t wanted, const Purpose& purpose) {
   const auto bytes = [&](int64_t batch) { return plan_for(batch, purpose)->arena_bytes(); };
   if (bytes(1) > memory_limit)
     throw Error("one image of this pass needs " + std::to_string(ceil_div(bytes(1), 1 << 20)) +
-                " MiB of activations, more than the " + std::to_string(memory_limit >> 20) + " MiB of --memory");
+                " MiB of activations, more than the " + std::to_string(memory_limit >> 20) +
+                " MiB of --memory");
   int64_t batch = 1;
   while (batch * 2 <= wanted && bytes(batch * 2) <= memory_limit) batch *= 2;
   return batch * 2 > wanted && bytes(wanted) <= memory_limit ? wanted : batch;
@@ -91,13 +92,14 @@ std::vector<std::vector<double>> Network::folded(NodeId node, NodeId batch_norm)
   for (const ParameterSpec& spec : graph_.node(node).parameters) values.push_back(doubles(spec));
   if (batch_norm < 0) return values;
   const Node& norm = graph_.node(batch_norm);
-  std::vector<std::vector<double>> statistics;
+  std::vector<std::vector<double>> statistics;  // weight, bias, mean, variance
   for (const ParameterSpec& spec : norm.parameters) statistics.push_back(doubles(spec));
-  const int64_t channels = static_cast<int64_t>(statistics[0].size());
-  if (values.size() < 2) values.emplace_back(static_cast<size_t>(channels), 0.0);
-  fold_batch_norm(*norm.op, statistics, graph_.node(node).parameters[0].shape, *graph_.node(node).op->folds_batch_norm(),
-                  values[0], values[1]);
-  return values;
+  const Op& op = *graph_.node(node).op;
+  FoldedBatchNorm<double> result =
+      fold_batch_norm<double>(batch_norm_eps(*norm.op), statistics[0], statistics[1], statistics[2],
+                              statistics[3], values[0], graph_.node(node).parameters[0].shape,
+                              *op.folds_batch_norm(), values.size() > 1 ? values[1] : std::vector<double>{});
+  return {std::move(result.weight), std::move(result.bias)};
 }
 
 const std::vector<Array>& Network::packed(const PlanStep& step) {
@@ -117,14 +119,17 @@ const std::vector<Array>& Network::packed(const PlanStep& step) {
   const size_t count = as_loaded ? n.parameters.size() : values.size();
   for (size_t p = 0; p < count; ++p) {
     // The bias that folding made for a convolution without one has no spec: one value a channel.
-    const Shape shape = p < n.parameters.size() ? n.parameters[p].shape : Shape{static_cast<int64_t>(values[p].size())};
-    Tensor planar = as_loaded ? parameter(n.parameters[p].name) : Tensor::from(std::span<const double>(values[p]), shape);
+    const Shape shape =
+        p < n.parameters.size() ? n.parameters[p].shape : Shape{static_cast<int64_t>(values[p].size())};
+    Tensor planar =
+        as_loaded ? parameter(n.parameters[p].name) : Tensor::from(std::span<const double>(values[p]), shape);
     planar = planar.to(real_of(device_));
     const int64_t size = n.op->packed_size(device_.backend, step.direction, step.input_shapes, p);
     if (size == 0) {
       made.arrays.push_back(planar.array());
       made.storage.push_back(planar.storage());
-      if (planar.storage() != (as_loaded ? parameter(n.parameters[p].name).storage() : nullptr)) packed_bytes_ += planar.bytes();
+      if (planar.storage() != (as_loaded ? parameter(n.parameters[p].name).storage() : nullptr))
+        packed_bytes_ += planar.bytes();
       continue;
     }
     const std::shared_ptr<Storage> to = Storage::allocate(size * 4);
@@ -139,7 +144,8 @@ const std::vector<Array>& Network::packed(const PlanStep& step) {
 
 // ---- Execution
 
-Execution::Execution(Network& network, std::shared_ptr<const Plan> plan) : network_(network), plan_(std::move(plan)) {}
+Execution::Execution(Network& network, std::shared_ptr<const Plan> plan)
+    : network_(network), plan_(std::move(plan)) {}
 
 Array Execution::array(ValueId id) const {
   if (id < 0) return {};
@@ -149,7 +155,8 @@ Array Execution::array(ValueId id) const {
 
 void Execution::check_owner() const {
   if (ticket_ == 0 || ticket_ != network_.ticket_)
-    throw Error("this execution's values are gone: another one of the same network ran since its forward pass");
+    throw Error(
+        "this execution's values are gone: another one of the same network ran since its forward pass");
 }
 
 void Execution::write(ValueId id, const Tensor& from, const std::string& what) {
@@ -162,22 +169,26 @@ void Execution::write(ValueId id, const Tensor& from, const std::string& what) {
 void Execution::forward(const std::vector<Tensor>& inputs) {
   const std::vector<NodeId> ids = plan_->graph().inputs();
   if (inputs.size() != ids.size())
-    throw UsageError(network_.name() + " takes " + std::to_string(ids.size()) + " input(s), got " + std::to_string(inputs.size()));
+    throw UsageError(network_.name() + " takes " + std::to_string(ids.size()) + " input(s), got " +
+                     std::to_string(inputs.size()));
   if (!network_.arena_ || network_.arena_->bytes() < plan_->arena_bytes()) {
     network_.arena_.reset();  // before the larger one, so that both never exist
     network_.arena_ = Storage::allocate(plan_->arena_bytes());
   }
   ticket_ = ++network_.ticket_;
   for (size_t i = 0; i < ids.size(); ++i)
-    if (plan_->value_of(ids[i]) >= 0) write(plan_->value_of(ids[i]), inputs[i], "input '" + plan_->graph().node(ids[i]).name + "'");
+    if (plan_->value_of(ids[i]) >= 0)
+      write(plan_->value_of(ids[i]), inputs[i], "input '" + plan_->graph().node(ids[i]).name + "'");
   if (timing) seconds.assign(plan_->steps().size(), 0.0);
   run(0, plan_->forward_steps());
 }
 
 void Execution::backward(const Tensor& seed) {
   check_owner();
-  if (plan_->seed() < 0) throw UsageError("this plan has no backward pass: its purpose names no node to start from");
-  write(plan_->seed(), seed, "the backward pass from '" + plan_->graph().node(*plan_->purpose().from).name + "'");
+  if (plan_->seed() < 0)
+    throw UsageError("this plan has no backward pass: its purpose names no node to start from");
+  write(plan_->seed(), seed,
+        "the backward pass from '" + plan_->graph().node(*plan_->purpose().from).name + "'");
   run(plan_->forward_steps(), static_cast<int>(plan_->steps().size()));
 }
 
@@ -201,7 +212,8 @@ void Execution::run(int begin, int end) {
     call.grad = array(s.grad);
     call.input = s.input;
     call.activation = s.activation;
-    if (const Array w = array(s.workspace)) call.workspace = {w.as<std::byte>(), static_cast<size_t>(w.bytes())};
+    if (const Array w = array(s.workspace))
+      call.workspace = {w.as<std::byte>(), static_cast<size_t>(w.bytes())};
     const Kernel kernel = s.op->kind().kernel(plan_->backend(), s.direction);
     const auto start = timing ? Clock::now() : Clock::time_point{};
     kernel(*s.op, call);
@@ -212,8 +224,8 @@ void Execution::run(int begin, int end) {
 Array Execution::planned(ValueId id, NodeId node, const char* what) const {
   check_owner();
   if (id < 0)
-    throw UsageError("the plan does not keep the " + std::string(what) + " of '" + plan_->graph().node(node).name +
-                     "': name it in the purpose");
+    throw UsageError("the plan does not keep the " + std::string(what) + " of '" +
+                     plan_->graph().node(node).name + "': name it in the purpose");
   return array(id);
 }
 
@@ -234,8 +246,8 @@ Tensor Execution::record(NodeId n) const { return read(plan_->record_of(n), n, "
 void Execution::set_record(NodeId n, const Tensor& record) {
   const Array to = planned(plan_->record_of(n), n, "record");
   if (record.shape() != to.shape || record.dtype() != Dtype::u8)
-    throw UsageError("the record of '" + plan_->graph().node(n).name + "' is a u8 tensor " + to.shape.str() + ", got " +
-                     std::string(dtype_name(record.dtype())) + " " + record.shape().str());
+    throw UsageError("the record of '" + plan_->graph().node(n).name + "' is a u8 tensor " + to.shape.str() +
+                     ", got " + std::string(dtype_name(record.dtype())) + " " + record.shape().str());
   convert(record.array(), to);
 }
 
@@ -249,12 +261,14 @@ std::vector<NodeId> Execution::recorded() const {
 Tensor seed_channels(const Shape& shape, std::span<const int64_t> channels) {
   const Nchw s = Nchw::of(shape);
   if (static_cast<int64_t>(channels.size()) != s.n)
-    throw UsageError(std::to_string(channels.size()) + " classes do not fit a batch of " + std::to_string(s.n));
+    throw UsageError(std::to_string(channels.size()) + " classes do not fit a batch of " +
+                     std::to_string(s.n));
   Tensor seed = Tensor::zeros(Dtype::f64, shape);
   const auto v = seed.values<double>();
   for (int64_t n = 0; n < s.n; ++n) {
     const int64_t c = channels[static_cast<size_t>(n)];
-    if (c < 0 || c >= s.c) throw UsageError("channel " + std::to_string(c) + " is not one of the " + std::to_string(s.c));
+    if (c < 0 || c >= s.c)
+      throw UsageError("channel " + std::to_string(c) + " is not one of the " + std::to_string(s.c));
     std::fill_n(v.begin() + (n * s.c + c) * s.h * s.w, s.h * s.w, 1.0);
   }
   return seed;
@@ -263,8 +277,8 @@ Tensor seed_channels(const Shape& shape, std::span<const int64_t> channels) {
 Tensor seed_position(const Shape& shape, int64_t channel, int64_t y, int64_t x) {
   const Nchw s = Nchw::of(shape);
   if (channel < 0 || channel >= s.c || y < 0 || y >= s.h || x < 0 || x >= s.w)
-    throw UsageError("position (" + std::to_string(channel) + ", " + std::to_string(y) + ", " + std::to_string(x) +
-                     ") lies outside " + shape.str());
+    throw UsageError("position (" + std::to_string(channel) + ", " + std::to_string(y) + ", " +
+                     std::to_string(x) + ") lies outside " + shape.str());
   Tensor seed = Tensor::zeros(Dtype::f64, shape);
   for (int64_t n = 0; n < s.n; ++n)
     seed.values<double>()[static_cast<size_t>(((n * s.c + channel) * s.h + y) * s.w + x)] = 1.0;

@@ -1,4 +1,5 @@
-// Network: a graph with its weights on a device, ready to run. Execution: one plan of it, forward and backward.
+// Network: a graph with its weights on a device, ready to run. Execution: one plan of it, forward and
+// backward.
 #pragma once
 #include <list>
 #include <map>
@@ -15,24 +16,27 @@ namespace loupe {
 
 class Network;
 
-/// Runs one plan. The arena belongs to the network and is shared by its executions: what an execution computed is good
-/// until another execution of the same network runs (reading it later is an Error, never a wrong answer).
+/// Runs one plan. The arena belongs to the network and is shared by its executions: what an execution
+/// computed is good until another execution of the same network runs (reading it later is an Error, never a
+/// wrong answer).
 class Execution {
  public:
   Execution(Network& network, std::shared_ptr<const Plan> plan);
 
   const Plan& plan() const { return *plan_; }
-  /// Inputs in the order of graph().inputs(), each (batch, …) with the plan's batch; f32, or f64 (u8 for u8 inputs).
+  /// Inputs in the order of graph().inputs(), each (batch, …) with the plan's batch; f32, or f64 (u8 for u8
+  /// inputs).
   void forward(const std::vector<Tensor>& inputs);
   void forward(const Tensor& input) { forward(std::vector<Tensor>{input}); }
   /// Starts at purpose().from with `seed`, dL/d(its value), of the same shape.
   void backward(const Tensor& seed);
 
-  /// Copies, planar, in the device's type (f64 on ref, f32 elsewhere). Throw Error for nodes that the purpose did not name.
+  /// Copies, planar, in the device's type (f64 on ref, f32 elsewhere). Throw Error for nodes that the purpose
+  /// did not name.
   Tensor value(NodeId) const;
   Tensor gradient(NodeId) const;
-  /// The tape's record of a ReLU (0/1) or of a max-pool (switches), u8, planar. Set it between forward and backward to
-  /// inject another run's: switches and masks are ordinary tensors.
+  /// The tape's record of a ReLU (0/1) or of a max-pool (switches), u8, planar. Set it between forward and
+  /// backward to inject another run's: switches and masks are ordinary tensors.
   Tensor record(NodeId) const;
   void set_record(NodeId, const Tensor&);
   /// Nodes that have a record in this plan.
@@ -57,8 +61,8 @@ class Execution {
 
 class Network {
  public:
-  /// `parameters` holds every parameter of the graph by its full name, f32. Throws Error naming what is missing or
-  /// misshapen; others are ignored.
+  /// `parameters` holds every parameter of the graph by its full name, f32. Throws Error naming what is
+  /// missing or misshapen; others are ignored.
   Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device);
   Network(Network&&) = default;
 
@@ -70,7 +74,8 @@ class Network {
   Preprocessing preprocessing;
   std::vector<std::string> labels;  // one a class, or empty
   std::string trunk;                // the layer at the end of the convolutional trunk, for Grad-CAM
-  /// Bytes that activations of one pass may take; 0: no limit. Long jobs choose their batch by it, results do not depend on it.
+  /// Bytes that activations of one pass may take; 0: no limit. Long jobs choose their batch by it, results do
+  /// not depend on it.
   int64_t memory_limit = 0;
 
   Tensor preprocess(const Image& image) const { return loupe::preprocess(image, preprocessing); }
@@ -79,7 +84,8 @@ class Network {
 
   /// A plan for `batch` images, made once for each batch and purpose and then reused.
   Execution& execution(int64_t batch, const Purpose& purpose);
-  /// The largest batch ≤ `wanted` whose arena fits memory_limit. Throws Error with the sizes if one image does not fit.
+  /// The largest batch ≤ `wanted` whose arena fits memory_limit. Throws Error with the sizes if one image
+  /// does not fit.
   int64_t batch_for(int64_t wanted, const Purpose& purpose);
 
   /// Logits (N, classes) of x (N, 3, H, W).
@@ -113,8 +119,8 @@ class Network {
   std::map<PackedKey, Packed> packed_;
   int64_t packed_bytes_ = 0;
   std::shared_ptr<const Plan> plan_for(int64_t batch, const Purpose& purpose);
-  std::list<std::pair<std::string, std::shared_ptr<const Plan>>> plans_;                // most recent first
-  std::list<std::unique_ptr<Execution>> executions_;                                    // most recent first
+  std::list<std::pair<std::string, std::shared_ptr<const Plan>>> plans_;  // most recent first
+  std::list<std::unique_ptr<Execution>> executions_;                      // most recent first
   std::shared_ptr<Storage> arena_;
   uint64_t ticket_ = 0;  // of the execution that last ran
 };

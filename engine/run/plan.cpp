@@ -34,12 +34,16 @@ std::string Purpose::key() const {
   return k + " from " + (from ? std::to_string(*from) : "-");
 }
 
-// Builds a plan in three passes: steps that each write a fresh value; then in-place steps take over the memory of the value
-// that dies in them; then every block gets its place in the arena.
+// Builds a plan in three passes: steps that each write a fresh value; then in-place steps take over the
+// memory of the value that dies in them; then every block gets its place in the arena.
 class PlanBuilder {
  public:
   PlanBuilder(Plan& plan, PlanOptions options)
-      : plan_(plan), graph_(plan.graph_), purpose_(plan.purpose_), options_(options), shapes_(graph_.shapes(plan.batch_)) {
+      : plan_(plan),
+        graph_(plan.graph_),
+        purpose_(plan.purpose_),
+        options_(options),
+        shapes_(graph_.shapes(plan.batch_)) {
     const auto nodes = static_cast<size_t>(graph_.size());
     plan_.node_value_.assign(nodes, -1);
     plan_.node_gradient_.assign(nodes, -1);
@@ -50,7 +54,9 @@ class PlanBuilder {
   void build() {
     make_units();
     for (NodeId i : graph_.inputs())
-      if (needed_[at(i)]) plan_.node_value_[at(i)] = fresh(graph_.node(i).dtype == Dtype::u8 ? Dtype::u8 : real(), shapes_[at(i)]);
+      if (needed_[at(i)])
+        plan_.node_value_[at(i)] =
+            fresh(graph_.node(i).dtype == Dtype::u8 ? Dtype::u8 : real(), shapes_[at(i)]);
     for (const Unit& u : units_) forward(u);
     plan_.forward_steps_ = step_count();
     if (purpose_.from) backward();
@@ -59,7 +65,8 @@ class PlanBuilder {
     share_in_place();
     plan_.arena_bytes_ = place_blocks(plan_.blocks_);
     for (const PlanBlock& b : plan_.blocks_)
-      if (b.first < plan_.forward_steps_ && b.last >= plan_.forward_steps_ && b.last != kForever) plan_.tape_bytes_ += b.bytes;
+      if (b.first < plan_.forward_steps_ && b.last >= plan_.forward_steps_ && b.last != kForever)
+        plan_.tape_bytes_ += b.bytes;
   }
 
  private:
@@ -73,7 +80,8 @@ class PlanBuilder {
   // The SignalStep of one node of one unit.
   class Signal : public SignalStep {
    public:
-    Signal(PlanBuilder& b, const Unit& unit, NodeId node, ValueId signal, std::function<void(ValueId, int)> pass)
+    Signal(PlanBuilder& b, const Unit& unit, NodeId node, ValueId signal,
+           std::function<void(ValueId, int)> pass)
         : builder_(b), unit_(unit), node_(node), signal_(signal), pass_(std::move(pass)) {}
     const Node& node() const override { return builder_.graph_.node(node_); }
     ValueId signal() const override { return signal_; }
@@ -117,8 +125,8 @@ class PlanBuilder {
     for (NodeId n : purpose_.gradients) {
       if (!purpose_.from) throw UsageError("a gradient needs a node to start from");
       if (!needed_[at(n)] || n > *purpose_.from)
-        throw UsageError("layer '" + graph_.node(n).name + "' does not lead to '" + graph_.node(*purpose_.from).name +
-                         "', so it has no gradient from there");
+        throw UsageError("layer '" + graph_.node(n).name + "' does not lead to '" +
+                         graph_.node(*purpose_.from).name + "', so it has no gradient from there");
     }
   }
 
@@ -209,8 +217,7 @@ class PlanBuilder {
     for (auto u = units_.rbegin(); u != units_.rend(); ++u) {
       if (u->tail > from || !above_[at(u->tail)] || signals_[at(u->tail)] < 0) continue;
       ValueId signal = signals_[at(u->tail)];
-      if (u->activation)
-        row(*u, *u->activation, signal, [&](ValueId v, int) { signal = v; });
+      if (u->activation) row(*u, *u->activation, signal, [&](ValueId v, int) { signal = v; });
       // A folded batch norm needs no row: its scale is in the weights.
       row(*u, u->head, signal, [&](ValueId v, int i) { arrive(graph_.node(u->head).inputs[at(i)], v); });
     }
@@ -237,7 +244,8 @@ class PlanBuilder {
       return;
     }
     const Shape& shape = shapes_[at(n)];
-    PlanStep s{.node = n, .op = add_, .inputs = {sum, v}, .input_shapes = {shape, shape}, .note = "signals meet"};
+    PlanStep s{
+        .node = n, .op = add_, .inputs = {sum, v}, .input_shapes = {shape, shape}, .note = "signals meet"};
     sum = s.output = fresh(real(), shape);
     emit(std::move(s));
   }
@@ -248,12 +256,19 @@ class PlanBuilder {
     if (node.op->vjp_is_identity()) return signal;
     if (node.op->is_view(layout(), in)) return view(signal, in[at(i)]);
     const Needs needs = node.op->needs(Direction::vjp_input);
-    PlanStep s{.node = n, .op = node.op, .direction = Direction::vjp_input, .input = i, .input_shapes = in, .grad_output = signal};
+    PlanStep s{.node = n,
+               .op = node.op,
+               .direction = Direction::vjp_input,
+               .input = i,
+               .input_shapes = in,
+               .grad_output = signal};
     for (NodeId j : node.inputs) s.inputs.push_back(needs.inputs ? plan_.value_of(j) : -1);
     if (needs.output) s.output = plan_.value_of(n);
     if (needs.saved) s.saved = plan_.record_of(n);
-    if (n == u.head) s.parameters = {u.head, u.batch_norm};
-    else s.parameters = {n, {}};
+    if (n == u.head)
+      s.parameters = {u.head, u.batch_norm};
+    else
+      s.parameters = {n, {}};
     s.note = node.op->algorithm(backend(), Direction::vjp_input, in);
     const ValueId grad = s.grad = fresh(real(), in[at(i)]);
     emit(std::move(s));
@@ -262,7 +277,8 @@ class PlanBuilder {
 
   ValueId rectify(NodeId n, ValueId signal) {
     const Shape shape = plan_.value(signal).shape;
-    PlanStep s{.node = n, .op = relu_, .inputs = {signal}, .input_shapes = {shape}, .note = "rectify the signal"};
+    PlanStep s{
+        .node = n, .op = relu_, .inputs = {signal}, .input_shapes = {shape}, .note = "rectify the signal"};
     const ValueId out = s.output = fresh(real(), shape);
     emit(std::move(s));
     return out;
@@ -317,7 +333,8 @@ class PlanBuilder {
       const int source = plan_.value(from).block, target = plan_.value(to).block;
       PlanBlock& b = plan_.blocks_[at(source)];
       const bool also_read = forward && s.inputs.size() > 1 && plan_.value(s.inputs[1]).block == source;
-      if (b.last != i || also_read || b.bytes != plan_.blocks_[at(target)].bytes || source == target) continue;
+      if (b.last != i || also_read || b.bytes != plan_.blocks_[at(target)].bytes || source == target)
+        continue;
       b.last = plan_.blocks_[at(target)].last;
       plan_.blocks_[at(target)].bytes = 0;
       for (PlanValue& v : plan_.values_)
@@ -352,17 +369,19 @@ std::string Plan::str() const {
   text("%4s  %-10s %-18s %-34s %-22s %10s  %s\n", "step", "direction", "op", "node", "writes", "at", "how");
   for (size_t i = 0; i < steps_.size(); ++i) {
     const PlanStep& s = steps_[i];
-    if (static_cast<int>(i) == forward_steps_) text("      -- backward (%s) --\n", purpose_.rule.name.c_str());
+    if (static_cast<int>(i) == forward_steps_)
+      text("      -- backward (%s) --\n", purpose_.rule.name.c_str());
     const PlanValue& v = value(s.grad >= 0 ? s.grad : s.output);
     std::string kind(s.op->kind().name);
     if (s.saved >= 0 && static_cast<int>(i) < forward_steps_)
       kind += value(s.saved).dtype == Dtype::bit ? " +mask" : " +switches";
-    text("%4zu  %-10s %-18s %-34s %-22s %10lld  %s\n", i, std::string(direction_name(s.direction)).c_str(), kind.c_str(),
-         graph_.node(s.node).name.c_str(), v.shape.str().c_str(), static_cast<long long>(block(v.block).offset), s.note.c_str());
+    text("%4zu  %-10s %-18s %-34s %-22s %10lld  %s\n", i, std::string(direction_name(s.direction)).c_str(),
+         kind.c_str(), graph_.node(s.node).name.c_str(), v.shape.str().c_str(),
+         static_cast<long long>(block(v.block).offset), s.note.c_str());
   }
   text("%zu steps on %s, batch %lld: arena %s, of which the tape keeps %s\n", steps_.size(),
-       std::string(backend_name(backend_)).c_str(), static_cast<long long>(batch_), mebibytes(arena_bytes_).c_str(),
-       mebibytes(tape_bytes_).c_str());
+       std::string(backend_name(backend_)).c_str(), static_cast<long long>(batch_),
+       mebibytes(arena_bytes_).c_str(), mebibytes(tape_bytes_).c_str());
   return out;
 }
 

@@ -1,5 +1,5 @@
-// Plan says how: for one graph, batch, backend and purpose, the flat list of kernel calls, where every array lies in the
-// arena, what the tape keeps, and why. A plan holds no memory and no weights; Execution runs it.
+// Plan says how: for one graph, batch, backend and purpose, the flat list of kernel calls, where every array
+// lies in the arena, what the tape keeps, and why. A plan holds no memory and no weights; Execution runs it.
 #pragma once
 #include <optional>
 #include <string>
@@ -12,10 +12,11 @@ namespace loupe {
 
 /// What a pass is for. Nodes named here are never fused away.
 struct Purpose {
-  std::vector<NodeId> values;     // node values to hand back after forward
-  std::optional<NodeId> from;     // where a backward pass begins; none: forward only
-  std::vector<NodeId> gradients;  // nodes whose gradient is wanted
-  std::vector<NodeId> records;    // ReLU masks and pool switches to hand out or to inject, on top of what backward needs
+  std::vector<NodeId> values = {};     // node values to hand back after forward
+  std::optional<NodeId> from = {};     // where a backward pass begins; none: forward only
+  std::vector<NodeId> gradients = {};  // nodes whose gradient is wanted
+  std::vector<NodeId> records =
+      {};  // ReLU masks and pool switches to hand out or to inject, on top of what backward needs
   Rule rule = gradient_rule();
   /// A text that is the same for the same purpose.
   std::string key() const;
@@ -42,7 +43,8 @@ struct PlanBlock {
   int first = 0, last = 0;
 };
 
-/// Which weights a step reads: all parameters of `node`, after folding `batch_norm` into them if that is given.
+/// Which weights a step reads: all parameters of `node`, after folding `batch_norm` into them if that is
+/// given.
 struct PlanParameters {
   NodeId node = -1;
   std::optional<NodeId> batch_norm = {};

@@ -1,6 +1,6 @@
-// Rule: how the signal passes down through each kind of op on the way back. The default row of every op is its own vjp; a
-// method replaces the rows that it differs in. Rows attach to ops, so functional, in-place and shared ReLUs and residual
-// additions need nothing special.
+// Rule: how the signal passes down through each kind of op on the way back. The default row of every op is
+// its own vjp; a method replaces the rows that it differs in. Rows attach to ops, so functional, in-place and
+// shared ReLUs and residual additions need nothing special.
 #pragma once
 #include <functional>
 #include <map>
@@ -12,8 +12,8 @@ namespace loupe {
 
 using ValueId = int;
 
-/// What a row sees: one node, the signal that arrived at its output, and the means to send signals to its inputs. A call
-/// adds a step to the plan; nothing is computed yet.
+/// What a row sees: one node, the signal that arrived at its output, and the means to send signals to its
+/// inputs. A call adds a step to the plan; nothing is computed yet.
 class SignalStep {
  public:
   virtual ~SignalStep() = default;
@@ -37,11 +37,11 @@ struct Rule {
 
 /// Every op's own vjp: the gradient.
 Rule gradient_rule();
-/// ReLUs pass what is positive both on the way up and on the way down (Springenberg et al. 2015, "Striving for
-/// simplicity", eq. 5). relu6 and leaky_relu likewise: rectified, then their own vjp.
+/// ReLUs pass what is positive both on the way up and on the way down (Springenberg et al. 2015, "Striving
+/// for simplicity", eq. 5). relu6 and leaky_relu likewise: rectified, then their own vjp.
 Rule guided_backprop_rule();
-/// ReLUs rectify the signal and forget the forward pass; pools keep their switches, convolutions are transposed
-/// (Zeiler & Fergus 2013, "Visualizing and understanding convolutional networks", section 2.1).
+/// ReLUs rectify the signal and forget the forward pass; pools keep their switches, convolutions are
+/// transposed (Zeiler & Fergus 2013, "Visualizing and understanding convolutional networks", section 2.1).
 Rule deconvnet_rule();
 
 }  // namespace loupe

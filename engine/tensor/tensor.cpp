@@ -36,7 +36,9 @@ std::shared_ptr<Storage> Storage::allocate(int64_t bytes) {
   // Rounded up because aligned_alloc wants a multiple, and so that a vector load at the end stays inside.
   const int64_t size = round_up(std::max<int64_t>(bytes, 1), 64);
   auto* data = static_cast<std::byte*>(std::aligned_alloc(64, static_cast<size_t>(size)));
-  if (!data) throw Error("out of memory: " + std::to_string(size) + " bytes were asked for; lower --memory or the batch");
+  if (!data)
+    throw Error("out of memory: " + std::to_string(size) +
+                " bytes were asked for; lower --memory or the batch");
   count(bytes);
   return std::shared_ptr<Storage>(new Storage(data, bytes, nullptr));
 }
@@ -56,7 +58,8 @@ Tensor::Tensor(Dtype dtype, Shape shape)
 
 Tensor::Tensor(Dtype dtype, Shape shape, std::shared_ptr<Storage> storage, int64_t byte_offset)
     : dtype_(dtype), shape_(shape), storage_(std::move(storage)), offset_(byte_offset) {
-  if (offset_ < 0 || offset_ + bytes() > storage_->bytes()) throw Error("a tensor " + shape.str() + " does not fit its storage");
+  if (offset_ < 0 || offset_ + bytes() > storage_->bytes())
+    throw Error("a tensor " + shape.str() + " does not fit its storage");
 }
 
 Tensor Tensor::zeros(Dtype dtype, Shape shape) {
@@ -71,36 +74,47 @@ Tensor copy_of(std::span<const T> values, Dtype dtype, Shape shape) {
   if (static_cast<int64_t>(values.size()) != shape.numel())
     throw Error(std::to_string(values.size()) + " values do not make a tensor " + shape.str());
   Tensor t(dtype, shape);
-  std::memcpy(t.raw(), values.data(), values.size_bytes());
+  if (!values.empty()) std::memcpy(t.raw(), values.data(), values.size_bytes());
   return t;
 }
 }  // namespace
 
 Tensor Tensor::from(std::span<const float> values, Shape shape) { return copy_of(values, Dtype::f32, shape); }
-Tensor Tensor::from(std::span<const double> values, Shape shape) { return copy_of(values, Dtype::f64, shape); }
-Tensor Tensor::from(std::span<const uint8_t> values, Shape shape) { return copy_of(values, Dtype::u8, shape); }
+Tensor Tensor::from(std::span<const double> values, Shape shape) {
+  return copy_of(values, Dtype::f64, shape);
+}
+Tensor Tensor::from(std::span<const uint8_t> values, Shape shape) {
+  return copy_of(values, Dtype::u8, shape);
+}
 
 void Tensor::check_type(Dtype wanted) const {
   if (wanted != dtype_)
-    throw Error("a tensor of " + std::string(dtype_name(dtype_)) + " was read as " + std::string(dtype_name(wanted)));
+    throw Error("a tensor of " + std::string(dtype_name(dtype_)) + " was read as " +
+                std::string(dtype_name(wanted)));
 }
 
 double Tensor::item(int64_t i) const {
   if (i < 0 || i >= numel()) throw Error("element " + std::to_string(i) + " of a tensor " + shape_.str());
   const auto at = static_cast<size_t>(i);
   switch (dtype_) {
-    case Dtype::f32: return values<float>()[at];
-    case Dtype::f64: return values<double>()[at];
-    case Dtype::i32: return values<int32_t>()[at];
-    case Dtype::u8: return values<uint8_t>()[at];
-    case Dtype::bit: break;
+    case Dtype::f32:
+      return values<float>()[at];
+    case Dtype::f64:
+      return values<double>()[at];
+    case Dtype::i32:
+      return values<int32_t>()[at];
+    case Dtype::u8:
+      return values<uint8_t>()[at];
+    case Dtype::bit:
+      break;
   }
   throw Error("a tensor cannot hold bits");
 }
 
 Tensor Tensor::slice(int64_t begin, int64_t end) const {
   if (shape_.rank() == 0 || begin < 0 || end < begin || end > shape_[0])
-    throw Error("rows " + std::to_string(begin) + " to " + std::to_string(end) + " of a tensor " + shape_.str());
+    throw Error("rows " + std::to_string(begin) + " to " + std::to_string(end) + " of a tensor " +
+                shape_.str());
   const int64_t row_bytes = shape_[0] ? bytes() / shape_[0] : 0;
   return Tensor(dtype_, shape_.with(0, end - begin), storage_, offset_ + begin * row_bytes);
 }
@@ -134,7 +148,8 @@ Tensor stack_rows(std::span<const Tensor> tensors) {
   if (tensors.empty()) throw Error("no tensors to stack");
   int64_t rows = 0;
   for (const Tensor& t : tensors) {
-    if (t.dtype() != tensors[0].dtype() || t.shape().rank() == 0 || t.shape().with(0, 1) != tensors[0].shape().with(0, 1))
+    if (t.dtype() != tensors[0].dtype() || t.shape().rank() == 0 ||
+        t.shape().with(0, 1) != tensors[0].shape().with(0, 1))
       throw Error("cannot stack " + t.shape().str() + " on " + tensors[0].shape().str());
     rows += t.shape()[0];
   }

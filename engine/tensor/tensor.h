@@ -1,5 +1,5 @@
-// Tensor: a typed, shaped, reference-counted array that a user holds. Always planar (row-major) and contiguous; slices of
-// the first dimension and reshapes are views that share storage.
+// Tensor: a typed, shaped, reference-counted array that a user holds. Always planar (row-major) and
+// contiguous; slices of the first dimension and reshapes are views that share storage.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -36,7 +36,8 @@ struct MemoryCount {
 MemoryCount memory_count();
 void reset_memory_peak();
 
-/// Reference-counted bytes, 64-byte aligned. Counted by memory_count(), except memory that belongs to somebody else.
+/// Reference-counted bytes, 64-byte aligned. Counted by memory_count(), except memory that belongs to
+/// somebody else.
 class Storage {
  public:
   /// Uninitialised memory. Throws Error if there is not enough.
@@ -76,7 +77,8 @@ class Tensor {
   int64_t bytes() const { return numel() * dtype_bytes(dtype_); }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
 
-  /// The elements; throws Error if T is not the tensor's type. Writing through a view writes the shared storage.
+  /// The elements; throws Error if T is not the tensor's type. Writing through a view writes the shared
+  /// storage.
   template <typename T>
   std::span<T> values() const {
     check_type(dtype_of<T>());
@@ -111,9 +113,12 @@ class Tensor {
 template <typename T>
 constexpr Dtype Tensor::dtype_of() {
   using U = std::remove_const_t<T>;
-  if constexpr (std::is_same_v<U, float>) return Dtype::f32;
-  else if constexpr (std::is_same_v<U, double>) return Dtype::f64;
-  else if constexpr (std::is_same_v<U, int32_t>) return Dtype::i32;
+  if constexpr (std::is_same_v<U, float>)
+    return Dtype::f32;
+  else if constexpr (std::is_same_v<U, double>)
+    return Dtype::f64;
+  else if constexpr (std::is_same_v<U, int32_t>)
+    return Dtype::i32;
   else {
     static_assert(std::is_same_v<U, uint8_t>, "a Tensor holds float, double, int32_t or uint8_t");
     return Dtype::u8;

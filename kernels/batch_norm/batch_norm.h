@@ -22,6 +22,8 @@ struct BatchNorm {
 /// "running_var", each (C). UsageError from infer() for an input of another rank, an empty one, or a negative
 /// eps.
 OpPtr batch_norm(BatchNorm = {});
+/// The eps of an op that batch_norm() made; throws Error for another op.
+double batch_norm_eps(const Op&);
 
 /// Weight and bias of a convolution (or linear op) that also does the batch norm after it.
 template <typename T>

@@ -140,4 +140,10 @@ const OpKind& BatchNormOp::kind() const { return batch_norm_kind; }
 
 OpPtr batch_norm(BatchNorm attributes) { return std::make_shared<BatchNormOp>(attributes); }
 
+double batch_norm_eps(const Op& op) {
+  const auto* norm = dynamic_cast<const BatchNormOp*>(&op);
+  if (!norm) throw Error("expected a batch_norm, got " + std::string(op.kind().name));
+  return norm->eps();
+}
+
 }  // namespace loupe

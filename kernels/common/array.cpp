@@ -10,11 +10,16 @@ namespace loupe {
 
 std::string_view dtype_name(Dtype t) {
   switch (t) {
-    case Dtype::f32: return "f32";
-    case Dtype::f64: return "f64";
-    case Dtype::i32: return "i32";
-    case Dtype::u8: return "u8";
-    case Dtype::bit: return "bit";
+    case Dtype::f32:
+      return "f32";
+    case Dtype::f64:
+      return "f64";
+    case Dtype::i32:
+      return "i32";
+    case Dtype::u8:
+      return "u8";
+    case Dtype::bit:
+      return "bit";
   }
   return "?";
 }
@@ -22,10 +27,14 @@ std::string_view dtype_name(Dtype t) {
 int64_t dtype_bytes(Dtype t) {
   switch (t) {
     case Dtype::f32:
-    case Dtype::i32: return 4;
-    case Dtype::f64: return 8;
-    case Dtype::u8: return 1;
-    case Dtype::bit: break;
+    case Dtype::i32:
+      return 4;
+    case Dtype::f64:
+      return 8;
+    case Dtype::u8:
+      return 1;
+    case Dtype::bit:
+      break;
   }
   throw Error("an element of type bit has no size in bytes");
 }
@@ -52,7 +61,8 @@ struct Place {
   int64_t pixels;
   Layout layout;
   int64_t operator()(int64_t c, int64_t pixel) const {
-    return layout == Layout::planar ? c * pixels + pixel : ((c / kBlock) * pixels + pixel) * kBlock + c % kBlock;
+    return layout == Layout::planar ? c * pixels + pixel
+                                    : ((c / kBlock) * pixels + pixel) * kBlock + c % kBlock;
   }
 };
 
@@ -66,23 +76,33 @@ void convert_image(const A* from, const B* to_base, Place a, Place b, int64_t c0
 template <typename A>
 void convert_to(const A* from, std::byte* to, Dtype dtype, Place a, Place b, int64_t c0, int64_t c1) {
   switch (dtype) {
-    case Dtype::f32: return convert_image(from, reinterpret_cast<float*>(to), a, b, c0, c1);
-    case Dtype::f64: return convert_image(from, reinterpret_cast<double*>(to), a, b, c0, c1);
-    case Dtype::i32: return convert_image(from, reinterpret_cast<int32_t*>(to), a, b, c0, c1);
-    case Dtype::u8: return convert_image(from, reinterpret_cast<uint8_t*>(to), a, b, c0, c1);
-    case Dtype::bit: break;
+    case Dtype::f32:
+      return convert_image(from, reinterpret_cast<float*>(to), a, b, c0, c1);
+    case Dtype::f64:
+      return convert_image(from, reinterpret_cast<double*>(to), a, b, c0, c1);
+    case Dtype::i32:
+      return convert_image(from, reinterpret_cast<int32_t*>(to), a, b, c0, c1);
+    case Dtype::u8:
+      return convert_image(from, reinterpret_cast<uint8_t*>(to), a, b, c0, c1);
+    case Dtype::bit:
+      break;
   }
   throw Error("cannot convert this array to bits");
 }
 
-void convert_block(const std::byte* from, Dtype dtype, std::byte* to, Dtype to_dtype, Place a, Place b, int64_t c0,
-                   int64_t c1) {
+void convert_block(const std::byte* from, Dtype dtype, std::byte* to, Dtype to_dtype, Place a, Place b,
+                   int64_t c0, int64_t c1) {
   switch (dtype) {
-    case Dtype::f32: return convert_to(reinterpret_cast<const float*>(from), to, to_dtype, a, b, c0, c1);
-    case Dtype::f64: return convert_to(reinterpret_cast<const double*>(from), to, to_dtype, a, b, c0, c1);
-    case Dtype::i32: return convert_to(reinterpret_cast<const int32_t*>(from), to, to_dtype, a, b, c0, c1);
-    case Dtype::u8: return convert_to(reinterpret_cast<const uint8_t*>(from), to, to_dtype, a, b, c0, c1);
-    case Dtype::bit: break;
+    case Dtype::f32:
+      return convert_to(reinterpret_cast<const float*>(from), to, to_dtype, a, b, c0, c1);
+    case Dtype::f64:
+      return convert_to(reinterpret_cast<const double*>(from), to, to_dtype, a, b, c0, c1);
+    case Dtype::i32:
+      return convert_to(reinterpret_cast<const int32_t*>(from), to, to_dtype, a, b, c0, c1);
+    case Dtype::u8:
+      return convert_to(reinterpret_cast<const uint8_t*>(from), to, to_dtype, a, b, c0, c1);
+    case Dtype::bit:
+      break;
   }
   throw Error("cannot convert this array from bits");
 }
@@ -126,8 +146,8 @@ void convert(const Array& from, const Array& to) {
   const int64_t chunk = kBlock, chunks = ceil_div(s.c, chunk);
   const bool bits = from.dtype == Dtype::bit || to.dtype == Dtype::bit;
   if (bits) {
-    const bool known = (from.dtype == Dtype::bit || from.dtype == Dtype::u8) && (to.dtype == Dtype::bit || to.dtype == Dtype::u8) &&
-                       from.dtype != to.dtype;
+    const bool known = (from.dtype == Dtype::bit || from.dtype == Dtype::u8) &&
+                       (to.dtype == Dtype::bit || to.dtype == Dtype::u8) && from.dtype != to.dtype;
     if (!known) throw Error("a bit array converts to and from u8 only");
     parallel_for(s.n, [&](int64_t n) {
       const auto* f = reinterpret_cast<const uint8_t*>(src + n * from_image);
@@ -145,7 +165,8 @@ void convert(const Array& from, const Array& to) {
       const int64_t block_bytes = a.pixels * kBlock * dtype_bytes(to.dtype);
       std::memset(t + k * block_bytes, 0, static_cast<size_t>(block_bytes));
     }
-    convert_block(src + n * from_image, from.dtype, t, to.dtype, a, b, k * chunk, std::min(s.c, (k + 1) * chunk));
+    convert_block(src + n * from_image, from.dtype, t, to.dtype, a, b, k * chunk,
+                  std::min(s.c, (k + 1) * chunk));
   });
 }
 

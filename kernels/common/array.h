@@ -1,10 +1,14 @@
-// Array: what a kernel sees of a tensor, namely a pointer, an element type, a shape and a memory layout. It owns nothing.
+// Array: what a kernel sees of a tensor, namely a pointer, an element type, a shape and a memory layout. It
+// owns nothing.
 //
 // Two layouts exist:
 //   planar   row-major, (N, C, H, W): ref, cuda and sim, and every tensor a user holds.
-//   blocked  channels in blocks of 16, (N, ⌈C/16⌉, H, W, 16): the cpu backend, inside a plan. One AVX-512 register holds
-//            the 16 channels of a pixel. Lanes past the last channel are zero, and every kernel keeps them so.
-// A rank-2 array (N, F) counts as (N, F, 1, 1): planar it is a matrix, blocked a matrix with rows padded to 16.
+//   blocked  channels in blocks of 16, (N, ⌈C/16⌉, H, W, 16): the cpu backend, inside a plan. One AVX-512
+//   register holds
+//            the 16 channels of a pixel. Lanes past the last channel are zero, and every kernel keeps them
+//            so.
+// A rank-2 array (N, F) counts as (N, F, 1, 1): planar it is a matrix, blocked a matrix with rows padded
+// to 16.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,9 +18,9 @@
 
 namespace loupe {
 
-/// Element types. `bit` is for masks: one bit an element, each image's bits padded to whole bytes so that threads that
-/// work on different images never share a byte. Planar: bit i of an image is bit i%8 of byte i/8. Blocked: 16 bits
-/// (a uint16) for each (n, channel block, h, w), bit = channel within the block.
+/// Element types. `bit` is for masks: one bit an element, each image's bits padded to whole bytes so that
+/// threads that work on different images never share a byte. Planar: bit i of an image is bit i%8 of byte
+/// i/8. Blocked: 16 bits (a uint16) for each (n, channel block, h, w), bit = channel within the block.
 enum class Dtype : uint8_t { f32, f64, i32, u8, bit };
 
 enum class Layout : uint8_t { planar, blocked };
@@ -49,9 +53,9 @@ struct Array {
   int64_t bytes() const { return array_bytes(dtype, shape, layout); }
 };
 
-/// Copies `from` into `to`, which has the same shape, converting between layouts and between f32 and f64, i32, u8; a `bit`
-/// array converts to and from u8 zeros and ones. Values that `to`'s type cannot hold are a caller's error.
-/// Threaded over images and channels; blocked destinations get zero padding lanes.
+/// Copies `from` into `to`, which has the same shape, converting between layouts and between f32 and f64,
+/// i32, u8; a `bit` array converts to and from u8 zeros and ones. Values that `to`'s type cannot hold are a
+/// caller's error. Threaded over images and channels; blocked destinations get zero padding lanes.
 void convert(const Array& from, const Array& to);
 
 }  // namespace loupe

@@ -1,5 +1,6 @@
-// Block: the 16 channels of one pixel in the blocked layout, as 1, 2 or 4 vectors by the instruction set. Every operation is
-// elementwise and fused multiply-add is used wherever it is written, so AVX2 and AVX-512 give the same bits.
+// Block: the 16 channels of one pixel in the blocked layout, as 1, 2 or 4 vectors by the instruction set.
+// Every operation is elementwise and fused multiply-add is used wherever it is written, so AVX2 and AVX-512
+// give the same bits.
 //
 // For Highway's *.cpu.cpp files: include it after hwy/foreach_target.h; it is compiled once for each target.
 #if defined(LOUPE_BLOCK_INL_H) == defined(HWY_TARGET_TOGGLE)
@@ -26,7 +27,6 @@ inline constexpr int kVectors = static_cast<int>(kBlock) / kLanes;
 struct Block {
   Vec v[kVectors];
 };
-
 
 HWY_INLINE Block load(const float* p) {
   Block b;
@@ -82,7 +82,8 @@ HWY_INLINE Block select(uint16_t bits, const Block& a, const Block& b) {
   return r;
 }
 
-/// The activation of a block; `*bits`, where asked for, gets the mask: where the derivative is 1 (see relu.h).
+/// The activation of a block; `*bits`, where asked for, gets the mask: where the derivative is 1 (see
+/// relu.h).
 template <Activation::Kind kind>
 HWY_INLINE Block activate(const Block& x, float slope, uint16_t* bits) {
   using Kind = Activation::Kind;
@@ -110,7 +111,6 @@ HWY_INLINE Block activate(const Block& x, float slope, uint16_t* bits) {
   if (bits) *bits = mask_bits(passes);
   return y;
 }
-
 
 }  // namespace HWY_NAMESPACE
 }  // namespace loupe

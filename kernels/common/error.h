@@ -1,5 +1,5 @@
-// The one exception type of the library. Its text is one line a user can act on: what was wrong, with which file,
-// option, node or tensor, and what to do about it.
+// The one exception type of the library. Its text is one line a user can act on: what was wrong, with which
+// file, option, node or tensor, and what to do about it.
 #pragma once
 #include <stdexcept>
 #include <string>
@@ -11,7 +11,8 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The request itself was wrong (an unknown name, an option out of range): the command line exits with 2, not 1.
+/// The request itself was wrong (an unknown name, an option out of range): the command line exits with 2,
+/// not 1.
 class UsageError : public Error {
  public:
   using Error::Error;

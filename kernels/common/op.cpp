@@ -4,20 +4,28 @@ namespace loupe {
 
 std::string_view backend_name(Backend b) {
   switch (b) {
-    case Backend::ref: return "ref";
-    case Backend::cpu: return "cpu";
-    case Backend::cuda: return "cuda";
-    case Backend::sim: return "sim";
+    case Backend::ref:
+      return "ref";
+    case Backend::cpu:
+      return "cpu";
+    case Backend::cuda:
+      return "cuda";
+    case Backend::sim:
+      return "sim";
   }
   return "?";
 }
 
 std::string_view direction_name(Direction d) {
   switch (d) {
-    case Direction::forward: return "forward";
-    case Direction::vjp_input: return "vjp_input";
-    case Direction::vjp_weight: return "vjp_weight";
-    case Direction::vjp_bias: return "vjp_bias";
+    case Direction::forward:
+      return "forward";
+    case Direction::vjp_input:
+      return "vjp_input";
+    case Direction::vjp_weight:
+      return "vjp_weight";
+    case Direction::vjp_bias:
+      return "vjp_bias";
   }
   return "?";
 }
@@ -37,7 +45,8 @@ Kernel OpKind::kernel(Backend backend, Direction direction) const {
 
 void expect_inputs(std::string_view op, Op::Shapes inputs, size_t count) {
   if (inputs.size() != count)
-    throw UsageError(std::string(op) + " takes " + std::to_string(count) + " input(s), got " + std::to_string(inputs.size()));
+    throw UsageError(std::string(op) + " takes " + std::to_string(count) + " input(s), got " +
+                     std::to_string(inputs.size()));
 }
 
 Nchw expect_maps(std::string_view op, const Shape& input) {

@@ -1,8 +1,9 @@
-// Op: one configured operation (a 3×3 convolution with stride 2, a ReLU …), and OpKind: its row in `loupe ops`.
+// Op: one configured operation (a 3×3 convolution with stride 2, a ReLU …), and OpKind: its row in `loupe
+// ops`.
 //
-// An Op knows shapes, parameters and cost; its kernels are plain functions listed in the OpKind's table, one for each
-// backend and direction. Both are defined in kernels/<op>/<op>.op.cpp, the only file that ties the op together; the
-// build finds the folder and lists its `<op>_kind` in all_ops(). Nothing here owns memory.
+// An Op knows shapes, parameters and cost; its kernels are plain functions listed in the OpKind's table, one
+// for each backend and direction. Both are defined in kernels/<op>/<op>.op.cpp, the only file that ties the
+// op together; the build finds the folder and lists its `<op>_kind` in all_ops(). Nothing here owns memory.
 #pragma once
 #include <memory>
 #include <optional>
@@ -38,19 +39,21 @@ struct Activation {
   explicit operator bool() const { return kind != Kind::none; }
 };
 
-/// What one kernel call reads and writes. Unused members are empty. Arrays are in the backend's layout (parameter
-/// gradients are planar), parameters as Op::pack left them. Destinations are overwritten, never added to; `output` may be
-/// inputs[0] itself, and `grad` may be `grad_output`, where the op says in_place().
+/// What one kernel call reads and writes. Unused members are empty. Arrays are in the backend's layout
+/// (parameter gradients are planar), parameters as Op::pack left them. Destinations are overwritten, never
+/// added to; `output` may be inputs[0] itself, and `grad` may be `grad_output`, where the op says in_place().
 struct Arguments {
-  std::span<const Array> inputs;      // x: of forward; of a vjp where needs() says so (else data may be null, shape is set)
-  std::span<const Array> parameters;  // weight, bias … in the order of Op::parameters; packed for this backend
-  Array output;                       // y: written by forward; read by a vjp where needs() says so
-  Array saved;                        // the tape's record: written by forward if data is not null, read by a vjp
-  Array grad_output;                  // dL/dy
-  Array grad;                         // a vjp's result: dL/d inputs[input], dL/d weight or dL/d bias
-  int input = 0;                      // which input vjp_input is asked for
-  Activation activation;              // fused after the op by forward; `saved` is then the activation's mask
-  std::span<std::byte> workspace;     // at least workspace_bytes(); contents undefined, 64-byte aligned
+  std::span<const Array>
+      inputs;  // x: of forward; of a vjp where needs() says so (else data may be null, shape is set)
+  std::span<const Array>
+      parameters;                  // weight, bias … in the order of Op::parameters; packed for this backend
+  Array output;                    // y: written by forward; read by a vjp where needs() says so
+  Array saved;                     // the tape's record: written by forward if data is not null, read by a vjp
+  Array grad_output;               // dL/dy
+  Array grad;                      // a vjp's result: dL/d inputs[input], dL/d weight or dL/d bias
+  int input = 0;                   // which input vjp_input is asked for
+  Activation activation;           // fused after the op by forward; `saved` is then the activation's mask
+  std::span<std::byte> workspace;  // at least workspace_bytes(); contents undefined, 64-byte aligned
 };
 
 class Op;
@@ -82,7 +85,8 @@ struct ParameterSpec {
   Role role;
 };
 
-/// The input cells that one output cell sees, for receptive fields. Global ops have no window but see everything.
+/// The input cells that one output cell sees, for receptive fields. Global ops have no window but see
+/// everything.
 struct Window {
   Pair kernel{1}, stride{1}, padding{0}, dilation{1};
 };
@@ -124,14 +128,16 @@ class Op {
   /// Set by the relu family, so that the op before can take it over.
   virtual Activation activation() const { return {}; }
   virtual bool fuses_activation(Backend) const { return false; }
-  /// A batch norm can be folded into this op's weight and bias: the dimension of weight that counts output channels. The
-  /// kernels of such an op take a bias as their second parameter if one is passed, configured with one or not.
+  /// A batch norm can be folded into this op's weight and bias: the dimension of weight that counts output
+  /// channels. The kernels of such an op take a bias as their second parameter if one is passed, configured
+  /// with one or not.
   virtual std::optional<int> folds_batch_norm() const { return std::nullopt; }
 
   virtual std::optional<Saved> saved(Shapes) const { return std::nullopt; }
   virtual Needs needs(Direction) const { return {}; }
 
-  /// Elements of parameter `p` in the backend's own format for this direction; 0: the kernel reads it planar, as it is.
+  /// Elements of parameter `p` in the backend's own format for this direction; 0: the kernel reads it planar,
+  /// as it is.
   virtual int64_t packed_size(Backend, Direction, Shapes, size_t /*p*/) const { return 0; }
   /// Writes that format. `from` is planar float32 of the parameter's shape; `to` has packed_size floats.
   virtual void pack(Backend, Direction, Shapes, size_t /*p*/, const float* /*from*/, float* /*to*/) const {}
@@ -139,8 +145,8 @@ class Op {
   /// The algorithm for these shapes and why, for `loupe plan`. Never depends on the batch or the threads.
   virtual std::string algorithm(Backend, Direction, Shapes) const { return "direct"; }
 
-  /// Length of the longest sum behind one result of a direction; tests derive tolerances from it. 0: no sum, a few
-  /// roundings at most.
+  /// Length of the longest sum behind one result of a direction; tests derive tolerances from it. 0: no sum,
+  /// a few roundings at most.
   virtual int64_t accumulation_length(Direction, Shapes) const { return 0; }
 };
 

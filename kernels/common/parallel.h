@@ -1,11 +1,12 @@
-// Threads. Work is cut by index alone, never by how many threads there are, so results do not depend on OMP_NUM_THREADS.
+// Threads. Work is cut by index alone, never by how many threads there are, so results do not depend on
+// OMP_NUM_THREADS.
 #pragma once
 #include <cstdint>
 
 namespace loupe {
 
-/// Calls body(i) for i in [0, n) on OpenMP's threads. `body` must not throw, and calls for different i must not write
-/// the same bytes.
+/// Calls body(i) for i in [0, n) on OpenMP's threads. `body` must not throw, and calls for different i must
+/// not write the same bytes.
 template <typename Body>
 void parallel_for(int64_t n, const Body& body) {
 #pragma omp parallel for schedule(static) if (n > 1)

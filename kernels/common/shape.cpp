@@ -5,7 +5,8 @@
 namespace loupe {
 
 Shape::Shape(std::span<const int64_t> dims) {
-  if (dims.size() > kMaxRank) throw Error("a shape has at most 6 dimensions, not " + std::to_string(dims.size()));
+  if (dims.size() > kMaxRank)
+    throw Error("a shape has at most 6 dimensions, not " + std::to_string(dims.size()));
   for (int64_t d : dims) {
     if (d < 0) throw Error("a shape cannot have the negative size " + std::to_string(d));
     dims_[static_cast<size_t>(rank_++)] = d;

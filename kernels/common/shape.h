@@ -28,9 +28,7 @@ class Shape {
   /// "(1, 3, 224, 224)"
   std::string str() const;
 
-  friend bool operator==(const Shape& a, const Shape& b) {
-    return a.rank_ == b.rank_ && a.dims_ == b.dims_;
-  }
+  friend bool operator==(const Shape& a, const Shape& b) { return a.rank_ == b.rank_ && a.dims_ == b.dims_; }
 
  private:
   std::array<int64_t, kMaxRank> dims_{};

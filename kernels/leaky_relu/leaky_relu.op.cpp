@@ -2,7 +2,8 @@
 
 namespace loupe {
 
-extern const OpKind leaky_relu_kind{"leaky_relu", "x or slope·x; the tape keeps 1 bit an element", activation_kernels()};
+extern const OpKind leaky_relu_kind{"leaky_relu", "x or slope·x; the tape keeps 1 bit an element",
+                                    activation_kernels()};
 
 OpPtr leaky_relu(double slope) {
   return std::make_shared<ActivationOp>(leaky_relu_kind,

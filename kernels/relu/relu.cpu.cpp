@@ -1,12 +1,12 @@
-// The relu family on the CPU: one pass over the blocked array. Memory bound: 8 bytes an element forward (4 in place from
-// cache), plus 1/8 byte for the mask.
+// The relu family on the CPU: one pass over the blocked array. Memory bound: 8 bytes an element forward (4 in
+// place from cache), plus 1/8 byte for the mask.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/relu/relu.cpu.cpp"
+#include "kernels/relu/relu.h"
 #include "hwy/foreach_target.h"  // compiles this file once for each instruction set
 #include "hwy/highway.h"
 #include "kernels/common/block-inl.h"
 #include "kernels/common/parallel.h"
-#include "kernels/relu/relu.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace loupe {
@@ -22,10 +22,14 @@ void forward_cells(float slope, const float* x, float* y, uint16_t* mask, int64_
 void ForwardCells(Activation a, const float* x, float* y, uint16_t* mask, int64_t begin, int64_t end) {
   using Kind = Activation::Kind;
   switch (a.kind) {
-    case Kind::none: return forward_cells<Kind::none>(a.slope, x, y, nullptr, begin, end);
-    case Kind::relu: return forward_cells<Kind::relu>(a.slope, x, y, mask, begin, end);
-    case Kind::relu6: return forward_cells<Kind::relu6>(a.slope, x, y, mask, begin, end);
-    case Kind::leaky_relu: return forward_cells<Kind::leaky_relu>(a.slope, x, y, mask, begin, end);
+    case Kind::none:
+      return forward_cells<Kind::none>(a.slope, x, y, nullptr, begin, end);
+    case Kind::relu:
+      return forward_cells<Kind::relu>(a.slope, x, y, mask, begin, end);
+    case Kind::relu6:
+      return forward_cells<Kind::relu6>(a.slope, x, y, mask, begin, end);
+    case Kind::leaky_relu:
+      return forward_cells<Kind::leaky_relu>(a.slope, x, y, mask, begin, end);
   }
 }
 

@@ -4,8 +4,9 @@
 //   relu6       y = min(max(x, 0), 6)         dy/dx = 1 for 0 < x < 6, else 0
 //   leaky_relu  y = x for x > 0, else slope·x dy/dx = 1 for x > 0, else slope
 //
-// The derivative at a kink is the one of the flat side, as in PyTorch. NaN passes through, forward and backward. The tape
-// keeps one bit an element, set where dy/dx is 1 (see Dtype::bit for its layout), so the vjp needs neither x nor y.
+// The derivative at a kink is the one of the flat side, as in PyTorch. NaN passes through, forward and
+// backward. The tape keeps one bit an element, set where dy/dx is 1 (see Dtype::bit for its layout), so the
+// vjp needs neither x nor y.
 #pragma once
 #include <cstdint>
 

@@ -19,19 +19,19 @@ void ref_forward(const Op& op, const Arguments& a) {
 void ref_vjp(const Op& op, const Arguments& a) {
   with_float_type(a.grad.dtype, [&](auto t) {
     using T = decltype(t);
-    ref::activation_vjp(activation_of(op), a.grad_output.as<T>(), a.saved.as<uint8_t>(), a.grad.as<T>(), a.grad.shape[0],
-                        image_of(a.grad.shape));
+    ref::activation_vjp(activation_of(op), a.grad_output.as<T>(), a.saved.as<uint8_t>(), a.grad.as<T>(),
+                        a.grad.shape[0], image_of(a.grad.shape));
   });
 }
 
 void cpu_forward(const Op& op, const Arguments& a) {
-  cpu::activation_forward(activation_of(op), a.inputs[0].as<float>(), a.output.as<float>(), a.saved.as<uint16_t>(),
-                          cells_of(a.output));
+  cpu::activation_forward(activation_of(op), a.inputs[0].as<float>(), a.output.as<float>(),
+                          a.saved.as<uint16_t>(), cells_of(a.output));
 }
 
 void cpu_vjp(const Op& op, const Arguments& a) {
-  cpu::activation_vjp(activation_of(op), a.grad_output.as<float>(), a.saved.as<uint16_t>(), a.grad.as<float>(),
-                      cells_of(a.grad));
+  cpu::activation_vjp(activation_of(op), a.grad_output.as<float>(), a.saved.as<uint16_t>(),
+                      a.grad.as<float>(), cells_of(a.grad));
 }
 
 }  // namespace
@@ -51,7 +51,8 @@ std::string ActivationOp::describe() const {
 
 Shape ActivationOp::infer(Shapes inputs) const {
   expect_inputs(kind_.name, inputs, 1);
-  if (inputs[0].numel() == 0) throw UsageError(std::string(kind_.name) + " takes a non-empty input, got " + inputs[0].str());
+  if (inputs[0].numel() == 0)
+    throw UsageError(std::string(kind_.name) + " takes a non-empty input, got " + inputs[0].str());
   return inputs[0];
 }
 

@@ -17,7 +17,8 @@ void activation_forward(Activation a, const T* x, T* y, uint8_t* mask, int64_t n
       T out = v;
       bool passes = true;  // comparisons are written so that a NaN passes
       switch (a.kind) {
-        case Kind::none: break;
+        case Kind::none:
+          break;
         case Kind::relu:
           passes = !(v <= 0);
           out = passes ? v : T(0);

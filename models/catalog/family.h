@@ -1,4 +1,5 @@
-// Family: the architectures that one file models/<family>.cpp builds. The build lists every `<family>_family`.
+// Family: the architectures that one file models/<family>.cpp builds. The build lists every
+// `<family>_family`.
 #pragma once
 #include <functional>
 #include <span>

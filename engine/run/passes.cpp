@@ -1,0 +1,103 @@
+#include "engine/run/passes.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace loupe {
+
+namespace {
+// Where nothing limits memory. Larger batches gain no time: the activations have long left the caches.
+constexpr int64_t kBatch = 16;
+
+void append(std::vector<NodeId>& to, const std::vector<NodeId>& more) {
+  for (NodeId n : more)
+    if (std::ranges::count(to, n) == 0) to.push_back(n);
+}
+}  // namespace
+
+std::vector<int64_t> Target::classes(const Tensor& logits, int64_t first) const {
+  const int64_t count = logits.shape()[0], classes = logits.numel() / std::max<int64_t>(count, 1);
+  if (each_ && first + count > static_cast<int64_t>(classes_.size()))
+    throw UsageError("the target names " + std::to_string(classes_.size()) + " classes for " +
+                     std::to_string(first + count) + " images: give one class for all, or one for each");
+  std::vector<int64_t> chosen;
+  for (int64_t n = 0; n < count; ++n) {
+    int64_t best = 0;
+    if (!classes_.empty()) {
+      best = each_ ? classes_[static_cast<size_t>(first + n)] : classes_[0];
+      if (best < 0 || best >= classes)
+        throw UsageError("there is no class " + std::to_string(best) + ": the network has " +
+                         std::to_string(classes) + ", counted from 0");
+    } else {
+      for (int64_t c = 1; c < classes; ++c)
+        if (logits.item(n * classes + c) > logits.item(n * classes + best)) best = c;
+    }
+    chosen.push_back(best);
+  }
+  return chosen;
+}
+
+void expect_images(const Network& net, const Tensor& x) {
+  const std::vector<NodeId> inputs = net.graph().inputs();
+  if (inputs.size() != 1)
+    throw UsageError(net.name() + " takes " + std::to_string(inputs.size()) + " inputs: methods need one");
+  const Shape& one = net.graph().node(inputs[0]).shape;
+  if (!x.defined() || x.shape().rank() != one.rank() || x.shape()[0] < 1 || x.shape().with(0, 1) != one)
+    throw UsageError(net.name() + " takes images " + one.with(0, 1).str() + ", got " +
+                     (x.defined() ? x.shape().str() : "none"));
+}
+
+void in_batches(Network& net, int64_t count, const Purpose& purpose, const Progress& progress,
+                const std::function<void(int64_t, int64_t)>& body) {
+  const int64_t batch = net.batch_for(std::min(count, kBatch), purpose);
+  for (int64_t begin = 0; begin < count; begin += batch) {
+    const int64_t end = std::min(count, begin + batch);
+    body(begin, end);
+    if (progress) progress(static_cast<double>(end) / static_cast<double>(count));
+  }
+}
+
+void ScorePass::run(int64_t count, const std::function<Tensor(int64_t, int64_t)>& rows,
+                    const std::function<void(Execution&, int64_t)>& take) {
+  const NodeId scores = net.graph().output();
+  Purpose all = purpose;
+  all.from = scores;
+  append(all.values, {scores});
+  append(all.values, probe.values);
+  append(all.records, probe.records);
+  in_batches(net, count, all, progress, [&](int64_t begin, int64_t end) {
+    Execution& pass = net.execution(end - begin, all);
+    pass.forward(rows(begin, end));
+    const Tensor logits = pass.value(scores);
+    if (probe.look) probe.look(pass, begin);
+    pass.backward(seed_channels(logits.shape(), target.classes(logits, begin)));
+    take(pass, begin);
+  });
+}
+
+Tensor input_signal(Network& net, const Tensor& x, const Target& target, Rule rule, const Probe& probe) {
+  expect_images(net, x);
+  const NodeId input = net.graph().inputs()[0];
+  Tensor signal(net.device().compute_dtype(), x.shape());
+  ScorePass pass{net, {.gradients = {input}, .rule = std::move(rule)}, target, probe};
+  pass.run(
+      x.shape()[0], [&](int64_t begin, int64_t end) { return x.slice(begin, end); },
+      [&](Execution& e, int64_t begin) { copy_rows(e.gradient(input), signal, begin); });
+  return signal;
+}
+
+void copy_rows(const Tensor& from, const Tensor& to, int64_t first) {
+  const Tensor rows = to.slice(first, first + from.shape()[0]);
+  if (rows.dtype() != from.dtype() || rows.shape() != from.shape())
+    throw Error("copying rows " + from.shape().str() + " to " + rows.shape().str());
+  std::memcpy(rows.raw(), from.raw(), static_cast<size_t>(from.bytes()));
+}
+
+std::optional<Grid> receptive_centres(const Graph& graph, NodeId node) {
+  const ReceptiveField f = receptive_fields(graph)[static_cast<size_t>(node)];
+  if (f.whole) return std::nullopt;
+  return Grid{f.offset_h + static_cast<double>(f.size.h - 1) / 2,
+              f.offset_w + static_cast<double>(f.size.w - 1) / 2, f.stride_h, f.stride_w};
+}
+
+}  // namespace loupe

@@ -1,0 +1,405 @@
+// Convolution on the CPU: one direct micro-kernel (tap_convolution.h says what it sums and how the work is
+// cut).
+//
+// The micro-kernel keeps P pixels × 16 or 32 output channels in registers. For each input channel it loads
+// the 16 weights to all output channels once and multiplies them with each pixel's value, broadcast: per
+// fused multiply-add, 1/P loads of weights and (with 32 channels) 1/2 of a broadcast. AVX-512 holds 14 × 32
+// of its 32 registers; AVX2, with 16, 6 × 16.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/conv2d/conv2d.cpu.cpp"
+#include "hwy/foreach_target.h"  // compiles this file once for each instruction set
+#include "hwy/highway.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "kernels/common/block-inl.h"
+#include "kernels/common/parallel.h"
+#include "kernels/conv2d/tap_convolution.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace loupe {
+namespace HWY_NAMESPACE {
+namespace {  // without it, other ops' functions of the same name would merge with these
+
+using cpu::MapStrides;
+using cpu::Phase;
+using cpu::Step;
+using cpu::TapCall;
+using cpu::TapConvolution;
+using cpu::WeightSum;
+
+constexpr int kMaxPixels = kVectors == 1 ? 14 : kVectors == 2 ? 6 : 2;
+constexpr int kMaxBlocks = kVectors == 1 ? 2 : 1;
+constexpr int kMaxChannels = kVectors == 1 ? 16 : kVectors == 2 ? 6 : 2;  // of vjp_weight
+
+// One call of the micro-kernel.
+struct Tile {
+  const float* in;  // first pixel, in the first channel block
+  int64_t in_pixel, in_block, first_c_block;
+  const int64_t* taps;  // offsets from `in`
+  int64_t tap_count, c_begin, c_end;
+  const float* weights;
+  int64_t weights_block;  // from one output block's weights to the next one's
+  const float* bias;      // or null
+  float* out;
+  int64_t out_pixel, out_block;
+};
+
+template <int kPixels, int kBlocks>
+HWY_INLINE void start(const Tile& t, Block (&sum)[kPixels][kBlocks]) {
+#pragma GCC unroll 2
+  for (int b = 0; b < kBlocks; ++b) {
+    const Block bias = t.bias ? load(t.bias + b * kBlock) : fill(0.0f);
+#pragma GCC unroll 16
+    for (int i = 0; i < kPixels; ++i) sum[i][b] = bias;
+  }
+}
+
+template <int kPixels, int kBlocks>
+HWY_INLINE void end(const Tile& t, const Block (&sum)[kPixels][kBlocks]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kPixels; ++i)
+#pragma GCC unroll 2
+    for (int b = 0; b < kBlocks; ++b) store(sum[i][b], t.out + i * t.out_pixel + b * t.out_block);
+}
+
+template <int kPixels, int kBlocks>
+void dense_tile(const Tile& t) {
+  Block sum[kPixels][kBlocks];
+  start(t, sum);
+  const float* weights = t.weights;
+  for (int64_t c0 = t.c_begin; c0 < t.c_end;) {
+    const int64_t c1 = std::min(t.c_end, round_up(c0 + 1, kBlock));
+    const float* in = t.in + (c0 / kBlock - t.first_c_block) * t.in_block + c0 % kBlock;
+    for (int64_t tap = 0; tap < t.tap_count; ++tap) {
+      const float* x = in + t.taps[tap];
+      for (int64_t c = c0; c < c1; ++c, ++x, weights += kBlock) {
+        Block w[kBlocks];
+#pragma GCC unroll 2
+        for (int b = 0; b < kBlocks; ++b) w[b] = load(weights + b * t.weights_block);
+#pragma GCC unroll 16
+        for (int i = 0; i < kPixels; ++i) {
+          const Block value = fill(x[i * t.in_pixel]);
+#pragma GCC unroll 2
+          for (int b = 0; b < kBlocks; ++b) sum[i][b] = fma(value, w[b], sum[i][b]);
+        }
+      }
+    }
+    c0 = c1;
+  }
+  end(t, sum);
+}
+
+template <int kPixels>
+void depthwise_tile(const Tile& t) {
+  Block sum[kPixels][1];
+  start(t, sum);
+  const float* in = t.in + (t.c_begin / kBlock - t.first_c_block) * t.in_block;
+  for (int64_t tap = 0; tap < t.tap_count; ++tap) {
+    const float* x = in + t.taps[tap];
+    const Block w = load(t.weights + tap * kBlock);
+#pragma GCC unroll 16
+    for (int i = 0; i < kPixels; ++i) sum[i][0] = fma(load(x + i * t.in_pixel), w, sum[i][0]);
+  }
+  end(t, sum);
+}
+
+// The micro-kernels by their number of pixels, 1 to kMaxPixels.
+using TileFunction = void (*)(const Tile&);
+using TileTable = std::array<TileFunction, kMaxPixels>;
+template <int kBlocks, int... i>
+constexpr TileTable dense_table(std::integer_sequence<int, i...>) {
+  return {dense_tile<i + 1, kBlocks>...};
+}
+template <int... i>
+constexpr TileTable depthwise_table(std::integer_sequence<int, i...>) {
+  return {depthwise_tile<i + 1>...};
+}
+using Sizes = std::make_integer_sequence<int, kMaxPixels>;
+constexpr TileTable kDense[2] = {dense_table<1>(Sizes()), dense_table<kMaxBlocks>(Sizes())};
+constexpr TileTable kDepthwise = depthwise_table(Sizes());
+
+// What a tile's sums become: the activation, its mask, and zeros or the old values in lanes that are not this
+// step's.
+template <Activation::Kind kind>
+void finish_cells(const float* sums, float* out, int64_t out_pixel, uint16_t* mask, int pixels, float slope,
+                  uint16_t lanes, bool first) {
+  for (int i = 0; i < pixels; ++i) {
+    uint16_t bits = 0;
+    float* to = out + i * out_pixel;
+    const Block value = activate<kind>(load(sums + i * kBlock), slope, &bits);
+    store(lanes == 0xffff ? value : select(lanes, value, first ? fill(0.0f) : load(to)), to);
+    if (mask) {
+      uint16_t& old = mask[i * out_pixel / kBlock];
+      old = static_cast<uint16_t>((bits & lanes) | (first ? 0 : old));
+    }
+  }
+}
+
+void finish_tile(Activation a, const float* sums, float* out, int64_t out_pixel, uint16_t* mask, int pixels,
+                 uint16_t lanes, bool first) {
+  using Kind = Activation::Kind;
+  switch (a.kind) {
+    case Kind::none:
+      return finish_cells<Kind::none>(sums, out, out_pixel, nullptr, pixels, a.slope, lanes, first);
+    case Kind::relu:
+      return finish_cells<Kind::relu>(sums, out, out_pixel, mask, pixels, a.slope, lanes, first);
+    case Kind::relu6:
+      return finish_cells<Kind::relu6>(sums, out, out_pixel, mask, pixels, a.slope, lanes, first);
+    case Kind::leaky_relu:
+      return finish_cells<Kind::leaky_relu>(sums, out, out_pixel, mask, pixels, a.slope, lanes, first);
+  }
+}
+
+// Rows [row0, row0 + rows) of channel blocks [block0, block1) of an image, with zeros around the map, as
+// (block, row, col, 16).
+void copy_padded(const TapConvolution& t, const float* image, int64_t row0, int64_t col0, int64_t rows,
+                 int64_t cols, int64_t block0, int64_t block1, float* to) {
+  const int64_t left = std::clamp<int64_t>(-col0, 0, cols);
+  const int64_t right = std::clamp<int64_t>(t.in_w - col0, left, cols);
+  for (int64_t b = block0; b < block1; ++b)
+    for (int64_t row = row0; row < row0 + rows; ++row, to += cols * kBlock) {
+      if (row < 0 || row >= t.in_h || left == right) {
+        std::fill_n(to, cols * kBlock, 0.0f);
+        continue;
+      }
+      const float* from = image + b * t.in.block + row * t.in.row + (col0 + left) * t.in.pixel;
+      std::fill_n(to, left * kBlock, 0.0f);
+      std::copy_n(from, (right - left) * kBlock, to + left * kBlock);
+      std::fill_n(to + right * kBlock, (cols - right) * kBlock, 0.0f);
+    }
+}
+
+// One row of one step, tile by tile. `tile.in` and `out` are at the row's first pixel.
+void run_row(const TapCall& call, const Step& step, Tile tile, int64_t cols, float* out) {
+  const TapConvolution& t = call.taps;
+  const int64_t out_pixel = t.out_step.w * t.out.pixel;
+  const bool plain = !call.activation && step.lanes == 0xffff;
+  const int64_t tiles = ceil_div(cols, kMaxPixels);
+  alignas(64) float sums[2 * kMaxPixels * kBlock];
+  for (int64_t i = 0; i < tiles; ++i) {
+    const auto pixels =
+        static_cast<int>(cols / tiles + (i < cols % tiles));  // tiles differ by one pixel at most
+    tile.out = plain ? out : sums;
+    tile.out_pixel = plain ? out_pixel : kBlock;
+    tile.out_block = plain ? t.out.block : kMaxPixels * kBlock;
+    for (int b = 0; b < step.blocks; b += kMaxBlocks) {
+      Tile part = tile;
+      part.out += b * tile.out_block;
+      part.weights += b * tile.weights_block;
+      if (part.bias) part.bias += b * kBlock;
+      const TileTable& table = t.depthwise ? kDepthwise : kDense[std::min(step.blocks, kMaxBlocks) - 1];
+      table[static_cast<size_t>(pixels - 1)](part);
+    }
+    for (int b = 0; !plain && b < step.blocks; ++b) {
+      float* to = out + b * t.out.block;
+      uint16_t* mask = call.mask ? call.mask + (to - call.out) / kBlock : nullptr;
+      finish_tile(call.activation, sums + b * kMaxPixels * kBlock, to, out_pixel, mask, pixels,
+                  b + 1 == step.blocks ? step.lanes : 0xffff, step.first);
+    }
+    tile.in += pixels * tile.in_pixel;
+    out += pixels * out_pixel;
+  }
+}
+
+void RunTask(const TapCall& call, int64_t image, const Phase& p, int64_t task, float* scratch) {
+  const TapConvolution& t = call.taps;
+  const int64_t row_begin = task / p.unit_tasks * p.rows_per_task,
+                row_end = std::min(p.rows, row_begin + p.rows_per_task);
+  const int64_t unit_begin = task % p.unit_tasks * p.units_per_task;
+  const int64_t unit_end = std::min(static_cast<int64_t>(t.units.size()) - 1, unit_begin + p.units_per_task);
+  const Step* step_begin = t.steps.data() + t.units[static_cast<size_t>(unit_begin)];
+  const Step* step_end = t.steps.data() + t.units[static_cast<size_t>(unit_end)];
+
+  // The input: in place, or a padded copy of what these rows and steps read.
+  const float* in = call.in + image * t.in.image;
+  MapStrides strides = t.in;
+  Pair origin{0};  // the input cell that `in` points to
+  int64_t first_block = 0;
+  if (p.padded) {
+    origin = {row_begin * t.in_step.h + p.low.h, p.low.w};
+    first_block = step_begin->c_begin / kBlock;
+    const int64_t rows = (row_end - 1 - row_begin) * t.in_step.h + p.high.h - p.low.h + 1;
+    const int64_t cols = (p.cols - 1) * t.in_step.w + p.high.w - p.low.w + 1;
+    copy_padded(t, in, origin.h, origin.w, rows, cols, first_block, blocks(step_end[-1].c_end), scratch);
+    in = scratch;
+    strides = {0, rows * cols * kBlock, cols * kBlock, kBlock};
+  }
+  std::vector<int64_t> tap_offsets(p.taps.size());
+  for (size_t i = 0; i < p.taps.size(); ++i)
+    tap_offsets[i] = (p.taps[i].dh - p.low.h) * strides.row + (p.taps[i].dw - p.low.w) * strides.pixel;
+
+  for (const Step* step = step_begin; step < step_end; ++step) {
+    const auto tap_count = static_cast<int64_t>(p.taps.size());
+    const int64_t weights_tap = (t.depthwise ? 1 : step->c_end - step->c_begin) * kBlock;
+    Tile tile{};
+    tile.in_pixel = t.in_step.w * strides.pixel;
+    tile.in_block = strides.block;
+    tile.first_c_block = first_block;
+    tile.taps = tap_offsets.data();
+    tile.tap_count = tap_count;
+    tile.c_begin = step->c_begin;
+    tile.c_end = step->c_end;
+    tile.weights = call.weights + step->weights + p.first_tap * step->blocks * weights_tap;
+    tile.weights_block = tap_count * weights_tap;
+    tile.bias = call.bias ? call.bias + step->k_block * kBlock : nullptr;
+    float* block = call.out + image * t.out.image + step->k_block * t.out.block + p.first.w * t.out.pixel;
+    for (int64_t row = row_begin; row < row_end; ++row) {
+      tile.in =
+          in + (row * t.in_step.h + p.low.h - origin.h) * strides.row + (p.low.w - origin.w) * strides.pixel;
+      run_row(call, *step, tile, row + 1 == p.rows ? p.last_cols : p.cols,
+              block + (p.first.h + row * t.out_step.h) * t.out.row);
+    }
+  }
+}
+
+// The sum for kChannels channels, whose order is images, rows, columns.
+template <int kChannels>
+void sum_weight(const WeightSum& s, float* sums) {
+  Block sum[kChannels];
+#pragma GCC unroll 16
+  for (int c = 0; c < kChannels; ++c) sum[c] = fill(0.0f);
+  for (int64_t image = 0; image < s.images; ++image)
+    for (int64_t row = 0; row < s.rows; ++row) {
+      const float* x = s.x + image * s.x_image + row * s.x_row;
+      const float* gy = s.gy + image * s.gy_image + row * s.gy_row;
+      for (int64_t col = 0; col < s.cols; ++col, x += s.x_pixel, gy += kBlock) {
+        const Block g = load(gy);
+#pragma GCC unroll 16
+        for (int c = 0; c < kChannels; ++c) sum[c] = fma(fill(x[c]), g, sum[c]);
+      }
+    }
+#pragma GCC unroll 16
+  for (int c = 0; c < kChannels; ++c) store(sum[c], sums + c * kBlock);
+}
+
+using WeightFunction = void (*)(const WeightSum&, float*);
+template <int... i>
+constexpr std::array<WeightFunction, sizeof...(i)> weight_table(std::integer_sequence<int, i...>) {
+  return {sum_weight<i + 1>...};
+}
+constexpr auto kWeight = weight_table(std::make_integer_sequence<int, kMaxChannels>());
+
+void SumWeight(WeightSum s, int64_t channels, float* sums) {
+  while (channels > 0) {
+    const int64_t now = std::min<int64_t>(channels, kMaxChannels);
+    kWeight[static_cast<size_t>(now - 1)](s, sums);
+    s.x += now;
+    sums += now * kBlock;
+    channels -= now;
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace loupe
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace loupe::cpu {
+HWY_EXPORT(RunTask);
+HWY_EXPORT(SumWeight);
+
+namespace {
+
+TapConvolution taps_of(const ConvSizes& s, Direction direction) {
+  return direction == Direction::forward ? forward_taps(s) : vjp_input_taps(s);
+}
+
+// Floats of scratch from one thread's to the next one's: whole cache lines.
+int64_t scratch_stride(const TapConvolution& t) { return round_up(t.scratch_size(), kBlock); }
+
+}  // namespace
+
+int64_t conv2d_packed_size(const ConvSizes& s, Direction direction) {
+  return taps_of(s, direction).packed_size();
+}
+
+void conv2d_pack(const ConvSizes& s, Direction direction, const float* weight, float* packed) {
+  pack_taps(taps_of(s, direction), weight, packed);
+}
+
+int64_t conv2d_workspace(const ConvSizes& s, Direction direction) {
+  return scratch_stride(taps_of(s, direction)) * static_cast<int64_t>(sizeof(float)) * max_threads();
+}
+
+std::string conv2d_algorithm(const ConvSizes& s, Direction direction) {
+  return describe_taps(taps_of(s, direction));
+}
+
+void convolve(const ConvSizes& s, Direction direction, const float* from, const float* packed,
+              const float* bias, Activation activation, float* to, uint16_t* mask,
+              std::span<std::byte> workspace) {
+  const TapConvolution t = taps_of(s, direction);
+  const int64_t stride = scratch_stride(t);
+  if (static_cast<int64_t>(workspace.size()) < stride * static_cast<int64_t>(sizeof(float)) * max_threads())
+    throw Error("a convolution's workspace is too small: it was sized for fewer threads than " +
+                std::to_string(max_threads()));
+  const TapCall call{t, from, packed, bias, activation, to, mask};
+  auto* scratch = reinterpret_cast<float*>(workspace.data());
+  const int64_t tasks = t.tasks_per_image();
+  const auto run = HWY_DYNAMIC_DISPATCH(RunTask);
+  parallel_for(t.n * tasks, [&](int64_t i) {
+    const Phase* phase = t.phases.data();
+    int64_t task = i % tasks;
+    for (; task >= phase->tasks(); ++phase) task -= phase->tasks();
+    run(call, i / tasks, *phase, task, scratch + thread_index() * stride);
+  });
+}
+
+void conv2d_vjp_weight(const ConvSizes& s, const float* x, const float* gy, float* gw) {
+  const std::vector<Step> steps = make_steps(s.c, s.k, s.groups, false, nullptr);
+  const int64_t kernel_cells = s.kernel.h * s.kernel.w, group_c = s.group_c();
+  // Blocks of input channels that a step reads: the most, as the first and last may be partial.
+  const int64_t c_blocks = std::min(blocks(s.c), group_c / kBlock + 2);
+  const int64_t x_block = s.h * s.w * kBlock, gy_block = s.oh * s.ow * kBlock;
+  const auto run = HWY_DYNAMIC_DISPATCH(SumWeight);
+  parallel_for(static_cast<int64_t>(steps.size()) * c_blocks * kernel_cells, [&](int64_t i) {
+    const Step& step = steps[static_cast<size_t>(i / (c_blocks * kernel_cells))];
+    const int64_t c_block = step.c_begin / kBlock + i / kernel_cells % c_blocks, cell = i % kernel_cells;
+    const int64_t c0 = std::max(step.c_begin, c_block * kBlock),
+                  c1 = std::min(step.c_end, (c_block + 1) * kBlock);
+    if (c0 >= c1) return;
+    const int64_t dh = cell / s.kernel.w * s.dilation.h - s.padding.h,
+                  dw = cell % s.kernel.w * s.dilation.w - s.padding.w;
+    const Range rows = outputs_inside(dh, s.stride.h, s.h, s.oh),
+                cols = outputs_inside(dw, s.stride.w, s.w, s.ow);
+    float sums[kBlock * kBlock] = {};
+    if (rows.begin < rows.end && cols.begin < cols.end) {
+      const int64_t ih = rows.begin * s.stride.h + dh, iw = cols.begin * s.stride.w + dw;
+      const WeightSum sum{.x = x + c_block * x_block + (ih * s.w + iw) * kBlock + c0 % kBlock,
+                          .gy = gy + step.k_block * gy_block + (rows.begin * s.ow + cols.begin) * kBlock,
+                          .x_image = blocks(s.c) * x_block,
+                          .x_row = s.stride.h * s.w * kBlock,
+                          .x_pixel = s.stride.w * kBlock,
+                          .gy_image = blocks(s.k) * gy_block,
+                          .gy_row = s.ow * kBlock,
+                          .images = s.n,
+                          .rows = rows.end - rows.begin,
+                          .cols = cols.end - cols.begin};
+      run(sum, c1 - c0, sums);
+    }
+    for (int64_t lane = 0; lane < kBlock; ++lane)
+      if (step.lanes >> lane & 1)
+        for (int64_t c = c0; c < c1; ++c)
+          gw[((step.k_block * kBlock + lane) * group_c + c - step.c_begin) * kernel_cells + cell] =
+              sums[(c - c0) * kBlock + lane];
+  });
+}
+
+void conv2d_vjp_bias(int64_t n, int64_t k, int64_t pixels, const float* gy, float* gb) {
+  parallel_for(blocks(k), [=](int64_t kb) {
+    float sums[kBlock] = {};
+    for (int64_t image = 0; image < n; ++image) {
+      const float* cells = gy + (image * blocks(k) + kb) * pixels * kBlock;
+      for (int64_t i = 0; i < pixels; ++i)
+        for (int64_t lane = 0; lane < kBlock; ++lane) sums[lane] += cells[i * kBlock + lane];
+    }
+    std::copy_n(sums, std::min(kBlock, k - kb * kBlock), gb + kb * kBlock);
+  });
+}
+
+}  // namespace loupe::cpu
+#endif

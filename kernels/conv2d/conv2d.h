@@ -1,0 +1,98 @@
+// 2-D convolution (the cross-correlation of deep learning), after PyTorch's conv2d:
+//
+//   y[n,k,oh,ow] = bias[k] + Σ_c Σ_r Σ_q  x[n, g·C/G + c, oh·stride.h − padding.h + r·dilation.h,
+//                                                       ow·stride.w − padding.w + q·dilation.w] ·
+//                                                       weight[k,c,r,q]
+//
+//   x (N, C, H, W)   weight (K, C/G, kernel.h, kernel.w)   bias (K)   y (N, K, OH, OW)   G groups, g = k /
+//   (K/G) OH = ⌊(H + 2·padding.h − dilation.h·(kernel.h − 1) − 1) / stride.h⌋ + 1
+//
+// Cells outside x count as zero. Every vjp is linear and needs no y: vjp_input reads the weight alone,
+// vjp_weight reads x. A transposed convolution's forward *is* vjp_input, and its vjp_input is forward:
+// conv_transpose2d calls these kernels.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "kernels/common/op.h"
+
+namespace loupe {
+
+/// Graph node: conv2d({.out_channels = 64, .kernel = 3, .padding = 1}). Parameters "weight" and, with `bias`,
+/// "bias".
+struct Conv2d {
+  int64_t out_channels;
+  Pair kernel;
+  Pair stride{1}, padding{0}, dilation{1};
+  int64_t groups = 1;
+  bool bias = true;
+};
+OpPtr conv2d(Conv2d);
+
+/// All sizes of one convolution; kernels see nothing else. (oh, ow) is stored because a transposed
+/// convolution with output padding may ask for fewer rows than the formula above gives.
+struct ConvSizes {
+  int64_t n, c, h, w;  // x
+  int64_t k, oh, ow;   // y
+  Pair kernel, stride, padding, dilation;
+  int64_t groups;
+
+  int64_t group_c() const { return c / groups; }
+  int64_t group_k() const { return k / groups; }
+  int64_t weight_size() const { return k * group_c() * kernel.h * kernel.w; }
+};
+
+/// Positions [begin, end) of an axis.
+struct Range {
+  int64_t begin, end;
+};
+/// The outputs o in [0, outputs) whose input cell o·stride + offset lies in [0, size).
+Range outputs_inside(int64_t offset, int64_t stride, int64_t size, int64_t outputs);
+
+/// Throws UsageError, one line that begins with the op's name, unless every number of a convolution is in its
+/// range (kernel, stride, dilation, groups, channels ≥ 1, padding ≥ 0, none beyond 2^30) and groups divide
+/// both channels.
+void check_convolution(std::string_view op, const Conv2d&, int64_t in_channels);
+/// The same for the sizes that follow: a UsageError if an array would have more than 2^40 elements.
+void check_elements(std::string_view op, std::string_view array, std::initializer_list<int64_t> dims);
+/// "64, 3×3, stride 2, padding 1": what differs from the defaults.
+std::string describe_convolution(const Conv2d&);
+
+namespace ref {
+// Planar arrays, T = float or double, sums in T.
+
+/// `bias` may be null.
+template <typename T>
+void conv2d_forward(const ConvSizes&, const T* x, const T* weight, const T* bias, T* y);
+/// gx = the adjoint of forward applied to gy. `bias` (C), added to each map of gx, is for transposed
+/// convolutions; null else.
+template <typename T>
+void conv2d_vjp_input(const ConvSizes&, const T* gy, const T* weight, const T* bias, T* gx);
+template <typename T>
+void conv2d_vjp_weight(const ConvSizes&, const T* x, const T* gy, T* gw);
+/// gb[k] = Σ gy[:, k, :]; gy is (n, k, pixels).
+template <typename T>
+void conv2d_vjp_bias(int64_t n, int64_t k, int64_t pixels, const T* gy, T* gb);
+}  // namespace ref
+
+namespace cpu {
+// Blocked float32 arrays. `direction` is forward or vjp_input; weights are packed for one of them (see
+// tap_convolution.h), `bias` is padded with zeros to whole blocks, or null. `workspace` holds at least
+// conv2d_workspace() bytes. `mask` gets one uint16 a cell if there is an activation and it is not null.
+
+int64_t conv2d_packed_size(const ConvSizes&, Direction direction);
+void conv2d_pack(const ConvSizes&, Direction direction, const float* weight, float* packed);
+int64_t conv2d_workspace(const ConvSizes&, Direction direction);
+std::string conv2d_algorithm(const ConvSizes&, Direction direction);
+
+/// forward: from = x, to = y. vjp_input: from = gy, to = gx. Throws Error if `workspace` is too small.
+void convolve(const ConvSizes&, Direction direction, const float* from, const float* packed,
+              const float* bias, Activation, float* to, uint16_t* mask, std::span<std::byte> workspace);
+/// x, gy blocked; gw planar.
+void conv2d_vjp_weight(const ConvSizes&, const float* x, const float* gy, float* gw);
+/// gy (n, k, pixels) blocked; gb: k floats.
+void conv2d_vjp_bias(int64_t n, int64_t k, int64_t pixels, const float* gy, float* gb);
+}  // namespace cpu
+
+}  // namespace loupe

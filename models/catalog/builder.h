@@ -1,0 +1,49 @@
+// Builder: what the families are written with. A network reads as its module list does in torch: sequences of
+// ops under a module's name, and functional operations under the name that torch.fx gives them
+// ("layer1.0.add", "flatten").
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
+#include "kernels/add/add.h"
+#include "kernels/avg_pool2d/avg_pool2d.h"
+#include "kernels/batch_norm/batch_norm.h"
+#include "kernels/concat/concat.h"
+#include "kernels/conv2d/conv2d.h"
+#include "kernels/dropout/dropout.h"
+#include "kernels/flatten/flatten.h"
+#include "kernels/linear/linear.h"
+#include "kernels/lrn/lrn.h"
+#include "kernels/max_pool2d/max_pool2d.h"
+#include "kernels/relu/relu.h"
+#include "models/catalog/family.h"
+
+namespace loupe {
+
+/// Nodes of one module are added one after the other, its output last, so that Graph::find(module) is that
+/// output.
+class Builder {
+ public:
+  /// Starts with the node "input", (1, 3, height, width).
+  explicit Builder(const ModelOptions& options);
+
+  NodeId input() const { return 0; }
+  NodeId add(const std::string& name, OpPtr op, NodeId x);
+  NodeId add(const std::string& name, OpPtr op, std::vector<NodeId> inputs);
+  /// A chain of named ops; the names follow `module` and a dot, or stand alone where `module` is "".
+  NodeId chain(const std::string& module, NodeId x, const std::vector<std::pair<std::string, OpPtr>>& ops);
+  /// torch.nn.Sequential: the ops are named module.0, module.1 …
+  NodeId sequential(const std::string& module, NodeId x, const std::vector<OpPtr>& ops);
+
+  int64_t channels(NodeId id) const { return graph_.node(id).shape[1]; }
+  /// The finished model, whose trunk ends with the node `trunk`, or with the module of that name.
+  Model model(const std::string& trunk) &&;
+
+ private:
+  ModelOptions options_;
+  Graph graph_;
+};
+
+}  // namespace loupe

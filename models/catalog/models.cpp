@@ -1,0 +1,72 @@
+#include "models/models.h"
+
+#include <map>
+
+#include "models/io/formula.h"
+#include "models/io/safetensors.h"
+
+namespace loupe::models {
+
+namespace {
+
+using Weights = std::map<std::string, Tensor>;
+
+Weights formula_weights(const Graph& graph) {
+  Weights weights;
+  for (const ParameterSpec& p : graph.parameters())
+    weights.emplace(p.name, formula_weight(p.name, p.shape, p.role));
+  return weights;
+}
+
+// Only what the graph needs is read; float32 stays in the mapped file.
+Weights read_weights(const std::string& name, const Graph& graph, const std::string& path) {
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  const std::vector<ParameterSpec> needed = graph.parameters();
+  Weights weights;
+  for (const ParameterSpec& p : needed) {
+    if (!file.contains(p.name))
+      throw Error("'" + path + "' lacks the tensor '" + p.name + "' " + p.shape.str() + ", which " + name +
+                  " needs: are these the weights of another model?");
+    const Shape& found = file.info(p.name).shape;
+    if (found != p.shape)
+      throw Error("'" + path + "' holds the tensor '" + p.name + "' with shape " + found.str() + ", but " +
+                  name + " needs " + p.shape.str());
+    const std::string& dtype = file.info(p.name).dtype;
+    if (!dtype.starts_with("F") && dtype != "BF16")
+      throw Error("'" + path + "' holds the tensor '" + p.name + "' as " + dtype +
+                  "; weights are F32, F16, BF16 or F64");
+    weights.emplace(p.name, file.tensor(p.name));
+  }
+  return weights;
+}
+
+}  // namespace
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const Family* family : all_families())
+    for (const Architecture& a : family->architectures) all.push_back(a.name);
+  return all;
+}
+
+Model build(const std::string& name, const ModelOptions& options) {
+  for (const Family* family : all_families())
+    for (const Architecture& a : family->architectures)
+      if (a.name == name) return a.build(options);
+  const std::string near = near_names(name, names());
+  throw UsageError("there is no model '" + name + "'" + (near.empty() ? "" : "; did you mean " + near + "?") +
+                   " (`loupe models` lists them)");
+}
+
+Network load(const std::string& name, const std::filesystem::path& weights, Device device,
+             const ModelOptions& options) {
+  Model model = build(name, options);
+  Weights parameters =
+      weights == "formula" ? formula_weights(model.graph) : read_weights(name, model.graph, weights.string());
+  Network network(name, std::move(model.graph), std::move(parameters), device);
+  network.trunk = model.trunk;
+  network.preprocessing = model.preprocessing;
+  return network;
+}
+
+}  // namespace loupe::models

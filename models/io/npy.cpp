@@ -1,0 +1,152 @@
+#include "models/io/npy.h"
+
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "kernels/common/error.h"
+#include "models/io/mapped_file.h"
+
+namespace loupe {
+namespace {
+
+struct Header {
+  std::optional<std::string> descr;
+  std::optional<bool> fortran_order;
+  std::optional<std::vector<int64_t>> shape;
+};
+
+// The header is the text of a Python dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 224, 224), }
+class HeaderParser {
+ public:
+  HeaderParser(std::string_view text, const std::string& file) : text_(text), file_(file) {}
+
+  Header parse() {
+    Header header;
+    expect('{');
+    while (!take('}')) {
+      const std::string key = quoted_text();
+      expect(':');
+      if (key == "descr" && !header.descr) {
+        if (next() == '[')
+          throw Error(file_ + " holds records; Loupe reads plain arrays of <f4, <f8, <i4 or |u1");
+        header.descr = quoted_text();
+      } else if (key == "fortran_order" && !header.fortran_order) {
+        header.fortran_order = boolean();
+      } else if (key == "shape" && !header.shape) {
+        header.shape = tuple();
+      } else {
+        fail();
+      }
+      if (!take(',') && next() != '}') fail();
+    }
+    if (next() != '\0' || !header.descr || !header.fortran_order || !header.shape) fail();
+    return header;
+  }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw Error(file_ + ": its header is not that of an array file, at the header's byte " +
+                std::to_string(at_));
+  }
+  // The next character that is not white space, '\0' at the end.
+  char next() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
+    return at_ < text_.size() ? text_[at_] : '\0';
+  }
+  bool take(char c) {
+    if (next() != c || at_ == text_.size()) return false;
+    ++at_;
+    return true;
+  }
+  void expect(char c) {
+    if (!take(c)) fail();
+  }
+  std::string quoted_text() {
+    const char quote = next();
+    if (quote != '\'' && quote != '"') fail();
+    const size_t end = text_.find(quote, at_ + 1);
+    if (end == text_.npos || end - at_ > 40) fail();
+    const std::string result(text_.substr(at_ + 1, end - at_ - 1));
+    at_ = end + 1;
+    return result;
+  }
+  bool boolean() {
+    next();
+    for (const std::string_view word : {"True", "False"})
+      if (text_.substr(at_).starts_with(word)) {
+        at_ += word.size();
+        return word == "True";
+      }
+    fail();
+  }
+  std::vector<int64_t> tuple() {
+    std::vector<int64_t> result;
+    expect('(');
+    while (!take(')')) {
+      next();
+      int64_t value = 0;
+      const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
+      if (error != std::errc()) fail();
+      at_ = static_cast<size_t>(end - text_.data());
+      result.push_back(value);
+      if (!take(',') && next() != ')') fail();
+    }
+    return result;
+  }
+
+  std::string_view text_;
+  const std::string& file_;
+  size_t at_ = 0;
+};
+
+Dtype dtype_of(const std::string& descr, const std::string& file) {
+  if (descr == "<f4") return Dtype::f32;
+  if (descr == "<f8") return Dtype::f64;
+  if (descr == "<i4") return Dtype::i32;
+  if (descr == "|u1") return Dtype::u8;
+  std::string shown = descr;
+  for (char& c : shown)
+    if (static_cast<unsigned char>(c) < 0x20) c = '?';
+  throw Error(file + " is of type '" + shown + "'; Loupe reads <f4, <f8, <i4 and |u1");
+}
+
+}  // namespace
+
+Tensor parse_npy(std::span<const std::byte> bytes, const std::string& name) {
+  const std::string file = "'" + name + "'";
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!text.starts_with("\x93NUMPY") || text.size() < 10)
+    throw Error(file + " is not a NumPy array file (.npy)");
+  const int major = static_cast<unsigned char>(text[6]);
+  if (major < 1 || major > 3)
+    throw Error(file + " is of .npy version " + std::to_string(major) + "; Loupe reads 1, 2 and 3");
+  const size_t length_bytes = major == 1 ? 2 : 4, start = 8 + length_bytes;
+  uint32_t length = 0;
+  if (text.size() >= start) std::memcpy(&length, text.data() + 8, length_bytes);
+  if (text.size() < start || text.size() - start < length)
+    throw Error(file + " is truncated: it ends within its header");
+  const Header header = HeaderParser(text.substr(start, length), file).parse();
+  const Dtype dtype = dtype_of(*header.descr, file);
+  if (*header.fortran_order) throw Error(file + " is in Fortran order; save it with numpy.ascontiguousarray");
+  Shape shape;
+  try {
+    shape = Shape(*header.shape);
+  } catch (const Error& error) {
+    throw Error(file + ": " + error.what());
+  }
+  const auto data = bytes.subspan(start + length);
+  const uint64_t wanted = static_cast<uint64_t>(shape.numel()) * static_cast<uint64_t>(dtype_bytes(dtype));
+  if (data.size() != wanted)
+    throw Error(file + " has " + std::to_string(data.size()) + " bytes of data, but its shape " +
+                shape.str() + " takes " + std::to_string(wanted));
+  Tensor t(dtype, shape);
+  if (!data.empty()) std::memcpy(t.raw(), data.data(), data.size());
+  return t;
+}
+
+Tensor read_npy(const std::string& path) { return parse_npy(MappedFile::open(path)->bytes(), path); }
+
+}  // namespace loupe

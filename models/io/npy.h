@@ -1,0 +1,18 @@
+// NumPy's array file (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), versions 1, 2
+// and 3.
+#pragma once
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "engine/tensor/tensor.h"
+
+namespace loupe {
+
+/// One array of type <f4, <f8, <i4 or |u1 in C order; a copy. Throws Error, one line that names the file, for
+/// anything else.
+Tensor read_npy(const std::string& path);
+/// The same from bytes in memory; `name` stands for the file in errors.
+Tensor parse_npy(std::span<const std::byte> bytes, const std::string& name);
+
+}  // namespace loupe

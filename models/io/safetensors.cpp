@@ -1,0 +1,177 @@
+#include "models/io/safetensors.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "kernels/common/error.h"
+#include "kernels/common/parallel.h"
+#include "models/io/atomic_file.h"
+#include "models/io/mapped_file.h"
+#include "models/io/safetensors_header.h"
+
+namespace loupe {
+
+using safetensors::in_quotes;
+
+static_assert(std::endian::native == std::endian::little,
+              "the format is little-endian, and tensors are views of files");
+
+namespace {
+
+constexpr uint64_t kLongestHeader = 100'000'000;  // the format's own limit
+
+// Types whose bytes in a file are already a Tensor's.
+std::optional<Dtype> same_in_memory(std::string_view type) {
+  if (type == "F32") return Dtype::f32;
+  if (type == "F64") return Dtype::f64;
+  if (type == "I32") return Dtype::i32;
+  if (type == "U8" || type == "BOOL") return Dtype::u8;
+  return std::nullopt;
+}
+
+float from_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+
+// The 15 bits below the sign, shifted to float's place, make the value times 2^-112 (subnormals too,
+// exactly). Infinity and NaN have every exponent bit set, which the product does not: they get it directly.
+float from_f16(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
+  const uint32_t magnitude = static_cast<uint32_t>(bits & 0x7FFF) << 13;
+  const bool finite = (bits & 0x7C00) != 0x7C00;
+  const uint32_t value =
+      finite ? std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f) : magnitude | 0x7F800000;
+  return std::bit_cast<float>(value | sign);
+}
+
+// `data` may be unaligned.
+template <typename From, typename To, typename Convert>
+void convert_each(std::span<const std::byte> data, std::span<To> to, const Convert& one) {
+  constexpr int64_t kChunk = 1 << 16;
+  const auto count = static_cast<int64_t>(to.size());
+  parallel_for(ceil_div(count, kChunk), [&](int64_t chunk) {
+    for (int64_t i = chunk * kChunk, end = std::min(count, i + kChunk); i < end; ++i) {
+      From value;
+      std::memcpy(&value, data.data() + i * static_cast<int64_t>(sizeof(From)), sizeof(From));
+      to[static_cast<size_t>(i)] = one(value);
+    }
+  });
+}
+
+}  // namespace
+
+SafetensorsFile SafetensorsFile::open(const std::string& path) {
+  const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
+  return parse(file->bytes(), path, file);
+}
+
+SafetensorsFile SafetensorsFile::parse(std::span<const std::byte> bytes, const std::string& name,
+                                       std::shared_ptr<const void> owner) {
+  SafetensorsFile file;
+  file.file_ = "'" + name + "'";
+  file.owner_ = std::move(owner);
+  uint64_t length = 0;
+  if (bytes.size() < sizeof(length))
+    throw Error(file.file_ + " has only " + std::to_string(bytes.size()) +
+                " bytes; is this a safetensors file?");
+  std::memcpy(&length, bytes.data(), sizeof(length));
+  const auto rest = bytes.subspan(sizeof(length));
+  // Nearly every file of another format fails here.
+  if (length > kLongestHeader)
+    throw Error(file.file_ + ": its header would be " + std::to_string(length) +
+                " bytes long, and 100000000 is the " + "longest allowed; is this a safetensors file?");
+  if (length > rest.size())
+    throw Error(file.file_ + ": its header is " + std::to_string(length) + " bytes long, but only " +
+                std::to_string(rest.size()) +
+                " bytes follow; the file is truncated or not a safetensors file");
+  const std::string_view json(reinterpret_cast<const char*>(rest.data()), length);
+  const auto data = rest.subspan(length);
+  safetensors::Header header = safetensors::parse_header(json, data.size(), file.file_);
+  file.metadata_ = std::move(header.metadata);
+  for (const safetensors::HeaderEntry& t : header.tensors) {
+    file.names_.push_back(t.name);
+    file.entries_[t.name] = {{std::string(t.type->name), t.shape}, data.subspan(t.begin, t.end - t.begin)};
+  }
+  return file;
+}
+
+const SafetensorsFile::Entry& SafetensorsFile::entry(std::string_view name) const {
+  const auto found = entries_.find(name);
+  if (found == entries_.end())
+    throw Error(file_ + " has no tensor " + in_quotes(name) + " among its " + std::to_string(names_.size()));
+  return found->second;
+}
+
+Tensor SafetensorsFile::tensor(std::string_view name) const {
+  const auto& [info, data] = entry(name);
+  if (const std::optional<Dtype> dtype = same_in_memory(info.dtype)) {
+    const bool aligned =
+        reinterpret_cast<uintptr_t>(data.data()) % static_cast<size_t>(dtype_bytes(*dtype)) == 0;
+    if (aligned) {
+      auto* start = const_cast<std::byte*>(data.data());
+      return Tensor(*dtype, info.shape, Storage::borrow(start, std::ssize(data), owner_));
+    }
+    Tensor copy(*dtype, info.shape);
+    if (!data.empty()) std::memcpy(copy.raw(), data.data(), data.size());
+    return copy;
+  }
+  if (info.dtype == "F16" || info.dtype == "BF16") {
+    Tensor t(Dtype::f32, info.shape);
+    convert_each<uint16_t>(data, t.values<float>(), info.dtype == "F16" ? from_f16 : from_bf16);
+    return t;
+  }
+  if (info.dtype == "I64") {
+    Tensor t(Dtype::i32, info.shape);
+    size_t at = 0;
+    for (int32_t& to : t.values<int32_t>()) {
+      int64_t value;
+      std::memcpy(&value, data.data() + at, sizeof(value));
+      at += sizeof(value);
+      if (value != static_cast<int32_t>(value))
+        throw Error(file_ + ": tensor " + in_quotes(name) + ": the value " + std::to_string(value) +
+                    " does not fit 32 bits");
+      to = static_cast<int32_t>(value);
+    }
+    return t;
+  }
+  throw Error(file_ + ": tensor " + in_quotes(name) + " is of type " + info.dtype +
+              "; Loupe reads F32, F64, F16, BF16, I32, I64, U8 and BOOL");
+}
+
+void write_safetensors(const std::string& path, const NamedTensors& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  const auto type_name = [](Dtype t) {
+    return t == Dtype::f64 ? "F64" : t == Dtype::f32 ? "F32" : t == Dtype::i32 ? "I32" : "U8";
+  };
+  NamedTensors ordered = tensors;
+  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
+    return dtype_bytes(a.second.dtype()) > dtype_bytes(b.second.dtype());
+  });
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  int64_t end = 0;
+  for (const auto& [name, t] : ordered) {
+    if (name == "__metadata__" || header.contains(name))
+      throw Error("cannot write '" + path + "': two things are called " + in_quotes(name));
+    const int64_t begin = end;
+    end += t.bytes();
+    header[name] = {
+        {"dtype", type_name(t.dtype())}, {"shape", t.shape().dims()}, {"data_offsets", {begin, end}}};
+  }
+  std::string json;
+  try {
+    json = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    throw Error("cannot write '" + path + "': a tensor's name or the metadata is not valid UTF-8");
+  }
+  json.resize(static_cast<size_t>(round_up(std::ssize(json), 8)), ' ');
+  const uint64_t length = json.size();
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(&length, 1)));
+  file.write(json);
+  for (const auto& [name, t] : ordered) file.write({t.raw(), static_cast<size_t>(t.bytes())});
+  file.commit();
+}
+
+}  // namespace loupe

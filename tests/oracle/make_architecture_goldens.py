@@ -1,0 +1,57 @@
+"""Golden logits and input gradients of whole architectures with formula weights, by torch in float64.
+
+    python3 make_architecture_goldens.py OUT_DIR NAME...      writes OUT_DIR/NAME.json
+
+The gradient is that of logit 7 for the first image of the batch and of logit 400 for the second; its L2 norm is stored for each
+image, and a sample of its elements, spread by a stride that is prime to their number.
+"""
+import json
+import pathlib
+import sys
+
+import torch
+import torchvision
+
+import formula_weights
+from zfnet import ZFNet
+
+TARGETS = [7, 400]
+SAMPLES, STRIDE = 64, 7919
+
+
+def build(name):
+    if name == "zfnet":
+        return ZFNet()
+    options = dict(aux_logits=False, init_weights=False, transform_input=False) if name == "googlenet" else {}
+    network = getattr(torchvision.models, name)(weights=None, **options)
+    for module in network.modules():
+        if isinstance(module, (torch.nn.ReLU, torch.nn.ReLU6)):
+            module.inplace = False
+    return network
+
+
+def golden(name):
+    x = formula_weights.input_batch(2, 3, 224, 224).requires_grad_()
+    logits = formula_weights.fill(build(name))(x)
+    score = sum(logits[i, target] for i, target in enumerate(TARGETS))
+    (gradient,) = torch.autograd.grad(score, x)
+    flat = gradient.flatten()
+    index = [i * STRIDE % flat.numel() for i in range(SAMPLES)]
+    return dict(
+        name=name, torchvision=torchvision.__version__, input=list(x.shape), dtype="float64", target=TARGETS,
+        logits=logits.detach().tolist(), gradient_l2=[g.norm().item() for g in gradient],
+        gradient_index=index, gradient_value=flat[index].tolist())
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[2:]:
+        record = golden(name)
+        (out / f"{name}.json").write_text(json.dumps(record) + "\n")
+        largest = max(abs(v) for row in record["logits"] for v in row)
+        print(name, "largest logit", largest, "gradient L2", record["gradient_l2"], flush=True)
+
+
+if __name__ == "__main__":
+    main()

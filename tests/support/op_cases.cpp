@@ -1,0 +1,29 @@
+#include "tests/support/op_cases.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/support/op_checks.h"
+
+namespace loupe::test {
+
+void check_suite(std::string_view op, const OpSuite& suite) {
+  const auto ops = all_ops();
+  const auto kind = std::find_if(ops.begin(), ops.end(), [&](const OpKind* k) { return k->name == op; });
+  REQUIRE_MESSAGE(kind != ops.end(), "all_ops() has no op named after kernels/…/", std::string(op),
+                  ".op.cpp");
+  for (const std::string& failure : check_op(**kind, suite)) FAIL_CHECK(failure);
+}
+
+TEST_CASE("all_ops() is sorted, and every row has a name and a summary") {
+  std::string_view before;
+  for (const OpKind* kind : all_ops()) {
+    CHECK(before < kind->name);
+    CHECK(!kind->summary.empty());
+    before = kind->name;
+  }
+  CHECK(!before.empty());
+}
+
+}  // namespace loupe::test

@@ -1,0 +1,13 @@
+// The executable `op_cases`: one TEST_CASE("<op>: case table") for each op, generated from the files in
+// tests/cases.
+#pragma once
+#include <string_view>
+
+#include "tests/support/op_suite.h"
+
+namespace loupe::test {
+
+/// Reports every failure of check_op() to doctest.
+void check_suite(std::string_view op, const OpSuite& suite);
+
+}  // namespace loupe::test

@@ -1,0 +1,24 @@
+// Command: one subcommand of `loupe`. A new one is a file tools/loupe/commands/<name>.cpp that defines
+// `extern const Command <name>_command`; the build lists it in all_commands().
+#pragma once
+#include <functional>
+#include <span>
+#include <string_view>
+
+namespace CLI {
+class App;
+}
+
+namespace loupe {
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;  // one line
+  /// Adds the options to `app`, and returns what is to run once they are parsed.
+  std::function<std::function<void()>(CLI::App& app)> setup;
+};
+
+/// Every command, in alphabetical order. (Generated from the files in tools/loupe/commands/.)
+std::span<const Command* const> all_commands();
+
+}  // namespace loupe

@@ -1,0 +1,122 @@
+// `loupe layers`: the nodes of an architecture, with shapes, costs and receptive fields.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tools/loupe/command.h"
+#include "tools/loupe/options.h"
+#include "tools/loupe/print.h"
+#include "tools/loupe/table.h"
+#include "tools/loupe/text.h"
+
+namespace loupe {
+namespace {
+
+struct Settings {
+  ModelChoice model;
+  SizeChoice size;
+  bool json = false;
+};
+
+int64_t parameter_count(const Node& node) {
+  int64_t n = 0;
+  for (const ParameterSpec& p : node.parameters) n += p.shape.numel();
+  return n;
+}
+
+// "64×55×55": without the batch.
+std::string sizes(const Shape& shape) {
+  std::string text;
+  for (int i = 1; i < shape.rank(); ++i) text += (i > 1 ? "×" : "") + std::to_string(shape[i]);
+  return text;
+}
+
+// "3" where height and width agree, else "3×5".
+std::string pair(double h, double w) {
+  return h == w ? short_number(h) : short_number(h) + "×" + short_number(w);
+}
+
+std::string operation(const Node& node) {
+  if (!node.op) return "input";
+  const std::string how = node.op->describe();
+  return std::string(node.op->kind().name) + (how.empty() ? "" : " " + how);
+}
+
+void as_table(const Graph& graph) {
+  using enum Table::Align;
+  Table table({{"node"},
+               {"operation"},
+               {"output"},
+               {"parameters", right},
+               {"MACs", right},
+               {"sees", right},
+               {"stride", right},
+               {"offset", right}});
+  const std::vector<ReceptiveField> fields = receptive_fields(graph);
+  int64_t total_parameters = 0, total_macs = 0;
+  for (NodeId n = 0; n < graph.size(); ++n) {
+    const Node& node = graph.node(n);
+    const ReceptiveField& f = fields[static_cast<size_t>(n)];
+    const int64_t parameters = parameter_count(node), cost = macs(graph, n);
+    std::vector<std::string> cells{node.name, operation(node), sizes(node.shape),
+                                   parameters ? with_commas(parameters) : "", cost ? short_count(cost) : ""};
+    if (f.whole)
+      cells.push_back("all");
+    else
+      cells.insert(cells.end(), {f.size.str(), pair(f.stride_h, f.stride_w), pair(f.offset_h, f.offset_w)});
+    table.row(cells);
+    total_parameters += parameters;
+    total_macs += cost;
+  }
+  table.line();
+  table.row({"total", "", "", with_commas(total_parameters), short_count(total_macs)});
+  print(table.str() +
+        "\nMACs: multiply-accumulates of one image, forward. One cell of a node sees `sees` pixels of the "
+        "input; its\n"
+        "neighbour sees those `stride` pixels further; the first begins at pixel `offset` (negative: in the "
+        "padding).\n");
+}
+
+void as_json(const std::string& model, const Graph& graph) {
+  const std::vector<ReceptiveField> fields = receptive_fields(graph);
+  int64_t total_parameters = 0, total_macs = 0;
+  auto rows = nlohmann::ordered_json::array();
+  for (NodeId n = 0; n < graph.size(); ++n) {
+    const Node& node = graph.node(n);
+    const ReceptiveField& f = fields[static_cast<size_t>(n)];
+    nlohmann::ordered_json row{{"node", node.name},
+                               {"op", node.op ? node.op->kind().name : "input"},
+                               {"description", node.op ? node.op->describe() : ""}};
+    for (const NodeId i : node.inputs) row["inputs"].push_back(graph.node(i).name);
+    row["shape"] = std::vector<int64_t>(node.shape.dims().begin() + 1, node.shape.dims().end());
+    row["parameters"] = parameter_count(node);
+    row["macs"] = macs(graph, n);
+    if (f.whole)
+      row["receptive_field"] = "all";
+    else
+      row["receptive_field"] = {{"size", {f.size.h, f.size.w}},
+                                {"stride", {f.stride_h, f.stride_w}},
+                                {"offset", {f.offset_h, f.offset_w}}};
+    total_parameters += parameter_count(node);
+    total_macs += macs(graph, n);
+    rows.push_back(row);
+  }
+  print_json({{"model", model}, {"layers", rows}, {"parameters", total_parameters}, {"macs", total_macs}});
+}
+
+}  // namespace
+
+extern const Command layers_command{
+    "layers", "Lists a model's nodes: shapes, parameters, costs, receptive fields", [](CLI::App& app) {
+      const auto s = std::make_shared<Settings>();
+      s->model.add_to(app);
+      s->size.add_to(app);
+      app.add_flag("--json", s->json, "For programs")->group("Options");
+      return [s] {
+        s->model.check_name();
+        const Graph graph = models::build(s->model.model, s->size.with(s->model)).graph;
+        s->json ? as_json(s->model.model, graph) : as_table(graph);
+      };
+    }};
+
+}  // namespace loupe

@@ -1,0 +1,62 @@
+// `loupe models`: the architectures.
+#include "models/models.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tools/loupe/command.h"
+#include "tools/loupe/print.h"
+#include "tools/loupe/table.h"
+#include "tools/loupe/text.h"
+
+namespace loupe {
+namespace {
+
+struct Cost {
+  int64_t parameters = 0, macs = 0;
+};
+
+Cost cost(const Graph& graph) {
+  Cost c;
+  for (const ParameterSpec& p : graph.parameters()) c.parameters += p.shape.numel();
+  for (NodeId n = 0; n < graph.size(); ++n) c.macs += macs(graph, n);
+  return c;
+}
+
+}  // namespace
+
+extern const Command models_command{
+    "models", "Lists the architectures, with their sizes and papers", [](CLI::App& app) {
+      const auto json = std::make_shared<bool>(false);
+      app.add_flag("--json", *json, "For programs")->group("Options");
+      return [json] {
+        Table table({{"model"},
+                     {"parameters", Table::Align::right},
+                     {"MACs", Table::Align::right},
+                     {"Grad-CAM looks at"},
+                     {"paper"}});
+        auto rows = nlohmann::ordered_json::array();
+        for (const Family* family : all_families()) {
+          bool first = true;
+          for (const Architecture& a : family->architectures) {
+            const Model model = a.build({});
+            const Cost c = cost(model.graph);
+            table.row({a.name, with_commas(c.parameters), short_count(c.macs), model.trunk,
+                       first ? family->source : ""});
+            rows.push_back({{"model", a.name},
+                            {"family", family->title},
+                            {"parameters", c.parameters},
+                            {"macs", c.macs},
+                            {"trunk", model.trunk},
+                            {"source", family->source}});
+            first = false;
+          }
+        }
+        if (*json) return print_json(rows);
+        print(table.str() +
+              "\nFor 1000 classes and 224×224 pixels. MACs: multiply-accumulates of one image, forward.\n");
+      };
+    }};
+
+}  // namespace loupe

@@ -1,0 +1,74 @@
+// `loupe ops`: which op has which kernel, and the test that covers it.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "kernels/common/op.h"
+#include "tools/loupe/command.h"
+#include "tools/loupe/print.h"
+#include "tools/loupe/table.h"
+
+namespace loupe {
+namespace {
+
+bool has_direction(const OpKind& kind, Direction d) {
+  for (const OpKind::Entry& e : kind.kernels)
+    if (e.direction == d) return true;
+  return false;
+}
+
+std::string test_of(const OpKind& kind) { return "op." + std::string(kind.name); }
+
+void as_table() {
+  std::vector<Table::Column> columns{{"op"}, {"direction"}};
+  for (const Backend b : kBackends) columns.push_back({std::string(backend_name(b))});
+  columns.insert(columns.end(), {{"test"}, {"what it is"}});
+  Table table(columns);
+  int kernels = 0;
+  for (const OpKind* kind : all_ops()) {
+    bool first = true;
+    for (const Direction d : kDirections) {
+      if (!has_direction(*kind, d)) continue;
+      std::vector<std::string> cells{first ? std::string(kind->name) : "", std::string(direction_name(d))};
+      for (const Backend b : kBackends) {
+        cells.push_back(kind->has(b, d) ? "yes" : "·");
+        kernels += kind->has(b, d);
+      }
+      cells.push_back(test_of(*kind));
+      cells.push_back(first ? std::string(kind->summary) : "");
+      table.row(cells);
+      first = false;
+    }
+  }
+  print(table.str() + "\n" + std::to_string(all_ops().size()) + " ops, " + std::to_string(kernels) +
+        " kernels. Where there is a dot, asking for that kernel is an error. A test runs with `ctest -R "
+        "'^op.NAME$'`.\n");
+}
+
+void as_json() {
+  auto rows = nlohmann::ordered_json::array();
+  for (const OpKind* kind : all_ops())
+    for (const Direction d : kDirections) {
+      if (!has_direction(*kind, d)) continue;
+      nlohmann::ordered_json backends = nlohmann::ordered_json::array();
+      for (const Backend b : kBackends)
+        if (kind->has(b, d)) backends.push_back(backend_name(b));
+      rows.push_back({{"op", kind->name},
+                      {"direction", direction_name(d)},
+                      {"backends", backends},
+                      {"test", test_of(*kind)},
+                      {"summary", kind->summary}});
+    }
+  print_json(rows);
+}
+
+}  // namespace
+
+extern const Command ops_command{"ops", "Lists the operations: which backend has which kernel, and its test",
+                                 [](CLI::App& app) {
+                                   const auto json = std::make_shared<bool>(false);
+                                   app.add_flag("--json", *json, "For programs")->group("Options");
+                                   return [json] { *json ? as_json() : as_table(); };
+                                 }};
+
+}  // namespace loupe

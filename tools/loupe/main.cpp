@@ -1,0 +1,96 @@
+// loupe: explains what a network sees in a picture. Each subcommand is one file in commands/.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "kernels/common/error.h"
+#include "models/io/suggest.h"
+#include "tools/loupe/command.h"
+#include "tools/loupe/help.h"
+#include "tools/loupe/text.h"
+
+namespace loupe {
+namespace {
+
+// What CLI11 could not parse, as one line.
+std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
+  const CLI::App& context = command ? *command : app;
+  const std::string see = "; see `loupe " + (command ? command->get_name() + " " : "") + "--help`";
+
+  // A mistyped option may also show as a missing one, so it comes first.
+  for (const std::string& word : context.remaining()) {
+    if (word.starts_with("-")) {
+      std::vector<std::string> known;
+      for (const CLI::Option* o : context.get_options())
+        for (const std::string& name : o->get_lnames()) known.push_back("--" + name);
+      const std::string name = word.substr(0, word.find('='));
+      const std::string near = did_you_mean(name, known);
+      return "there is no option '" + name + "'" + (near.empty() ? see : near);
+    }
+    if (!command) {
+      std::vector<std::string> known;
+      for (const Command* c : all_commands()) known.emplace_back(c->name);
+      const std::string near = did_you_mean(word, known);
+      return "there is no command '" + word + "'" + (near.empty() ? "; there are " + join(known) : near);
+    }
+    return "'" + word + "' is one word too many" + see;
+  }
+  if (!command) return "name a command, such as `loupe explain`" + see;
+  return error.what() + see;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Loupe shows what in a picture made a network decide.", "loupe");
+  app.formatter(help_formatter());
+  app.get_formatter()->label("", "");
+  app.set_help_flag("-h,--help", "This page; `loupe COMMAND --help` says more about a command");
+  app.set_version_flag("--version", "loupe " LOUPE_VERSION, "The version of Loupe");
+  app.require_subcommand(1);
+  app.get_option("--help")->group("Options");
+  app.footer(
+      "An example, with weights made from a formula instead of a file:\n"
+      "  loupe explain photo.jpg --model squeezenet1_1 --weights formula --method gradient,cam --out out");
+
+  std::vector<std::pair<CLI::App*, std::function<void()>>> commands;
+  for (const Command* c : all_commands()) {
+    CLI::App* sub = app.add_subcommand(std::string(c->name), std::string(c->summary));
+    sub->set_help_flag("-h,--help", "This page");
+    std::function<void()> body = c->setup(*sub);
+    commands.emplace_back(sub, std::move(body));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app.exit(e);  // --help and --version
+  } catch (const CLI::ParseError& e) {
+    throw UsageError(complaint(app, e));
+  }
+  for (const auto& [sub, body] : commands)
+    if (sub->parsed()) body();
+  return 0;
+}
+
+int failed(const std::string& why, int status) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "loupe: %s\n", one_line(why).c_str());
+  return status;
+}
+
+}  // namespace
+}  // namespace loupe
+
+int main(int argc, char** argv) {
+  try {
+    return loupe::run(argc, argv);
+  } catch (const loupe::UsageError& e) {
+    return loupe::failed(e.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return loupe::failed("out of memory; a smaller --memory or --size may help", 1);
+  } catch (const std::exception& e) {
+    return loupe::failed(e.what(), 1);
+  }
+}

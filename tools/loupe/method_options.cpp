@@ -1,0 +1,87 @@
+#include "tools/loupe/method_options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "tools/loupe/options.h"
+#include "tools/loupe/text.h"
+
+namespace loupe {
+namespace {
+
+std::string default_text(const OptionSpec& o) {
+  if (const auto* text = std::get_if<std::string>(&o.standard)) return *text;
+  if (const auto* whole = std::get_if<int64_t>(&o.standard)) return std::to_string(*whole);
+  return short_number(std::get<double>(o.standard));
+}
+
+}  // namespace
+
+std::string option_name(const Method& m, const OptionSpec& o) {
+  return "--" + std::string(m.name) + "." + o.name;
+}
+
+std::string option_type(const OptionSpec& o) {
+  static constexpr const char* kTypes[] = {"integer", "number", "text"};
+  return kTypes[o.standard.index()];
+}
+
+std::string option_help(const OptionSpec& o) {
+  const std::string standard = default_text(o);
+  const bool from = o.minimum > -1e300, to = o.maximum < 1e300;
+  std::string limits;
+  if (from && to)
+    limits = "from " + short_number(o.minimum) + " to " + short_number(o.maximum);
+  else if (from)
+    limits = "at least " + short_number(o.minimum);
+  else if (to)
+    limits = "at most " + short_number(o.maximum);
+  std::string notes = standard;
+  if (!limits.empty()) notes += (notes.empty() ? "" : "; ") + limits;
+  return notes.empty() ? o.help : o.help + " (" + notes + ")";
+}
+
+void MethodChoice::add_to(CLI::App& app, const std::string& group) {
+  value_option(app, "--method", methods_, "a,b",
+               "Methods by name, or `all` that suit the network; `loupe methods` (gradient)", group);
+  for (const Method* m : all_methods())
+    for (const OptionSpec& o : m->options) {
+      const auto take = [this, m, name = o.name](const std::string& text) {
+        given_.push_back({m, name, text});
+      };
+      static constexpr const char* kPlaceholders[] = {"N", "X", "TEXT"};
+      app.add_option_function<std::string>(option_name(*m, o), take, option_help(o))
+          ->option_text(kPlaceholders[o.standard.index()])
+          ->group("Options of " + std::string(m->name));
+    }
+}
+
+bool MethodChoice::all() const { return methods_ == "all"; }
+
+std::vector<ChosenMethod> MethodChoice::chosen() const {
+  std::vector<ChosenMethod> found;
+  const auto add = [&](const Method& m) {
+    if (std::ranges::none_of(found, [&](const ChosenMethod& c) { return c.method == &m; }))
+      found.push_back({&m, Options(std::string(m.name), m.options)});
+  };
+  if (all()) {
+    for (const Method* m : all_methods()) add(*m);
+  } else {
+    for (const std::string& name : split_commas(methods_)) {
+      if (name == "all")
+        throw UsageError("--method takes `all` alone, or the names of methods, not both: '" + methods_ + "'");
+      add(find_method(name));
+    }
+  }
+  for (const Given& g : given_) {
+    const auto c = std::ranges::find(found, g.method, &ChosenMethod::method);
+    const std::string name(g.method->name);
+    if (c == found.end())
+      throw UsageError("--" + name + "." + g.option + " has no effect, because " + name +
+                       " is not among the methods '" + methods_ + "'");
+    c->options.set(g.option, g.text);
+  }
+  return found;
+}
+
+}  // namespace loupe

@@ -1,0 +1,37 @@
+// Options that several commands share. Each function adds them to a command; the struct holds what was given.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "models/models.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace loupe {
+
+/// An option that takes one value, with the placeholder that --help shows for it ("FILE").
+CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& value,
+                          const std::string& placeholder, const std::string& help,
+                          const std::string& group = "Options");
+
+/// --model M and --classes N: which architecture.
+struct ModelChoice {
+  std::string model, classes = "1000";
+  void add_to(CLI::App& app, const std::string& group = "Options");
+  /// Throw UsageError, with near names.
+  void check_name() const;
+  int64_t class_count() const;
+};
+
+/// --size HxW: of the input, where no picture says it.
+struct SizeChoice {
+  std::string size = "224";
+  void add_to(CLI::App& app);
+  /// The size and the number of classes, for models::build.
+  ModelOptions with(const ModelChoice& choice) const;
+};
+
+}  // namespace loupe

@@ -1,0 +1,233 @@
+// D/report.html: one page that needs nothing but itself. Every picture is inline; there is no script.
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "engine/image/colour.h"
+#include "engine/image/image.h"
+#include "tools/loupe/explained.h"
+#include "tools/loupe/text.h"
+
+namespace loupe {
+namespace {
+
+constexpr const char* kStyle = R"css(
+:root { color-scheme: light dark; --page: #f6f5f2; --card: #fff; --text: #1d1c1a; --soft: #6d6a64; --line: #e3e0d9; --accent: #b5462f; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #161513; --card: #201f1c; --text: #eceae4; --soft: #a19d94; --line: #34322d; --accent: #f08a6c; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 1280px; padding: 2rem 1.5rem 4rem; background: var(--page); color: var(--text);
+       font: 15px/1.5 system-ui, sans-serif; }
+header { display: flex; align-items: center; gap: 1rem; margin-bottom: 2rem; }
+header svg { width: 46px; height: 46px; flex: none; color: var(--accent); }
+h1 { margin: 0; font-size: 1.55rem; line-height: 1.2; letter-spacing: -.01em; }
+h2 { margin: 0 0 .15rem; font-size: 1.3rem; line-height: 1.25; overflow-wrap: anywhere; }
+h3 { margin: 0; font-size: 1.02rem; }
+p { margin: .3rem 0; }
+a { color: var(--accent); }
+.soft { color: var(--soft); }
+.small { font-size: .86rem; line-height: 1.4; }
+nav { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: .8rem; margin-bottom: 2.5rem; }
+nav a { display: block; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden;
+        color: inherit; text-decoration: none; }
+nav a:hover { border-color: var(--accent); }
+nav i { display: block; aspect-ratio: 3 / 2; background: center / cover; }
+nav span { display: block; padding: .45rem .6rem .55rem; line-height: 1.3; }
+section { display: grid; grid-template-columns: 270px 1fr; gap: 1.6rem; padding: 1.8rem 0; border-top: 1px solid var(--line); }
+aside { position: sticky; top: 1.2rem; align-self: start; }
+aside > i { display: block; border-radius: 10px; background: center / cover; margin-bottom: .9rem; }
+.top { list-style: none; margin: .9rem 0; padding: 0; }
+.top li { position: relative; display: flex; justify-content: space-between; gap: .6rem; padding: .22rem .5rem; margin: 3px 0;
+          border-radius: 5px; overflow: hidden; background: color-mix(in srgb, var(--line) 45%, transparent); }
+.top b { position: absolute; inset: 0 auto 0 0; background: color-mix(in srgb, var(--accent) 30%, transparent); }
+.top span { position: relative; }
+.top .is { font-weight: 650; }
+.methods { display: grid; grid-template-columns: repeat(auto-fill, minmax(262px, 1fr)); gap: 1.1rem; align-content: start; }
+article { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .9rem; }
+article.wide { grid-column: 1 / -1; }
+.head { display: flex; justify-content: space-between; align-items: baseline; gap: .8rem; margin-bottom: .6rem; }
+.head .small { white-space: nowrap; }
+.maps { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 1rem; }
+article.wide .maps { grid-template-columns: repeat(auto-fill, minmax(228px, 1fr)); }
+figure { margin: 0; }
+.map { border-radius: 7px; overflow: hidden; background: center / 100% 100%; }
+.map img { display: block; width: 100%; transition: opacity .25s; }
+.map:hover img { opacity: 0; }
+figcaption { margin-top: .5rem; }
+.scale { display: flex; align-items: center; gap: .5rem; margin-top: .45rem; font-size: .78rem; color: var(--soft); white-space: nowrap; }
+.scale i { flex: 1; height: 6px; border-radius: 3px; }
+dl { margin: .6rem 0 0; padding-top: .5rem; border-top: 1px solid var(--line); font-size: .82rem; line-height: 1.45; }
+dl div { display: flex; justify-content: space-between; gap: 1rem; }
+dt { color: var(--soft); }
+dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; text-align: right; }
+.source { margin-top: .5rem; font-size: .78rem; line-height: 1.4; color: var(--soft); }
+footer { border-top: 1px solid var(--line); margin-top: 1rem; padding-top: 1rem; }
+code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
+@media (max-width: 760px) { section { grid-template-columns: 1fr; } aside { position: static; } aside > i { max-width: 300px; } }
+@media print { .map img { opacity: 1 !important; } section, article { break-inside: avoid; } aside { position: static; } }
+)css";
+
+constexpr const char* kMark =
+    R"(<svg viewBox="0 0 48 48" fill="none" stroke="currentColor" stroke-linecap="round" aria-hidden="true"><circle cx="20" cy="20" r="14" stroke-width="4"/><path d="M30.5 30.5 43 43" stroke-width="5"/><path d="M12 20a8 8 0 0 1 8-8" stroke-width="2.5" opacity=".55"/></svg>)";
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : valid_utf8(text)) switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
+    }
+  return out;
+}
+
+std::string data_url(const std::vector<uint8_t>& png) { return "data:image/png;base64," + base64(png); }
+
+// "guided_backprop" → "Guided backprop"
+std::string title(std::string_view name) {
+  std::string text(name);
+  for (char& c : text)
+    if (c == '_') c = ' ';
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return escaped(text);
+}
+
+// The colours that overlay() gives from `from` to 1.
+template <typename Colour>
+std::string gradient(const Colour& colour, float from) {
+  std::string css = "linear-gradient(90deg";
+  constexpr int kStops = 9;
+  for (int i = 0; i < kStops; ++i) {
+    const Rgb c = to_rgb(colour(from + (1 - from) * static_cast<float>(i) / (kStops - 1)));
+    char stop[24];
+    std::snprintf(stop, sizeof stop, ",#%02x%02x%02x", c[0], c[1], c[2]);
+    css += stop;
+  }
+  return css + ")";
+}
+
+std::string scale(const DrawnMap& map) {
+  std::array<std::string, 2> ends;
+  std::string colours;
+  using enum Picture::Style;
+  switch (map.style) {
+    case reconstruction:
+      return {};
+    case magnitude:
+      ends = {"matters less", "more"};
+      break;
+    case evidence:
+      ends = {"no evidence", "most"};
+      break;
+    case level:
+      ends = {short_number(map.minimum), short_number(map.maximum)};
+      break;
+    case contribution:
+      ends = {"against", "for"};
+      break;
+  }
+  colours = map.style == contribution ? gradient(signed_colour, -1) : gradient(heat_colour, 0);
+  return "<div class=scale>" + ends[0] + "<i style=\"background:" + colours + "\"></i>" + ends[1] + "</div>";
+}
+
+std::string figure(const DrawnMap& map, bool titled, size_t photo) {
+  std::string out = "<figure><div class=\"map photo" + std::to_string(photo) + "\"><img alt=\"" +
+                    title(map.name) + "\" src=\"" + data_url(map.png) + "\"></div>" + scale(map) +
+                    "<figcaption>";
+  if (titled) out += "<h3>" + title(map.name) + "</h3>";
+  return out + "<p class=small>" + escaped(map.caption) + "</p></figcaption></figure>";
+}
+
+std::string article(const MethodResult& r, size_t photo) {
+  const bool wide = r.maps.size() > 1;
+  std::string out = std::string("<article") + (wide ? " class=wide" : "") + "><div class=head><h3>" +
+                    title(r.method->name) + "</h3><span class=\"small soft\">" + short_seconds(r.seconds) +
+                    "</span></div><div class=maps>";
+  for (const DrawnMap& m : r.maps) out += figure(m, wide, photo);
+  out += "</div>";
+  if (!r.options.empty() || !r.checks.empty()) {
+    out += "<dl>";
+    for (const auto& [name, text] : r.options)
+      out += "<div><dt>" + escaped(name) + "</dt><dd>" + (text.empty() ? "–" : escaped(text)) + "</dd></div>";
+    for (const Check& c : r.checks)
+      out += "<div title=\"" + escaped(c.meaning) + "\"><dt>" + title(c.name) + "</dt><dd>" +
+             short_number(c.value) + "</dd></div>";
+    out += "</dl>";
+    for (const Check& c : r.checks)
+      out += "<p class=source>" + title(c.name) + ": " + escaped(c.meaning) + "</p>";
+  }
+  return out + "<p class=source>" + escaped(r.method->source) + "</p></article>\n";
+}
+
+std::string likeliest(const ExplainedImage& image) {
+  std::string out = "<ol class=\"top small\">";
+  for (const Verdict& v : image.top) {
+    char width[16];
+    std::snprintf(width, sizeof width, "%.2f", v.probability * 100);
+    out += std::string("<li") + (v.index == image.target.index ? " class=is" : "") +
+           "><b style=\"width:" + width + "%\"></b><span>" + escaped(v.label) + "</span><span>" +
+           percent(v.probability) + "</span></li>";
+  }
+  return out + "</ol>";
+}
+
+std::string section(const Explained& all, const ExplainedImage& image, size_t i) {
+  const std::string size = std::to_string(all.input[3]) + " / " + std::to_string(all.input[2]);
+  std::string out = "<section id=image" + std::to_string(i) + "><aside><i class=photo" + std::to_string(i) +
+                    " style=\"aspect-ratio:" + size + "\" role=img aria-label=\"The input\"></i><h2>" +
+                    escaped(image.target.label) + "</h2><p class=soft>class " +
+                    std::to_string(image.target.index) + " · score " + short_number(image.target.score) +
+                    " · " + percent(image.target.probability) + "</p>" + likeliest(image) +
+                    "<p class=\"small soft\">" + escaped(image.path) +
+                    "<br>as the network sees it: " + std::to_string(all.input[3]) + "×" +
+                    std::to_string(all.input[2]) + " pixels<br>numbers: <code>" + escaped(image.name) +
+                    "/maps.safetensors</code></p></aside><div class=methods>\n";
+  for (const MethodResult& r : image.methods) out += article(r, i);
+  return out + "</div></section>\n";
+}
+
+}  // namespace
+
+std::string report(const Explained& all) {
+  std::string out =
+      "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
+      "content=\"width=device-width\"><title>" +
+      escaped(all.model) + " · Loupe</title><style>" + kStyle;
+  for (size_t i = 0; i < all.images.size(); ++i)
+    out += ".photo" + std::to_string(i) + "{background-image:url(" + data_url(all.images[i].photo) + ")}\n";
+  const std::string weights = all.weights == "formula"
+                                  ? "weights from a formula: nothing was learnt"
+                                  : std::filesystem::path(all.weights).filename().string();
+  out += "</style></head><body><header>" + std::string(kMark) + "<div><h1>What " + escaped(all.model) +
+         " looks at</h1><p class=soft>" + escaped(weights) + " · computed on " + all.device +
+         " · hold the pointer on a map to see the photograph under it</p></div></header>\n";
+  if (all.images.size() > 1) {
+    out += "<nav>";
+    for (size_t i = 0; i < all.images.size(); ++i)
+      out += "<a href=\"#image" + std::to_string(i) + "\"><i class=photo" + std::to_string(i) +
+             "></i><span class=small>" + escaped(all.images[i].target.label) + "<br><span class=soft>" +
+             percent(all.images[i].target.probability) + "</span></span></a>";
+    out += "</nav>\n";
+  }
+  for (size_t i = 0; i < all.images.size(); ++i) out += section(all, all.images[i], i);
+  out += "<footer class=\"small soft\">";
+  for (const Skipped& s : all.skipped)
+    out += "<p>" + title(s.method) + " was left out: " + escaped(s.why) + "</p>";
+  return out + "<p>Made by Loupe " LOUPE_VERSION
+               ". The score is the class's logit, before softmax; maps explain the score unless they say "
+               "otherwise.</p></footer></body></html>\n";
+}
+
+}  // namespace loupe
