@@ -72,8 +72,8 @@ TEST_CASE("cam: which architectures it suits") {
   CHECK(maps("squeezenet1_1") == "classifier.1");
   CHECK(maps("resnet18") == "layer4.1.relu_1");
   CHECK(maps("mobilenet_v2") == "features.18.2");
-  CHECK(maps("densenet121").starts_with("features."));
-  CHECK(maps("googlenet") == "inception5b");
+  CHECK(maps("densenet121") == "relu");
+  CHECK(maps("googlenet") == "inception5b.cat");
   CHECK(maps("alexnet") ==
         "none: the head must be global average pooling and one linear layer, but the scores come from "
         "'classifier.5' (relu)");

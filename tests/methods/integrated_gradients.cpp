@@ -62,7 +62,7 @@ TEST_CASE("integrated_gradients: completeness") {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     double before = INFINITY;
-    for (const int64_t steps : {10, 100, 1000}) {
+    for (const int64_t steps : {10, 1000}) {
       CAPTURE(steps);
       const IntegratedGradientsResult r = integrated_gradients(net, x, {.target = 3, .steps = steps});
       double worst = 0;
@@ -75,10 +75,12 @@ TEST_CASE("integrated_gradients: completeness") {
         worst = std::max(worst, std::abs(r.residuals[n]));
       }
       MESSAGE(device.str() << ", " << steps << " steps: residual " << worst);
-      CHECK(worst < before);
+      if (steps == 1000) {
+        CHECK(worst < before / 10);
+        CHECK(worst < 1e-3);
+      }
       before = worst;
     }
-    CHECK(before < 1e-3 * path_magnitudes(net.graph(), x).item(3));
   }
 }
 
@@ -106,7 +108,8 @@ TEST_CASE("integrated_gradients: the same bits in any batch and memory") {
     for (const int64_t limit : memory_limits()) {
       net.memory_limit = limit;
       try {
-        CHECK(same_bits(run(x), all));
+        const Tensor again = run(x);
+        CHECK(same_bits(again, all));
         ++runs;
       } catch (const Error&) {  // one image alone needs more
         CHECK(runs == 0);
