@@ -20,17 +20,17 @@ struct Verdict {
 struct DrawnMap {
   std::string name, caption;
   std::string file;  // in the image's folder
-  Shape shape;
+  Shape shape = {};
   double minimum = 0, maximum = 0;
   Picture::Style style = Picture::Style::magnitude;
-  std::vector<uint8_t> png;
+  std::vector<uint8_t> png = {};
 };
 
 struct MethodResult {
   const Method* method = nullptr;
-  std::map<std::string, std::string> options;
-  std::vector<DrawnMap> maps;
-  std::vector<Check> checks;
+  std::map<std::string, std::string> options = {};
+  std::vector<DrawnMap> maps = {};
+  std::vector<Check> checks = {};
   double seconds = 0;
   int64_t peak_bytes = 0;
 };
@@ -42,10 +42,10 @@ struct Skipped {
 struct ExplainedImage {
   std::string path;
   std::string name;  // the folder of its files
-  Verdict target;
-  std::vector<Verdict> top;  // the five likeliest classes
-  std::vector<MethodResult> methods;
-  std::vector<uint8_t> photo;  // PNG of what the network saw
+  Verdict target = {};
+  std::vector<Verdict> top = {};  // the five likeliest classes
+  std::vector<MethodResult> methods = {};
+  std::vector<uint8_t> photo = {};  // PNG of what the network saw
   double seconds = 0;
   int64_t peak_bytes = 0;
 };
@@ -54,9 +54,9 @@ struct Explained {
   std::string model, weights, device, out;
   int threads = 1;
   int64_t memory_limit = 0;  // 0: none
-  Shape input;               // (1, 3, H, W)
-  std::vector<Skipped> skipped;
-  std::vector<ExplainedImage> images;
+  Shape input = {};          // (1, 3, H, W)
+  std::vector<Skipped> skipped = {};
+  std::vector<ExplainedImage> images = {};
   int64_t weight_bytes = 0;                       // as the kernels read them
   int64_t forward_bytes = 0, gradient_bytes = 0;  // arenas of one image
   int64_t tape_bytes = 0;                         // of which the tape of a gradient

@@ -19,7 +19,7 @@
 #include "tools/loupe/options.h"
 #include "tools/loupe/output_folder.h"
 #include "tools/loupe/print.h"
-#include "tools/loupe/progress.h"
+#include "tools/loupe/progress_bar.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {
@@ -194,7 +194,7 @@ std::map<std::string, std::string> metadata(const ExplainedImage& image, const s
   return m;
 }
 
-ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, Progress& progress) {
+ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, ProgressBar& progress) {
   const auto start = Clock::now();
   Network& network = run.network;
   ExplainedImage image{.path = input.path, .name = input.name};
@@ -275,7 +275,7 @@ void run_explain(const Settings& s) {
                 .memory_limit = run.network.memory_limit,
                 .input = run.inputs[0].tensor.shape(),
                 .skipped = run.skipped};
-  Progress progress;
+  ProgressBar progress;
   for (Input& input : run.inputs) {
     all.images.push_back(explain(run, input, out, progress));
     input.tensor = {};

@@ -5,12 +5,12 @@
 
 namespace loupe {
 
-class Progress {
+class ProgressBar {
  public:
-  Progress();
-  ~Progress() { clear(); }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
+  ProgressBar();
+  ~ProgressBar() { clear(); }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
 
   /// Begins a piece of work. Nothing shows until it has taken a while.
   void begin(std::string what);

@@ -1,4 +1,4 @@
-#include "tools/loupe/progress.h"
+#include "tools/loupe/progress_bar.h"
 
 #include <unistd.h>
 
@@ -10,15 +10,15 @@
 
 namespace loupe {
 
-Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+ProgressBar::ProgressBar() : terminal_(::isatty(STDERR_FILENO) == 1) {}
 
-void Progress::begin(std::string what) {
+void ProgressBar::begin(std::string what) {
   clear();
   what_ = std::move(what);
   began_ = drawn_ = Clock::now();
 }
 
-void Progress::update(double part) {
+void ProgressBar::update(double part) {
   using namespace std::chrono_literals;
   const auto now = Clock::now();
   if (!terminal_ || now - began_ < 300ms || now - drawn_ < 100ms) return;
@@ -36,7 +36,7 @@ void Progress::update(double part) {
   std::fflush(stderr);
 }
 
-void Progress::clear() {
+void ProgressBar::clear() {
   if (!shown_) return;
   std::fputs("\r\033[K", stderr);
   std::fflush(stderr);

@@ -1,0 +1,20 @@
+# Installs the build BUILD under the folder WORK, then configures, builds and runs the project next to this file against it.
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  message("${text}")
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "failed with ${status}: ${ARGN}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -DCMAKE_BUILD_TYPE=Release
+    -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${WORK}/build/outside ${PHOTO} formula ${WORK}/gradient.png)
+run(${WORK}/prefix/bin/loupe --version)
+file(READ ${WORK}/gradient.png start LIMIT 8 HEX)
+if(NOT start STREQUAL 89504e470d0a1a0a)
+  message(FATAL_ERROR "outside wrote no PNG picture")
+endif()
