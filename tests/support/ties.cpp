@@ -158,6 +158,30 @@ std::string TieReport::str() const {
                      : text + ("; " + std::to_string(failed) + " unaccounted for, first " + first_failure);
 }
 
+Probe Tapes::record_and_account() {
+  Probe probe = tie_probe(cpu_.graph());
+  probe.look = [this](Execution& ref, int64_t first) {
+    for (int64_t i = 0; i < ref.plan().batch(); ++i) {
+      if (static_cast<int64_t>(rows_.size()) != first + i) throw Error("rows of a tape out of order");
+      std::map<NodeId, Tensor>& row = rows_.emplace_back();
+      for (const NodeId n : ref.recorded()) row[n] = ref.record(n).slice(i, i + 1).clone();
+      report_.add(account_for_ties(cpu_, ref, i));
+    }
+  };
+  return probe;
+}
+
+Probe Tapes::inject() const {
+  return {.look = [this](Execution& e, int64_t first) {
+    for (const NodeId n : e.recorded()) {
+      std::vector<Tensor> records;
+      for (int64_t i = 0; i < e.plan().batch(); ++i)
+        records.push_back(rows_.at(static_cast<size_t>(first + i)).at(n));
+      e.set_record(n, stack_rows(records));
+    }
+  }};
+}
+
 std::vector<NodeId> recorders(const Graph& graph) {
   std::vector<NodeId> ids;
   for (NodeId n = 0; n < graph.size(); ++n)

@@ -24,6 +24,7 @@
 // ten layers: each layer would multiply the bound by its Σ|w|. This way the only allowance is one node's own
 // rounding.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,21 @@ struct TieReport {
 Probe tie_probe(const Graph& graph);
 /// Runs row `row` of ref's batch on `cpu`, as a method does (fused) and once more with every value kept.
 TieReport account_for_ties(Network& cpu, const Execution& ref, int64_t row);
+
+/// A run on ref whose masks and switches another device is to use, row by row, and whose ties are accounted
+/// for.
+class Tapes {
+ public:
+  explicit Tapes(Network& cpu) : cpu_(cpu) {}
+  Probe record_and_account();  // for the run on ref
+  Probe inject() const;        // for the run on another device, of the same rows
+  const TieReport& report() const { return report_; }
+
+ private:
+  Network& cpu_;
+  std::vector<std::map<NodeId, Tensor>> rows_;
+  TieReport report_;
+};
 
 /// Nodes that write masks or switches.
 std::vector<NodeId> recorders(const Graph& graph);
