@@ -131,7 +131,7 @@ Lab draw(Style style, Lab photo, float v) {
       return mix(ground, signed_colour(v < 0 ? -1.0f : 1.0f), std::abs(v));
     }
     case Style::evidence: {
-      // The photograph as it is where there is none; its shapes stay visible under the heat.
+      // The photograph, a little dimmed, where there is none; its shapes stay visible under the heat.
       const Lab hot = heat_colour(0.3f + 0.7f * v);
       const Lab dimmed{0.85f * photo.L, 0.7f * photo.a, 0.7f * photo.b};
       return mix(dimmed, hot, 0.8f * std::pow(v, 0.85f));

@@ -1,6 +1,7 @@
 #include "kernels/conv2d/tap_convolution.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "kernels/common/parallel.h"
 
@@ -100,6 +101,39 @@ TapConvolution finish(TapConvolution t) {
     offset += s.blocks * taps * (t.depthwise ? 1 : s.c_end - s.c_begin) * kBlock;
   }
   return t;
+}
+
+// Packs what a step needs of one block of input channels.
+void pack_block(const TapConvolution& t, const Step& s, int64_t c_block, const float* weight, float* packed) {
+  const int64_t c0 = std::max(s.c_begin, c_block * kBlock), c1 = std::min(s.c_end, (c_block + 1) * kBlock);
+  if (c0 >= c1) return;
+  const int64_t channels = t.depthwise ? 1 : c1 - c0, step_channels = t.depthwise ? 1 : s.c_end - s.c_begin;
+  const int64_t before = t.depthwise ? 0 : c0 - s.c_begin;
+  for (const Phase& p : t.phases)
+    for (int b = 0; b < s.blocks; ++b) {
+      const auto taps = static_cast<int64_t>(p.taps.size());
+      float* to =
+          packed + s.weights + ((p.first_tap * s.blocks + b * taps) * step_channels + before * taps) * kBlock;
+      const uint16_t lanes = b + 1 == s.blocks ? s.lanes : 0xffff;
+      const int64_t lane0 = std::countr_zero(lanes), lane1 = lane0 + std::popcount(lanes);  // a range
+      if (lanes != 0xffff) std::fill_n(to, taps * channels * kBlock, 0.0f);
+      const int64_t out = (s.k_block + b) * kBlock + lane0, in = t.depthwise ? out : c0;
+      const int64_t first = t.weight_is_in_out ? in : out, second = t.weight_is_in_out ? out : in;
+      const int64_t first_stride = t.group_weight * t.kernel_cells, second_stride = t.kernel_cells;
+      const float* from = weight + first * first_stride + second % t.group_weight * second_stride;
+      for (const Tap& tap : p.taps) {  // read along the second dimension, where neighbours are near
+        if (t.weight_is_in_out) {
+          for (int64_t c = 0; c < channels; ++c)
+            for (int64_t lane = lane0; lane < lane1; ++lane)
+              to[c * kBlock + lane] = from[tap.weight + c * first_stride + (lane - lane0) * second_stride];
+        } else {
+          for (int64_t lane = lane0; lane < lane1; ++lane)
+            for (int64_t c = 0; c < channels; ++c)
+              to[c * kBlock + lane] = from[tap.weight + (lane - lane0) * first_stride + c * second_stride];
+        }
+        to += channels * kBlock;
+      }
+    }
 }
 
 }  // namespace
@@ -222,32 +256,12 @@ std::vector<Step> make_steps(int64_t in_channels, int64_t out_channels, int64_t 
 }
 
 void pack_taps(const TapConvolution& t, const float* weight, float* packed) {
-  parallel_for(static_cast<int64_t>(t.steps.size()), [&](int64_t i) {
-    const Step& s = t.steps[static_cast<size_t>(i)];
-    const int64_t group_out = t.out_channels / t.groups;
-    // The weight between two channels; 0 in lanes that the step does not write.
-    const auto weight_of = [&](int64_t in, int64_t out, const Tap& tap) {
-      if (out >= t.out_channels || out / group_out != s.group) return 0.0f;
-      const int64_t first = t.weight_is_in_out ? in : out, second = t.weight_is_in_out ? out : in;
-      return weight[(first * t.group_weight + second % t.group_weight) * t.kernel_cells + tap.weight];
-    };
-    float* to = packed + s.weights;
-    for (const Phase& p : t.phases)
-      for (int64_t kb = s.k_block; kb < s.k_block + s.blocks; ++kb) {
-        if (t.depthwise) {
-          for (const Tap& tap : p.taps)
-            for (int64_t k = kb * kBlock; k < (kb + 1) * kBlock; ++k)
-              *to++ = k < t.out_channels ? weight[k * t.kernel_cells + tap.weight] : 0.0f;
-          continue;
-        }
-        for (int64_t c0 = s.c_begin; c0 < s.c_end;) {
-          const int64_t c1 = std::min(s.c_end, round_up(c0 + 1, kBlock));
-          for (const Tap& tap : p.taps)
-            for (int64_t c = c0; c < c1; ++c)
-              for (int64_t k = kb * kBlock; k < (kb + 1) * kBlock; ++k) *to++ = weight_of(c, k, tap);
-          c0 = c1;
-        }
-      }
+  constexpr int64_t kTogether = 4;  // steps: the weights of neighbouring outputs may be neighbours in memory
+  const auto steps = static_cast<int64_t>(t.steps.size());
+  parallel_for(ceil_div(steps, kTogether), [&](int64_t i) {
+    for (int64_t c_block = 0; c_block < blocks(t.in_channels); ++c_block)
+      for (int64_t step = i * kTogether; step < std::min(steps, (i + 1) * kTogether); ++step)
+        pack_block(t, t.steps[static_cast<size_t>(step)], c_block, weight, packed);
   });
 }
 

@@ -30,7 +30,7 @@ std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"
 std::string with_commas(int64_t n) {
   std::string digits = std::to_string(n);
   for (auto i = static_cast<int64_t>(digits.size()) - 3; i > (n < 0 ? 1 : 0); i -= 3)
-    digits.insert(static_cast<size_t>(i), ",");
+    digits.insert(static_cast<size_t>(i), 1, ',');
   return digits;
 }
 
