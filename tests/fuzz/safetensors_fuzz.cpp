@@ -4,7 +4,7 @@
 //     clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 //     -Wno-unknown-pragmas -I. \
 //         tests/fuzz/safetensors_fuzz.cpp models/io/safetensors.cpp models/io/safetensors_header.cpp
-//         models/io/mapped_file.cpp \ models/io/atomic_file.cpp engine/tensor/tensor.cpp
+//         engine/file/mapped_file.cpp \ engine/file/atomic_file.cpp engine/tensor/tensor.cpp
 //         kernels/common/{array,op,shape}.cpp -o safetensors_fuzz
 //     mkdir -p corpus && ./safetensors_fuzz --seeds corpus && ./safetensors_fuzz -max_total_time=60 corpus
 #include <cstdio>
@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "kernels/common/error.h"
-#include "models/io/atomic_file.h"
+#include "engine/file/atomic_file.h"
 #include "models/io/safetensors.h"
 
 namespace {

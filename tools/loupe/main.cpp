@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/common/error.h"
-#include "models/io/suggest.h"
+#include "kernels/common/suggest.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/help.h"
 #include "tools/loupe/text.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "models/io/suggest.h"
+#include "kernels/common/suggest.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <numeric>
 
-#include "engine/image/file.h"
+#include "engine/file/file.h"
 #include "engine/image/overlay.h"
 #include "kernels/common/parallel.h"
 #include "models/io/labels.h"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "models/io/suggest.h"
+#include "kernels/common/suggest.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/print.h"
