@@ -3,13 +3,15 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "tools/loupe/text.h"
 
 namespace loupe {
 namespace {
 
-constexpr size_t kWidth = 100, kIndent = 2, kLeft = 36;
+constexpr size_t kWidth = 100, kIndent = 2, kWidestLeft = 32;
+constexpr const char* kGeneral = "Options";  // CLI11's group for --help; last
 
 // Words of `text` from column `indent` on; the first line is already there up to that column.
 std::string wrapped(const std::string& text, size_t indent) {
@@ -43,14 +45,27 @@ std::string wrapped(const std::string& text, size_t indent) {
   return out;
 }
 
-std::string entry(const std::string& left, const std::string& text) {
-  std::string line = std::string(kIndent, ' ') + left;
-  if (columns(line) + 2 > kLeft)
-    line += "\n" + std::string(kLeft, ' ');
-  else
-    line = padded(line, kLeft);
-  return line + wrapped(text, kLeft) + "\n";
-}
+// Names on the left, what they mean on the right.
+class Entries {
+ public:
+  void add(std::string left, std::string text) { rows_.emplace_back(std::move(left), std::move(text)); }
+  std::string str() const {
+    size_t width = 0;
+    for (const auto& [left, text] : rows_)
+      if (columns(left) <= kWidestLeft) width = std::max(width, columns(left));
+    const size_t indent = kIndent + width + 2;
+    std::string out;
+    for (const auto& [left, text] : rows_) {
+      const std::string line = std::string(kIndent, ' ') + left;
+      out += columns(line) + 2 > indent ? line + "\n" + std::string(indent, ' ') : padded(line, indent);
+      out += wrapped(text, indent) + "\n";
+    }
+    return out;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> rows_;
+};
 
 std::string flag(const CLI::Option& option) {
   if (option.get_positional()) return option.get_name(true);
@@ -70,16 +85,19 @@ class Help : public CLI::FormatterBase {
     std::string out = wrapped(app->get_description(), 0) + "\n\n" + usage + " [options]\n";
 
     const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
-    if (!commands.empty()) out += "\nCommands\n";
-    for (const CLI::App* c : commands) out += entry(c->get_name(), c->get_description());
+    Entries list;
+    for (const CLI::App* c : commands) list.add(c->get_name(), c->get_description());
+    if (!commands.empty()) out += "\nCommands\n" + list.str();
 
-    for (const std::string& group : app->get_groups()) {
+    std::vector<std::string> groups = app->get_groups();
+    std::ranges::stable_partition(groups, [](const std::string& g) { return g != kGeneral; });
+    for (const std::string& group : groups) {
+      Entries entries;
       const auto options = app->get_options([&](const CLI::Option* o) { return o->get_group() == group; });
-      if (options.empty() || group.empty()) continue;
-      out += "\n" + group + "\n";
-      for (const CLI::Option* o : options) out += entry(flag(*o), o->get_description());
+      for (const CLI::Option* o : options) entries.add(flag(*o), o->get_description());
+      if (!options.empty() && !group.empty()) out += "\n" + group + "\n" + entries.str();
     }
-    if (!app->get_footer().empty()) out += "\n" + app->get_footer() + "\n";
+    if (!parent && !app->get_footer().empty()) out += "\n" + app->get_footer() + "\n";
     return out;
   }
 };

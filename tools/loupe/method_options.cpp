@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 
 #include "tools/loupe/options.h"
 #include "tools/loupe/text.h"

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <ranges>
 #include <string>
 
 #include "engine/image/colour.h"
@@ -34,7 +35,7 @@ nav a { display: block; background: var(--card); border: 1px solid var(--line); 
         color: inherit; text-decoration: none; }
 nav a:hover { border-color: var(--accent); }
 nav i { display: block; aspect-ratio: 3 / 2; background: center / cover; }
-nav span { display: block; padding: .45rem .6rem .55rem; line-height: 1.3; }
+nav a > span { display: block; padding: .45rem .6rem .55rem; line-height: 1.3; }
 section { display: grid; grid-template-columns: 270px 1fr; gap: 1.6rem; padding: 1.8rem 0; border-top: 1px solid var(--line); }
 aside { position: sticky; top: 1.2rem; align-self: start; }
 aside > i { display: block; border-radius: 10px; background: center / cover; margin-bottom: .9rem; }
@@ -46,7 +47,7 @@ aside > i { display: block; border-radius: 10px; background: center / cover; mar
 .top .is { font-weight: 650; }
 .methods { display: grid; grid-template-columns: repeat(auto-fill, minmax(262px, 1fr)); gap: 1.1rem; align-content: start; }
 article { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .9rem; }
-article.wide { grid-column: 1 / -1; }
+article.wide { grid-column: 1 / -1; order: -1; }
 .head { display: flex; justify-content: space-between; align-items: baseline; gap: .8rem; margin-bottom: .6rem; }
 .head .small { white-space: nowrap; }
 .maps { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 1rem; }
@@ -97,9 +98,13 @@ std::string data_url(const std::vector<uint8_t>& png) { return "data:image/png;b
 
 // "guided_backprop" → "Guided backprop"
 std::string title(std::string_view name) {
-  std::string text(name);
-  for (char& c : text)
-    if (c == '_') c = ' ';
+  std::string text;
+  for (const auto& word : std::views::split(name, '_')) {
+    const std::string_view w(word.begin(), word.end());
+    text += text.empty() ? "" : " ";
+    text += w == "cam" ? "CAM" : w == "x" ? "×" : w;
+  }
+  if (text == "grad CAM") return "Grad-CAM";
   if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
   return escaped(text);
 }
@@ -138,7 +143,12 @@ std::string scale(const DrawnMap& map) {
       ends = {"against", "for"};
       break;
   }
-  colours = map.style == contribution ? gradient(signed_colour, -1) : gradient(heat_colour, 0);
+  if (map.style == contribution)
+    colours = gradient(signed_colour, -1);
+  else if (map.style == level)
+    colours = gradient(level_colour, 0);
+  else
+    colours = gradient(heat_colour, 0.25f);  // what overlay() draws over the photograph
   return "<div class=scale>" + ends[0] + "<i style=\"background:" + colours + "\"></i>" + ends[1] + "</div>";
 }
 
@@ -160,7 +170,8 @@ std::string article(const MethodResult& r, size_t photo) {
   if (!r.options.empty() || !r.checks.empty()) {
     out += "<dl>";
     for (const auto& [name, text] : r.options)
-      out += "<div><dt>" + escaped(name) + "</dt><dd>" + (text.empty() ? "–" : escaped(text)) + "</dd></div>";
+      out += "<div><dt>" + escaped(name) + "</dt><dd>" + (text.empty() ? "the default" : escaped(text)) +
+             "</dd></div>";
     for (const Check& c : r.checks)
       out += "<div title=\"" + escaped(c.meaning) + "\"><dt>" + title(c.name) + "</dt><dd>" +
              short_number(c.value) + "</dd></div>";

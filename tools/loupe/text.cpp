@@ -67,7 +67,8 @@ std::string short_seconds(double s) {
 std::string short_number(double x) { return format("%.4g", x); }
 
 std::string percent(double part) {
-  return format(part > 0 && part < 0.0005 ? "%.2g %%" : "%.1f %%", part * 100);
+  if (part > 0 && part < 0.00005) return "< 0.01 %";
+  return format(part < 0.0005 ? "%.2f %%" : "%.1f %%", part * 100);
 }
 
 int64_t parse_whole(std::string_view option, std::string_view text, int64_t minimum, int64_t maximum) {

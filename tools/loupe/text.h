@@ -19,7 +19,7 @@ std::string short_bytes(int64_t n);
 std::string short_seconds(double s);
 /// At most four significant digits.
 std::string short_number(double x);
-/// "0.2 %"
+/// "97.3 %", "< 0.01 %"
 std::string percent(double part);
 
 /// What an option says: a whole number in [minimum, maximum]. Throws UsageError naming the option.

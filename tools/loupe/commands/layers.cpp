@@ -36,9 +36,21 @@ std::string pair(double h, double w) {
   return h == w ? short_number(h) : short_number(h) + "×" + short_number(w);
 }
 
+// Names of nodes deep inside a network are long, so those of one module stand under its name, "features.3.".
+struct Name {
+  std::string module, last;
+};
+
+Name split(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  if (dot == name.npos || name.find('.') == dot) return {"", name};
+  return {name.substr(0, dot + 1), name.substr(dot + 1)};
+}
+
 std::string operation(const Node& node) {
   if (!node.op) return "input";
-  const std::string how = node.op->describe();
+  std::string how = node.op->describe();
+  if (const size_t at = how.find(", no bias"); at != how.npos) how.erase(at, 9);  // the count of parameters shows it
   return std::string(node.op->kind().name) + (how.empty() ? "" : " " + how);
 }
 
@@ -54,16 +66,22 @@ void as_table(const Graph& graph) {
                {"offset", right}});
   const std::vector<ReceptiveField> fields = receptive_fields(graph);
   int64_t total_parameters = 0, total_macs = 0;
+  std::string module;
   for (NodeId n = 0; n < graph.size(); ++n) {
     const Node& node = graph.node(n);
+    const Name name = split(node.name);
+    if (name.module != module && !name.module.empty()) table.row({name.module});
+    module = name.module;
     const ReceptiveField& f = fields[static_cast<size_t>(n)];
     const int64_t parameters = parameter_count(node), cost = macs(graph, n);
-    std::vector<std::string> cells{node.name, operation(node), sizes(node.shape),
-                                   parameters ? with_commas(parameters) : "", cost ? short_count(cost) : ""};
+    std::vector<std::string> cells{(module.empty() ? "" : "  ") + name.last, operation(node),
+                                   sizes(node.shape), parameters ? with_commas(parameters) : "",
+                                   cost ? short_count(cost) : ""};
     if (f.whole)
       cells.push_back("all");
     else
-      cells.insert(cells.end(), {f.size.str(), pair(f.stride_h, f.stride_w), pair(f.offset_h, f.offset_w)});
+      cells.insert(cells.end(), {pair(static_cast<double>(f.size.h), static_cast<double>(f.size.w)),
+                                 pair(f.stride_h, f.stride_w), pair(f.offset_h, f.offset_w)});
     table.row(cells);
     total_parameters += parameters;
     total_macs += cost;
@@ -71,10 +89,10 @@ void as_table(const Graph& graph) {
   table.line();
   table.row({"total", "", "", with_commas(total_parameters), short_count(total_macs)});
   print(table.str() +
-        "\nMACs: multiply-accumulates of one image, forward. One cell of a node sees `sees` pixels of the "
-        "input; its\n"
-        "neighbour sees those `stride` pixels further; the first begins at pixel `offset` (negative: in the "
-        "padding).\n");
+        "\nMACs: multiply-accumulates of one image, forward. A cell of a node sees a square of `sees` pixels "
+        "of the input, the\n"
+        "next cell the square `stride` pixels further; the first square begins at pixel `offset`, negative "
+        "in the padding.\n");
 }
 
 void as_json(const std::string& model, const Graph& graph) {

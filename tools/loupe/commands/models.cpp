@@ -34,28 +34,28 @@ extern const Command models_command{
         Table table({{"model"},
                      {"parameters", Table::Align::right},
                      {"MACs", Table::Align::right},
-                     {"Grad-CAM looks at"},
-                     {"paper"}});
+                     {"Grad-CAM looks at"}});
         auto rows = nlohmann::ordered_json::array();
+        std::string papers;
         for (const Family* family : all_families()) {
-          bool first = true;
+          papers += "  " + family->title + ": " + family->source + "\n";
           for (const Architecture& a : family->architectures) {
             const Model model = a.build({});
             const Cost c = cost(model.graph);
-            table.row({a.name, with_commas(c.parameters), short_count(c.macs), model.trunk,
-                       first ? family->source : ""});
+            table.row({a.name, with_commas(c.parameters), short_count(c.macs), model.trunk});
             rows.push_back({{"model", a.name},
                             {"family", family->title},
                             {"parameters", c.parameters},
                             {"macs", c.macs},
                             {"trunk", model.trunk},
                             {"source", family->source}});
-            first = false;
           }
         }
         if (*json) return print_json(rows);
         print(table.str() +
-              "\nFor 1000 classes and 224×224 pixels. MACs: multiply-accumulates of one image, forward.\n");
+              "\nFor 1000 classes and 224×224 pixels. MACs: multiply-accumulates of one image, "
+              "forward.\n\nPapers\n" +
+              papers);
       };
     }};
 

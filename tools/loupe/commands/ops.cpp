@@ -1,5 +1,6 @@
 // `loupe ops`: which op has which kernel, and the test that covers it.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +8,7 @@
 #include "tools/loupe/command.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/table.h"
+#include "tools/loupe/text.h"
 
 namespace loupe {
 namespace {
@@ -22,10 +24,14 @@ std::string test_of(const OpKind& kind) { return "op." + std::string(kind.name);
 void as_table() {
   std::vector<Table::Column> columns{{"op"}, {"direction"}};
   for (const Backend b : kBackends) columns.push_back({std::string(backend_name(b))});
-  columns.insert(columns.end(), {{"test"}, {"what it is"}});
+  columns.push_back({"test"});
   Table table(columns);
   int kernels = 0;
+  size_t width = 0;
+  for (const OpKind* kind : all_ops()) width = std::max(width, kind->name.size());
+  std::string meanings;
   for (const OpKind* kind : all_ops()) {
+    meanings += "  " + padded(kind->name, width) + "  " + std::string(kind->summary) + "\n";
     bool first = true;
     for (const Direction d : kDirections) {
       if (!has_direction(*kind, d)) continue;
@@ -35,12 +41,12 @@ void as_table() {
         kernels += kind->has(b, d);
       }
       cells.push_back(test_of(*kind));
-      cells.push_back(first ? std::string(kind->summary) : "");
       table.row(cells);
       first = false;
     }
   }
-  print(table.str() + "\n" + std::to_string(all_ops().size()) + " ops, " + std::to_string(kernels) +
+  print(table.str() + "\n" + meanings + "\n" + std::to_string(all_ops().size()) + " ops, " +
+        std::to_string(kernels) +
         " kernels. Where there is a dot, asking for that kernel is an error. A test runs with `ctest -R "
         "'^op.NAME$'`.\n");
 }

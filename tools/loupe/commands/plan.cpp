@@ -2,6 +2,7 @@
 #include "engine/run/plan.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,7 @@
 #include "tools/loupe/command.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/print.h"
+#include "tools/loupe/table.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {
@@ -39,6 +41,73 @@ Purpose purpose(const Settings& s, const Graph& graph) {
   }
   const NodeId to = s.to.empty() ? graph.inputs().at(0) : graph.find(s.to);
   return {.values = {from}, .from = from, .gradients = {to}, .rule = find_rule(s.rule)};
+}
+
+// "64×111×111": without the batch, which is the same everywhere.
+std::string sizes(const Shape& shape) {
+  std::string text;
+  for (int i = 1; i < shape.rank(); ++i) text += (i > 1 ? "×" : "") + std::to_string(shape[i]);
+  return text;
+}
+
+// Each algorithm's text once, under a letter: many steps share few.
+class Letters {
+ public:
+  std::string of(const std::string& text) {
+    const auto at = std::ranges::find(texts_, text) - texts_.begin();
+    if (at == std::ssize(texts_)) texts_.push_back(text);
+    return letter(static_cast<size_t>(at));
+  }
+  std::string legend() const {
+    std::string out;
+    for (size_t i = 0; i < texts_.size(); ++i) out += "  " + letter(i) + "  " + texts_[i] + "\n";
+    return out;
+  }
+
+ private:
+  static std::string letter(size_t i) {
+    return i < 26 ? std::string(1, static_cast<char>('a' + i)) : letter(i / 26 - 1) + letter(i % 26);
+  }
+  std::vector<std::string> texts_;
+};
+
+void as_table(const std::string& model, const Plan& plan) {
+  using enum Table::Align;
+  Table table({{"step", right},
+               {"kernel"},
+               {"node"},
+               {"writes"},
+               {"at byte", right},
+               {"tape keeps", right},
+               {"how"}});
+  Letters letters;
+  for (size_t i = 0; i < plan.steps().size(); ++i) {
+    const PlanStep& step = plan.steps()[i];
+    const bool forward = static_cast<int>(i) < plan.forward_steps();
+    if (static_cast<int>(i) == plan.forward_steps()) table.line();
+    const PlanValue& v = plan.value(step.grad >= 0 ? step.grad : step.output);
+    std::string kernel(step.op->kind().name), kept;
+    if (step.direction != Direction::forward) kernel += " " + std::string(direction_name(step.direction));
+    if (forward && step.saved >= 0) {
+      const PlanValue& s = plan.value(step.saved);
+      kept =
+          std::string(s.dtype == Dtype::bit ? "mask " : "switches ") + short_bytes(plan.block(s.block).bytes);
+    }
+    // What was fused stands behind the algorithm, "direct; + features.1 (fused)".
+    const size_t end = step.note.find("; + ");
+    std::string how = letters.of(step.note.substr(0, end));
+    if (end != step.note.npos) how += step.note.find("(folded)") != step.note.npos ? " +norm" : "";
+    if (end != step.note.npos) how += step.activation ? " +act" : "";
+    table.row({std::to_string(i), kernel, plan.graph().node(step.node).name, sizes(v.shape),
+               with_commas(plan.block(v.block).offset), kept, how});
+  }
+  const std::string way_back =
+      plan.purpose().from ? ", below the line the way back (" + plan.purpose().rule.name + ")" : "";
+  print(table.str() + "\n" + letters.legend() +
+        "  +norm  a batch norm is folded into the weights; +act  a non-linearity runs in the same pass\n\n" +
+        model + " on " + std::string(backend_name(plan.backend())) + ", batch " +
+        std::to_string(plan.batch()) + way_back + ": arena " + short_bytes(plan.arena_bytes()) +
+        ", of which the tape keeps " + short_bytes(plan.tape_bytes()) + "\n");
 }
 
 void as_json(const std::string& model, const Plan& plan) {
@@ -86,7 +155,7 @@ extern const Command plan_command{
         const int64_t batch = parse_whole("--batch", s->batch, 1, 1 << 20);
         const Graph graph = models::build(s->model.model, s->size.with(s->model)).graph;
         const Plan plan(graph, batch, device.backend, purpose(*s, graph));
-        s->json ? as_json(s->model.model, plan) : print(plan.str());
+        s->json ? as_json(s->model.model, plan) : as_table(s->model.model, plan);
       };
     }};
 
