@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
+#include "kernels/common/parallel.h"
 #include "tests/support/networks.h"
 
 namespace loupe::test {
@@ -23,15 +23,20 @@ bool is_relu(const Node& n) { return n.op && n.op->activation(); }
 bool is_max_pool(const Node& n) { return kind_of(n) == "max_pool2d"; }
 
 /// f(a) or f(a, b) of every element, in double.
-Tensor map(const Tensor& a, const std::function<double(double)>& f) {
-  const Tensor out = a.to(Dtype::f64).clone();
-  for (double& v : out.values<double>()) v = f(v);
+template <typename F>
+Tensor map(const Tensor& a, const F& f) {
+  const Tensor in = a.to(Dtype::f64), out(Dtype::f64, a.shape());
+  const double* x = in.values<double>().data();
+  double* y = out.values<double>().data();
+  parallel_for(a.numel(), [&](int64_t i) { y[i] = f(x[i]); });
   return out;
 }
-Tensor map(const Tensor& a, const Tensor& b, const std::function<double(double, double)>& f) {
-  const Tensor out = a.to(Dtype::f64).clone(), other = b.to(Dtype::f64);
-  const auto o = out.values<double>(), p = other.values<double>();
-  for (size_t i = 0; i < o.size(); ++i) o[i] = f(o[i], p[i]);
+template <typename F>
+Tensor map(const Tensor& a, const Tensor& b, const F& f) {
+  const Tensor in = a.to(Dtype::f64), other = b.to(Dtype::f64), out(Dtype::f64, a.shape());
+  const double *x = in.values<double>().data(), *z = other.values<double>().data();
+  double* y = out.values<double>().data();
+  parallel_for(a.numel(), [&](int64_t i) { y[i] = f(x[i], z[i]); });
   return out;
 }
 
@@ -131,7 +136,7 @@ int64_t chosen(const Op& op, const Shape& in, const Shape& out, int64_t at, int6
 
 std::string place(const Node& n, const Shape& shape, int64_t i) {
   std::string text;
-  for (int d = shape.rank() - 1; d > 0; --d) {
+  for (int d = shape.rank() - 1; d >= 0; --d) {
     text = std::to_string(i % shape[d]) + (text.empty() ? "" : ", ") + text;
     i /= shape[d];
   }
@@ -160,13 +165,15 @@ std::string TieReport::str() const {
 
 Probe Tapes::record_and_account() {
   Probe probe = tie_probe(cpu_.graph());
-  probe.look = [this](Execution& ref, int64_t first) {
+  probe.look = [this, records = probe.records](Execution& ref, int64_t first) {
+    std::map<NodeId, Tensor> record;
+    for (const NodeId n : records) record[n] = ref.record(n);
     for (int64_t i = 0; i < ref.plan().batch(); ++i) {
       if (static_cast<int64_t>(rows_.size()) != first + i) throw Error("rows of a tape out of order");
       std::map<NodeId, Tensor>& row = rows_.emplace_back();
-      for (const NodeId n : ref.recorded()) row[n] = ref.record(n).slice(i, i + 1).clone();
-      report_.add(account_for_ties(cpu_, ref, i));
+      for (const NodeId n : records) row[n] = record.at(n).slice(i, i + 1);
     }
+    report_.add(account_for_ties(cpu_, ref));
   };
   return probe;
 }
@@ -196,11 +203,11 @@ Probe tie_probe(const Graph& graph) {
   return probe;
 }
 
-TieReport account_for_ties(Network& cpu, const Execution& ref, int64_t row) {
+TieReport account_for_ties(Network& cpu, const Execution& ref) {
   const Graph& graph = cpu.graph();
   const std::vector<NodeId> records = recorders(graph), kept = tie_probe(graph).values;
-  const auto of_ref = [&](const Tensor& t) { return t.slice(row, row + 1); };
-  const Tensor x = of_ref(ref.value(graph.inputs()[0])).to(Dtype::f32);
+  const Tensor x = ref.value(graph.inputs()[0]).to(Dtype::f32);
+  const int64_t batch = x.shape()[0];
 
   TieReport report;
   const auto fail = [&](const std::string& what) {
@@ -209,27 +216,33 @@ TieReport account_for_ties(Network& cpu, const Execution& ref, int64_t row) {
 
   // As a method runs it, then with everything kept but what a batch norm is folded into.
   std::vector<Tensor> fused(static_cast<size_t>(graph.size()));
-  Execution& as_run = cpu.execution(1, {.values = {graph.output()}, .records = records});
+  Execution& as_run = cpu.execution(batch, {.values = {graph.output()}, .records = records});
   as_run.forward(x);
   for (const NodeId n : records) fused[static_cast<size_t>(n)] = as_run.record(n);
   Purpose everything{.records = records};
   for (NodeId n = 0; n < graph.size(); ++n)
     if (!folds_into(graph, n)) everything.values.push_back(n);
-  Execution& run = cpu.execution(1, everything);
+  Execution& run = cpu.execution(batch, everything);
   run.forward(x);
 
   // What the cpu computed or, inside of folds, the exact result; how far the cpu may be from that; how far
   // from ref's value.
   std::vector<Tensor> value(fused.size()), error(fused.size()), reach(fused.size());
   const auto is_kept = [&](NodeId n) { return std::ranges::count(kept, n) > 0; };
+  const auto forget_before = [&](NodeId id) {  // what no later node reads
+    for (const NodeId i : graph.node(id).inputs)
+      if (graph.consumers(i).back() == id)
+        value[static_cast<size_t>(i)] = error[static_cast<size_t>(i)] = reach[static_cast<size_t>(i)] = {};
+  };
   for (NodeId id = 0; id < graph.size(); ++id) {
+    if (id > 0) forget_before(id - 1);
     const Node& n = graph.node(id);
     const auto at = static_cast<size_t>(id);
     if (!n.op) {
       value[at] = x.to(Dtype::f64);
       error[at] = Tensor::zeros(Dtype::f64, x.shape());
       if (is_kept(id))
-        reach[at] = map(value[at], of_ref(ref.value(id)), [](double a, double b) { return std::abs(a - b); });
+        reach[at] = map(value[at], ref.value(id), [](double a, double b) { return std::abs(a - b); });
       continue;
     }
     std::vector<Tensor> inputs, errors, parameters;
@@ -239,7 +252,7 @@ TieReport account_for_ties(Network& cpu, const Execution& ref, int64_t row) {
     }
     for (const ParameterSpec& p : n.parameters) parameters.push_back(cpu.parameter(p.name).to(Dtype::f64));
     Tensor switches;
-    if (is_max_pool(n)) switches = Tensor(Dtype::u8, n.shape);
+    if (is_max_pool(n)) switches = Tensor(Dtype::u8, n.shape.with(0, batch));
     const Tensor exact = apply(*n.op, inputs, parameters, switches);
     int64_t folded_length = 0;
     if (kind_of(n) == "batch_norm" && folds_into(graph, n.inputs[0])) {
@@ -248,9 +261,8 @@ TieReport account_for_ties(Network& cpu, const Execution& ref, int64_t row) {
     }
     const Tensor bound = rounding_bound(n, inputs, errors, parameters, exact, folded_length);
     if (is_kept(id))
-      reach[at] =
-          map(bound, map(exact, of_ref(ref.value(id)), [](double a, double b) { return std::abs(a - b); }),
-              [](double a, double b) { return a + b; });
+      reach[at] = map(bound, map(exact, ref.value(id), [](double a, double b) { return std::abs(a - b); }),
+                      [](double a, double b) { return a + b; });
     if (folds_into(graph, id)) {
       value[at] = exact;
       error[at] = bound;
@@ -268,10 +280,10 @@ TieReport account_for_ties(Network& cpu, const Execution& ref, int64_t row) {
     }
 
     if (std::ranges::count(records, id) == 0) continue;
-    const Tensor ours = run.record(id), theirs = of_ref(ref.record(id));
+    const Tensor ours = run.record(id), theirs = ref.record(id);
     if (!same_bits(ours, fused[at])) fail("'" + n.name + "': fusing it changed its record");
     const auto before = static_cast<size_t>(n.inputs[0]);
-    const Tensor from_ref = of_ref(ref.value(n.inputs[0]));
+    const Tensor from_ref = ref.value(n.inputs[0]);
     double largest = 0;
     for (const double a : from_ref.values<double>()) largest = std::max(largest, std::abs(a));
     const auto in = value[before].values<double>(), from = from_ref.values<double>(),

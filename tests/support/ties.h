@@ -44,10 +44,10 @@ struct TieReport {
   std::string str() const;
 };
 
-/// What a pass on ref has to keep so that one can account for the ties of its rows.
+/// What a pass on ref has to keep so that one can account for its ties.
 Probe tie_probe(const Graph& graph);
-/// Runs row `row` of ref's batch on `cpu`, as a method does (fused) and once more with every value kept.
-TieReport account_for_ties(Network& cpu, const Execution& ref, int64_t row);
+/// Runs ref's batch on `cpu`, as a method does (fused) and once more with every value kept.
+TieReport account_for_ties(Network& cpu, const Execution& ref);
 
 /// A run on ref whose masks and switches another device is to use, row by row, and whose ties are accounted
 /// for.
