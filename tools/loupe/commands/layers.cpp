@@ -131,8 +131,7 @@ extern const Command layers_command{
       s->size.add_to(app);
       app.add_flag("--json", s->json, "For programs")->group("Options");
       return [s] {
-        s->model.check_name();
-        const Graph graph = models::build(s->model.model, s->size.with(s->model)).graph;
+        const Graph graph = s->size.graph(s->model);
         s->json ? as_json(s->model.model, graph) : as_table(graph);
       };
     }};
