@@ -8,8 +8,8 @@ namespace loupe {
 
 namespace {
 std::string number_text(double v) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, v).ptr};  // the shortest that reads back the same
+  char text[400];  // the shortest that reads back the same
+  return {text, std::to_chars(text, text + sizeof text, v, std::chars_format::fixed).ptr};
 }
 
 std::string value_text(const OptionSpec::Value& v) {

@@ -154,7 +154,8 @@ Array Execution::array(ValueId id) const {
 }
 
 void Execution::check_owner() const {
-  if (ticket_ == 0 || ticket_ != network_.ticket_)
+  if (ticket_ == 0) throw Error("this execution has no values yet: run forward() first");
+  if (ticket_ != network_.ticket_)
     throw Error(
         "this execution's values are gone: another one of the same network ran since its forward pass");
 }
@@ -176,20 +177,24 @@ void Execution::forward(const std::vector<Tensor>& inputs) {
     network_.arena_ = Storage::allocate(plan_->arena_bytes());
   }
   ticket_ = ++network_.ticket_;
+  done_ = Done::nothing;
   for (size_t i = 0; i < ids.size(); ++i)
     if (plan_->value_of(ids[i]) >= 0)
       write(plan_->value_of(ids[i]), inputs[i], "input '" + plan_->graph().node(ids[i]).name + "'");
   if (timing) seconds.assign(plan_->steps().size(), 0.0);
   run(0, plan_->forward_steps());
+  done_ = Done::forward;
 }
 
 void Execution::backward(const Tensor& seed) {
-  check_owner();
   if (plan_->seed() < 0)
     throw UsageError("this plan has no backward pass: its purpose names no node to start from");
+  check_tape("backward()");
   write(plan_->seed(), seed,
         "the backward pass from '" + plan_->graph().node(*plan_->purpose().from).name + "'");
+  done_ = Done::nothing;
   run(plan_->forward_steps(), static_cast<int>(plan_->steps().size()));
+  done_ = Done::backward;
 }
 
 void Execution::run(int begin, int end) {
@@ -240,11 +245,22 @@ Tensor Execution::value(NodeId n) const {
   const bool kept = std::ranges::count(plan_->purpose().values, n) > 0;
   return read(kept ? plan_->value_of(n) : -1, n, "value");
 }
-Tensor Execution::gradient(NodeId n) const { return read(plan_->gradient_of(n), n, "gradient"); }
-Tensor Execution::record(NodeId n) const { return read(plan_->record_of(n), n, "record"); }
+Tensor Execution::gradient(NodeId n) const {
+  planned(plan_->gradient_of(n), n, "gradient");
+  if (done_ != Done::backward) throw Error("there are no gradients yet: run backward() first");
+  return read(plan_->gradient_of(n), n, "gradient");
+}
+
+Tensor Execution::record(NodeId n) const {
+  planned(plan_->record_of(n), n, "record");
+  if (!std::ranges::count(plan_->purpose().records, n))
+    check_tape("reading a record that the purpose does not name");
+  return read(plan_->record_of(n), n, "record");
+}
 
 void Execution::set_record(NodeId n, const Tensor& record) {
   const Array to = planned(plan_->record_of(n), n, "record");
+  check_tape("set_record()");
   if (record.shape() != to.shape || record.dtype() != Dtype::u8)
     throw UsageError("the record of '" + plan_->graph().node(n).name + "' is a u8 tensor " + to.shape.str() +
                      ", got " + std::string(dtype_name(record.dtype())) + " " + record.shape().str());

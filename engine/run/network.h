@@ -28,7 +28,8 @@ class Execution {
   /// inputs).
   void forward(const std::vector<Tensor>& inputs);
   void forward(const Tensor& input) { forward(std::vector<Tensor>{input}); }
-  /// Starts at purpose().from with `seed`, dL/d(its value), of the same shape.
+  /// Starts at purpose().from with `seed`, dL/d(its value), of the same shape. Once after each forward: it
+  /// uses up the tape.
   void backward(const Tensor& seed);
 
   /// Copies, planar, in the device's type (f64 on ref, f32 elsewhere). Throw Error for nodes that the purpose
@@ -36,7 +37,8 @@ class Execution {
   Tensor value(NodeId) const;
   Tensor gradient(NodeId) const;
   /// The tape's record of a ReLU (0/1) or of a max-pool (switches), u8, planar. Set it between forward and
-  /// backward to inject another run's: switches and masks are ordinary tensors.
+  /// backward to inject another run's: switches and masks are ordinary tensors. After backward only the
+  /// records that the purpose named are left.
   Tensor record(NodeId) const;
   void set_record(NodeId, const Tensor&);
   /// Nodes that have a record in this plan.
@@ -53,10 +55,12 @@ class Execution {
   void write(ValueId, const Tensor&, const std::string& what);
   void run(int begin, int end);
   void check_owner() const;
+  void check_tape(const char* what) const;
 
   Network& network_;
   std::shared_ptr<const Plan> plan_;
   uint64_t ticket_ = 0;
+  enum class Done : uint8_t { nothing, forward, backward } done_ = Done::nothing;
 };
 
 class Network {
@@ -120,7 +124,11 @@ class Network {
   int64_t packed_bytes_ = 0;
   std::shared_ptr<const Plan> plan_for(int64_t batch, const Purpose& purpose);
   std::list<std::pair<std::string, std::shared_ptr<const Plan>>> plans_;  // most recent first
-  std::list<std::unique_ptr<Execution>> executions_;                      // most recent first
+  // Most recent first. Executions point back at their network, so a network that is moved starts without any.
+  struct Executions : std::list<std::unique_ptr<Execution>> {
+    Executions() = default;
+    Executions(Executions&&) noexcept {}
+  } executions_;
   std::shared_ptr<Storage> arena_;
   uint64_t ticket_ = 0;  // of the execution that last ran
 };

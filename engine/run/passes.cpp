@@ -43,7 +43,7 @@ void expect_images(const Network& net, const Tensor& x) {
     throw UsageError(net.name() + " takes " + std::to_string(inputs.size()) + " inputs: methods need one");
   const Shape& one = net.graph().node(inputs[0]).shape;
   if (!x.defined() || x.shape().rank() != one.rank() || x.shape()[0] < 1 || x.shape().with(0, 1) != one)
-    throw UsageError(net.name() + " takes images " + one.with(0, 1).str() + ", got " +
+    throw UsageError(net.name() + " takes images " + "(N" + one.str().substr(2) + ", got " +
                      (x.defined() ? x.shape().str() : "none"));
 }
 

@@ -36,8 +36,8 @@ using Progress = std::function<void(double)>;
 /// A look between the forward and the backward half of a pass, to read what it computed or to put another
 /// run's masks and switches on its tape. `first` is the row of the whole job at which the batch starts.
 struct Probe {
-  std::vector<NodeId> values, records;  // kept for `look`, on top of what the method needs
-  std::function<void(Execution&, int64_t first)> look;
+  std::vector<NodeId> values = {}, records = {};  // kept for `look`, on top of what the method needs
+  std::function<void(Execution&, int64_t first)> look = {};
 };
 
 /// Throws UsageError unless x is (N, 3, H, W) with the sizes that the network takes.

@@ -62,7 +62,7 @@ class PlanBuilder {
     if (purpose_.from) backward();
     drop_unused_records();
     lifetimes();
-    share_in_place();
+    if (options_.share_memory) share_in_place();
     plan_.arena_bytes_ = place_blocks(plan_.blocks_);
     for (const PlanBlock& b : plan_.blocks_)
       if (b.first < plan_.forward_steps_ && b.last >= plan_.forward_steps_ && b.last != kForever)
@@ -317,6 +317,9 @@ class PlanBuilder {
     for (NodeId n : purpose_.values) keep(plan_.value_of(n));
     for (NodeId n : purpose_.records) keep(plan_.record_of(n));
     for (NodeId n : purpose_.gradients) keep(plan_.gradient_of(n));
+    // Without sharing every value keeps its place to the end.
+    if (!options_.share_memory)
+      for (PlanBlock& b : plan_.blocks_) b.last = kForever;
     // The caller fills inputs before the first step, and the seed before the backward pass.
     for (NodeId n : graph_.inputs())
       if (plan_.value_of(n) >= 0) block_of(plan_.value_of(n)).first = -1;

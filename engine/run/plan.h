@@ -25,8 +25,9 @@ struct Purpose {
 struct PlanOptions {
   bool fold_batch_norm = true;  // into the convolution before it
   bool fuse_activation = true;  // into the op before it
+  bool share_memory = true;     // in-place steps, and one place for values that do not live at the same time
   /// Folding and fusion on the fast backends; `ref` runs every node as it stands.
-  static PlanOptions for_backend(Backend b) { return {b != Backend::ref, b != Backend::ref}; }
+  static PlanOptions for_backend(Backend b) { return {b != Backend::ref, b != Backend::ref, true}; }
 };
 
 /// One array of a plan. Several values may share a block (views, in-place ops).

@@ -19,9 +19,9 @@
 //
 // where M, for each element, is the sum of the magnitudes of its terms. M is computed: it is the op itself,
 // in double, on the absolute values of inputs, parameters and dL/dy (a mean is subtracted, so it enters
-// negative), or |y| where that is larger. Where an op's vjp holds differences that this does not bound and
-// that is not linear in its operands, M is Σ|Jᵢⱼ||gᵢ| from the Jacobian in double, or what OpSuite::magnitude
-// says. ref in double is itself off by γ_n in double's u, 2⁻⁵³, which is 2⁻²⁹ of the bound: neglected.
+// negative), or |y| where that is larger. An op whose terms neither bounds (softmax's vjp subtracts) says so
+// itself, in OpSuite::magnitude. ref in double is itself off by γ_n in double's u, 2⁻⁵³, which is 2⁻²⁹ of
+// the bound: neglected.
 //
 // The bound on a central difference. With D(h) = (f(x + hd) − f(x − hd)) / 2h, (4D(h) − D(2h))/3 is off by
 // O(h⁴) from truncation, far below |D(2h) − D(h)|, and by 3/2·γ_n·S/h from rounding, S = Σ|vᵢ|Mᵢ with f =
@@ -35,8 +35,7 @@
 
 namespace loupe::test {
 
-/// Every way in which `suite` fails, one line each: op, case, check, element, what was expected and what
-/// came.
+/// Every way in which `suite` fails, one line each: op, case, check, element, what was expected, what came.
 std::vector<std::string> check_op(const OpKind& kind, const OpSuite& suite);
 
 }  // namespace loupe::test

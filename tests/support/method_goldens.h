@@ -1,0 +1,32 @@
+// Holds the eight methods against golden maps that another program computed in double (occlusion perhaps in
+// float32).
+#pragma once
+#include <functional>
+#include <string>
+
+#include "engine/methods/methods.h"
+
+namespace loupe::test {
+
+struct MethodGoldens {
+  std::string title;
+  std::function<Tensor(const std::string&)> map;  // by the method's name; "input" and "logits" too
+  int64_t target;
+  std::string grad_cam_layer;
+  bool cam = true, occlusion_probability = true;
+  OcclusionOptions occlusion;
+};
+
+/// Both networks have the same weights. Checks relative L2 distances:
+///
+///   gradient, input_x_gradient, guided_backprop, deconvnet, integrated_gradients
+///     ref                              1e-5: goldens are stored as float32, ours is in double
+///     cpu, ref's masks and switches    1e-4
+///     cpu on its own                   0.1, and every bit that differs from ref's accounted for (ties.h)
+///   logits, cam, grad_cam, occlusion_logit and _probability: cpu 1e-4; occlusion_attribution: cpu 1e-3
+///     (a drop is the small difference of two scores); on ref 1e-5, occlusion only if asked for.
+///
+/// The same class must come first on both.
+void check_methods(Network& ref, Network& cpu, const MethodGoldens& goldens, bool occlusion_on_ref);
+
+}  // namespace loupe::test
