@@ -302,7 +302,9 @@ TEST_CASE("commands that are not understood") {
   check_refused(loupe({"explain"}), 2, {"IMAGE"});
   check_refused(loupe({"explain", "photo.jpg"}), 2, {"--model"});
   check_refused(loupe({"explain", "photo.jpg", "--model", "alexnet"}), 2, {"--weights"});
-  check_refused(loupe({"explain", "photo.jpg", "--model"}), 2, {"--model"});
+  check_refused(loupe({"explain", "photo.jpg", "--model"}), 2, {"--model needs a value"});
+  check_refused(loupe({"layers", "--model", "alexnet", "--model", "vgg16"}), 2,
+                {"--model is given more than once"});
   check_refused(loupe({"ops", "conv2d"}), 2, {"conv2d"});
   check_refused(loupe({"layers", "--model", "alexnet", "--size", "224by224"}), 2, {"--size"});
   check_refused(loupe({"layers", "--model", "alexnet", "--size", "0"}), 2, {"--size"});

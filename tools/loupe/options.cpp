@@ -36,14 +36,16 @@ void SizeChoice::add_to(CLI::App& app) {
 Graph SizeChoice::graph(const ModelChoice& choice) const {
   choice.check_name();
   const auto [height, width] = parse_size("--size", size);
-  return build_for_size(choice.model, {.classes = choice.class_count(), .height = height, .width = width}).graph;
+  return build_for_size(choice.model, {.classes = choice.class_count(), .height = height, .width = width})
+      .graph;
 }
 
 Model build_for_size(const std::string& model, const ModelOptions& options) {
   try {
     return models::build(model, options);
   } catch (const UsageError& e) {
-    throw UsageError(model + " does not take inputs of " + Pair(options.height, options.width).str() + " pixels: " + e.what());
+    throw UsageError(model + " does not take inputs of " + Pair(options.height, options.width).str() +
+                     " pixels: " + e.what());
   }
 }
 

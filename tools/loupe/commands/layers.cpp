@@ -50,7 +50,8 @@ Name split(const std::string& name) {
 std::string operation(const Node& node) {
   if (!node.op) return "input";
   std::string how = node.op->describe();
-  if (const size_t at = how.find(", no bias"); at != how.npos) how.erase(at, 9);  // the count of parameters shows it
+  if (const size_t at = how.find(", no bias"); at != how.npos)
+    how.erase(at, 9);  // the count of parameters shows it
   return std::string(node.op->kind().name) + (how.empty() ? "" : " " + how);
 }
 
