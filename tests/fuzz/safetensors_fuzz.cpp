@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "kernels/common/error.h"
-#include "models/io/atomic_file.h"
+#include "engine/file/atomic_file.h"
 #include "models/io/safetensors.h"
 
 namespace {
