@@ -60,7 +60,7 @@ void check_methods(Network& ref, Network& cpu, const MethodGoldens& goldens, boo
   }
 
   ref.memory_limit = int64_t{1} << 29;  // of a batch whose every value is kept
-  Tapes tapes(cpu);
+  Tapes tapes(ref, cpu);
   bool first = true;
   for (const auto& [name, signal] : {std::pair<const char*, Signal>{"gradient", gradient},
                                      {"input_x_gradient", input_x_gradient},
@@ -76,7 +76,7 @@ void check_methods(Network& ref, Network& cpu, const MethodGoldens& goldens, boo
   }
   agreement.check("gradient's forward pass", tapes.report());
 
-  Tapes steps(cpu);
+  Tapes steps(ref, cpu);
   IntegratedGradientsOptions options{.target = target};
   options.probe = steps.record_and_account();
   agreement.check("integrated_gradients", "ref", integrated_gradients(ref, x, options).attribution, 1e-5);
