@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <functional>
+#include <cmath>
 
 #include "models/io/formula.h"
 #include "models/io/safetensors.h"
@@ -12,6 +12,12 @@
 
 namespace loupe::test {
 namespace {
+
+std::string line(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& w : words) text += w + " ";
+  return text;
+}
 
 // One line "loupe: …" with these parts, nothing on standard output, this exit status.
 void check_refused(const Said& said, int status, const std::vector<std::string>& parts) {
@@ -32,12 +38,12 @@ class Explain {
 
   void refused(int status, const std::vector<std::string>& words,
                const std::vector<std::string>& parts) const {
-    CAPTURE(words);
+    INFO(line(words));
     check_refused(run(words), status, parts);
     CHECK(!fs::exists(folder_ / "out"));
   }
   void works(const std::vector<std::string>& words) const {
-    CAPTURE(words);
+    INFO(line(words));
     const Said said = run(words);
     CHECK_MESSAGE(said.status == 0, said.err);
     CHECK(said.err.empty());
@@ -209,7 +215,7 @@ TEST_CASE("preprocessed tensors that do not fit") {
   explain.refused(2, {explain.folder() / "a.safetensors", explain.photo()}, {"64×64", "224×224"});
   write_safetensors(explain.folder() / "small.safetensors",
                     {{"input", Tensor::zeros(Dtype::f32, {3, 4, 4})}});
-  explain.refused(2, {explain.folder() / "small.safetensors"}, {"4"});
+  explain.refused(2, {explain.folder() / "small.safetensors"}, {"squeezenet1_1", "4×4"});
 }
 
 TEST_CASE("names and values that do not exist") {
@@ -296,11 +302,13 @@ TEST_CASE("commands that are not understood") {
   check_refused(loupe({"explain"}), 2, {"IMAGE"});
   check_refused(loupe({"explain", "photo.jpg"}), 2, {"--model"});
   check_refused(loupe({"explain", "photo.jpg", "--model", "alexnet"}), 2, {"--weights"});
-  check_refused(loupe({"explain", "photo.jpg", "--model"}), 2, {"--model"});
+  check_refused(loupe({"explain", "photo.jpg", "--model"}), 2, {"--model needs a value"});
+  check_refused(loupe({"layers", "--model", "alexnet", "--model", "vgg16"}), 2,
+                {"--model is given more than once"});
   check_refused(loupe({"ops", "conv2d"}), 2, {"conv2d"});
   check_refused(loupe({"layers", "--model", "alexnet", "--size", "224by224"}), 2, {"--size"});
   check_refused(loupe({"layers", "--model", "alexnet", "--size", "0"}), 2, {"--size"});
-  check_refused(loupe({"layers", "--model", "alexnet", "--size", "8"}), 2, {"8"});
+  check_refused(loupe({"layers", "--model", "alexnet", "--size", "8"}), 2, {"alexnet", "8×8"});
   check_refused(loupe({"layers", "--model", "alexnett"}), 2, {"alexnet"});
   check_refused(loupe({"plan", "--model", "alexnet", "--rule", "gradeint"}), 2, {"gradeint", "gradient"});
   check_refused(loupe({"plan", "--model", "alexnet", "--to", "features.0"}), 2, {"--rule"});

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "kernels/common/error.h"
-#include "models/io/suggest.h"
+#include "kernels/common/suggest.h"
 
 namespace loupe {
 namespace {

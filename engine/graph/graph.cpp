@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "kernels/common/suggest.h"
+
 namespace loupe {
 
 NodeId Graph::input(std::string name, Shape shape, Dtype dtype) {
@@ -62,9 +64,9 @@ NodeId Graph::find(const std::string& name) const {
     for (size_t dot = n.name.find('.'); dot != std::string::npos; dot = n.name.find('.', dot + 1))
       known.insert(n.name.substr(0, dot));
   }
-  const std::string near = near_names(name, {known.begin(), known.end()});
-  throw UsageError("the network has no layer '" + name + "'" +
-                   (near.empty() ? "" : "; did you mean " + near + "?") + " (`loupe layers` lists them)");
+  const std::vector<std::string> names(known.begin(), known.end());
+  throw UsageError("the network has no layer '" + name + "'" + did_you_mean(name, names) +
+                   " (`loupe layers` lists them)");
 }
 
 std::vector<Shape> Graph::shapes(int64_t n) const {
@@ -153,36 +155,6 @@ std::vector<ReceptiveField> receptive_fields(const Graph& graph) {
     out.push_back(r);
   }
   return out;
-}
-
-namespace {
-size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-}  // namespace
-
-std::string near_names(const std::string& name, const std::vector<std::string>& known) {
-  std::vector<std::pair<size_t, std::string>> ranked;
-  for (const std::string& k : known) {
-    const size_t d = edit_distance(name, k);
-    const bool inside = !name.empty() && k.find(name) != std::string::npos;
-    if (inside || d <= std::max<size_t>(1, name.size() / 3)) ranked.emplace_back(inside ? 0 : d, k);
-  }
-  std::ranges::stable_sort(ranked, {}, [](const auto& p) { return p.first; });
-  std::string s;
-  for (size_t i = 0; i < std::min<size_t>(3, ranked.size()); ++i) s += (i ? ", " : "") + ranked[i].second;
-  return s;
 }
 
 }  // namespace loupe

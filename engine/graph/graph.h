@@ -68,7 +68,4 @@ std::vector<ReceptiveField> receptive_fields(const Graph&);
 /// Multiply-accumulates of one image, of a node.
 int64_t macs(const Graph&, NodeId);
 
-/// Names near `name`, best first, for error messages: "did you mean …". Empty if nothing is near.
-std::string near_names(const std::string& name, const std::vector<std::string>& known);
-
 }  // namespace loupe

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "engine/image/container.h"
-#include "engine/image/file.h"
+#include "engine/file/file.h"
 #include "kernels/common/error.h"
 
 namespace loupe {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "kernels/common/suggest.h"
+
 namespace loupe {
 
 namespace {
@@ -55,11 +57,11 @@ void Options::set(const std::string& name, const std::string& text) {
   if (spec == specs_.end()) {
     std::vector<std::string> known;
     for (const OptionSpec& s : specs_) known.push_back(s.name);
-    const std::string near = near_names(name, known);
+    const std::string near = did_you_mean(name, known);
     throw UsageError("the method " + method_ + " has no option '" + name + "'" +
                      (known.empty()  ? " (it has none)"
                       : near.empty() ? " (`loupe explain --help` lists them)"
-                                     : "; did you mean " + near + "?"));
+                                     : near));
   }
   std::optional<OptionSpec::Value> value;
   if (std::holds_alternative<int64_t>(spec->standard))
@@ -92,8 +94,9 @@ const Method& find_method(const std::string& name) {
     if (m->name == name) return *m;
     known.emplace_back(m->name);
   }
-  std::string list = near_names(name, known);
-  if (!list.empty()) throw UsageError("there is no method '" + name + "'; did you mean " + list + "?");
+  const std::string near = did_you_mean(name, known);
+  if (!near.empty()) throw UsageError("there is no method '" + name + "'" + near);
+  std::string list;
   for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
   throw UsageError("there is no method '" + name + "'; there are " + list);
 }

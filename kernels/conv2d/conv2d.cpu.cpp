@@ -1,10 +1,9 @@
-// Convolution on the CPU: one direct micro-kernel (tap_convolution.h says what it sums and how the work is
-// cut).
+// Convolution on the CPU: one direct micro-kernel. tap_convolution.h says what it sums and how work is cut.
 //
 // The micro-kernel keeps P pixels × 16 or 32 output channels in registers. For each input channel it loads
-// the 16 weights to all output channels once and multiplies them with each pixel's value, broadcast: per
-// fused multiply-add, 1/P loads of weights and (with 32 channels) 1/2 of a broadcast. AVX-512 holds 14 × 32
-// of its 32 registers; AVX2, with 16, 6 × 16.
+// its weights to those output channels once and multiplies them with each pixel's value, broadcast. A fused
+// multiply-add thus costs 1/P of a load of weights and, with 32 channels, half a broadcast. AVX-512 keeps
+// 14 × 32 sums in 28 of its 32 registers, AVX2 6 × 16 in 12 of its 16.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/conv2d/conv2d.cpu.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for each instruction set
@@ -121,8 +120,7 @@ using Sizes = std::make_integer_sequence<int, kMaxPixels>;
 constexpr TileTable kDense[2] = {dense_table<1>(Sizes()), dense_table<kMaxBlocks>(Sizes())};
 constexpr TileTable kDepthwise = depthwise_table(Sizes());
 
-// What a tile's sums become: the activation, its mask, and zeros or the old values in lanes that are not this
-// step's.
+// What a tile's sums become: the activation and its mask; lanes that are not the step's get zeros or stay.
 template <Activation::Kind kind>
 void finish_cells(const float* sums, float* out, int64_t out_pixel, uint16_t* mask, int pixels, float slope,
                   uint16_t lanes, bool first) {
@@ -180,8 +178,7 @@ void run_row(const TapCall& call, const Step& step, Tile tile, int64_t cols, flo
   const int64_t tiles = ceil_div(cols, kMaxPixels);
   alignas(64) float sums[2 * kMaxPixels * kBlock];
   for (int64_t i = 0; i < tiles; ++i) {
-    const auto pixels =
-        static_cast<int>(cols / tiles + (i < cols % tiles));  // tiles differ by one pixel at most
+    const auto pixels = static_cast<int>(cols / tiles + (i < cols % tiles));  // as even as can be
     tile.out = plain ? out : sums;
     tile.out_pixel = plain ? out_pixel : kBlock;
     tile.out_block = plain ? t.out.block : kMaxPixels * kBlock;
@@ -206,8 +203,8 @@ void run_row(const TapCall& call, const Step& step, Tile tile, int64_t cols, flo
 
 void RunTask(const TapCall& call, int64_t image, const Phase& p, int64_t task, float* scratch) {
   const TapConvolution& t = call.taps;
-  const int64_t row_begin = task / p.unit_tasks * p.rows_per_task,
-                row_end = std::min(p.rows, row_begin + p.rows_per_task);
+  const int64_t row_begin = task / p.unit_tasks * p.rows_per_task;
+  const int64_t row_end = std::min(p.rows, row_begin + p.rows_per_task);
   const int64_t unit_begin = task % p.unit_tasks * p.units_per_task;
   const int64_t unit_end = std::min(static_cast<int64_t>(t.units.size()) - 1, unit_begin + p.units_per_task);
   const Step* step_begin = t.steps.data() + t.units[static_cast<size_t>(unit_begin)];

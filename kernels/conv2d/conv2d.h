@@ -1,11 +1,11 @@
 // 2-D convolution (the cross-correlation of deep learning), after PyTorch's conv2d:
 //
-//   y[n,k,oh,ow] = bias[k] + Σ_c Σ_r Σ_q  x[n, g·C/G + c, oh·stride.h − padding.h + r·dilation.h,
-//                                                       ow·stride.w − padding.w + q·dilation.w] ·
-//                                                       weight[k,c,r,q]
+//   y[n,k,oh,ow] = bias[k] + Σ_c Σ_r Σ_q weight[k,c,r,q] · x[n, g·C/G + c, ih, iw]
+//       ih = oh·stride.h − padding.h + r·dilation.h,   iw = ow·stride.w − padding.w + q·dilation.w
 //
-//   x (N, C, H, W)   weight (K, C/G, kernel.h, kernel.w)   bias (K)   y (N, K, OH, OW)   G groups, g = k /
-//   (K/G) OH = ⌊(H + 2·padding.h − dilation.h·(kernel.h − 1) − 1) / stride.h⌋ + 1
+//   x (N, C, H, W)   weight (K, C/G, kernel.h, kernel.w)   bias (K)   y (N, K, OH, OW)
+//   G groups, of which g = ⌊k / (K/G)⌋ is the one of k
+//   OH = ⌊(H + 2·padding.h − dilation.h·(kernel.h − 1) − 1) / stride.h⌋ + 1, OW likewise
 //
 // Cells outside x count as zero. Every vjp is linear and needs no y: vjp_input reads the weight alone,
 // vjp_weight reads x. A transposed convolution's forward *is* vjp_input, and its vjp_input is forward:

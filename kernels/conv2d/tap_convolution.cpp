@@ -23,7 +23,8 @@ MapStrides blocked_strides(int64_t channels, int64_t h, int64_t w) {
 void fold_pixels(TapConvolution& t) {
   Phase& p = t.phases[0];
   const bool pointwise = t.phases.size() == 1 && p.taps.size() == 1 && p.taps[0].dh == 0 &&
-                         p.taps[0].dw == 0 && t.in_step == Pair(1) && t.in_h == t.out_h && t.in_w == t.out_w;
+                         p.taps[0].dw == 0 && t.in_step == Pair(1) && t.out_step == Pair(1) &&
+                         t.in_h == t.out_h && t.in_w == t.out_w;
   if (!pointwise) return;
   t.folded = true;
   int64_t pixels = t.in_h * t.in_w;
@@ -52,8 +53,7 @@ void cut_tasks(const TapConvolution& t, Phase& p) {
   p.rows_per_task = std::clamp<int64_t>(kInputBudget / row_bytes - halo, 1, p.rows);
   p.row_tasks = ceil_div(p.rows, p.rows_per_task);
   p.unit_tasks = std::min(units, ceil_div(kTasks, p.row_tasks * static_cast<int64_t>(t.phases.size())));
-  if (t.groups > 1 && !t.depthwise)
-    p.unit_tasks = units;  // a task then copies the channels of its groups only
+  if (t.groups > 1) p.unit_tasks = units;  // a task then copies the channels of its groups only
   p.units_per_task = ceil_div(units, p.unit_tasks);
   p.unit_tasks = ceil_div(units, p.units_per_task);
   const int64_t tasks = p.tasks() * static_cast<int64_t>(t.phases.size());

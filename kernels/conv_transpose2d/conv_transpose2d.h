@@ -1,11 +1,12 @@
-// Transposed ("fractionally strided", "up-") convolution, after PyTorch's conv_transpose2d: the adjoint of
-// conv2d, plus bias.
+// Transposed ("fractionally strided") convolution, after PyTorch's conv_transpose2d: conv2d's adjoint, plus
+// bias.
 //
 //   y[n,k,oh,ow] = bias[k] + Σ x[n,c,ih,iw] · weight[c,k',r,q]   over all c of k's group, ih, iw, r, q with
 //       oh = ih·stride.h − padding.h + r·dilation.h,   ow = iw·stride.w − padding.w + q·dilation.w
 //
-//   x (N, C, H, W)   weight (C, K/G, kernel.h, kernel.w)   bias (K)   y (N, K, OH, OW)   G groups, k' = k mod
-//   K/G OH = (H − 1)·stride.h − 2·padding.h + dilation.h·(kernel.h − 1) + output_padding.h + 1
+//   x (N, C, H, W)   weight (C, K/G, kernel.h, kernel.w)   bias (K)   y (N, K, OH, OW)
+//   G groups, k' = k mod K/G
+//   OH = (H − 1)·stride.h − 2·padding.h + dilation.h·(kernel.h − 1) + output_padding.h + 1, OW likewise
 //
 // `output_padding` adds rows and columns at the bottom and right: conv2d with a stride maps several sizes to
 // one, and this says which of them to return to. It is less than the stride or the dilation.

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "kernels/common/suggest.h"
 #include "models/io/formula.h"
 #include "models/io/safetensors.h"
 
@@ -53,8 +54,7 @@ Model build(const std::string& name, const ModelOptions& options) {
   for (const Family* family : all_families())
     for (const Architecture& a : family->architectures)
       if (a.name == name) return a.build(options);
-  const std::string near = near_names(name, names());
-  throw UsageError("there is no model '" + name + "'" + (near.empty() ? "" : "; did you mean " + near + "?") +
+  throw UsageError("there is no model '" + name + "'" + did_you_mean(name, names()) +
                    " (`loupe models` lists them)");
 }
 

@@ -4,8 +4,8 @@
 #include <charconv>
 
 #include "kernels/common/error.h"
-#include "models/io/mapped_file.h"
-#include "models/io/suggest.h"
+#include "engine/file/mapped_file.h"
+#include "kernels/common/suggest.h"
 
 namespace loupe {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/common/error.h"
-#include "models/io/mapped_file.h"
+#include "engine/file/mapped_file.h"
 
 namespace loupe {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
-#include "models/io/atomic_file.h"
-#include "models/io/mapped_file.h"
+#include "engine/file/atomic_file.h"
+#include "engine/file/mapped_file.h"
 #include "models/io/safetensors_header.h"
 
 namespace loupe {

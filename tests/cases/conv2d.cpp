@@ -23,6 +23,8 @@ extern const OpSuite conv2d_suite{
                  {.out_channels = 33, .kernel = 1}),
             maps("1×1 kernel on 1×1 maps: images as pixels", {3, 48, 1, 1},
                  {.out_channels = 16, .kernel = 1}),
+            maps("1×1 kernel on 1×1 maps, stride 2", {3, 17, 1, 1},
+                 {.out_channels = 16, .kernel = 1, .stride = 2}),
             maps("1×1 kernel, stride 2", {3, 16, 7, 5}, {.out_channels = 15, .kernel = 1, .stride = 2}),
             maps("1×1 kernel, stride 3, padding 1", {1, 3, 5, 7},
                  {.out_channels = 16, .kernel = 1, .stride = 3, .padding = 1}),

@@ -1,12 +1,6 @@
 // libFuzzer target for the safetensors reader: any bytes at all either read, every tensor of them, or are one
-// Error. `cmake -DLOUPE_FUZZ=ON` with clang builds it; by hand, and for a minute:
-//
-//     clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-//     -Wno-unknown-pragmas -I. \
-//         tests/fuzz/safetensors_fuzz.cpp models/io/safetensors.cpp models/io/safetensors_header.cpp
-//         models/io/mapped_file.cpp \ models/io/atomic_file.cpp engine/tensor/tensor.cpp
-//         kernels/common/{array,op,shape}.cpp -o safetensors_fuzz
-//     mkdir -p corpus && ./safetensors_fuzz --seeds corpus && ./safetensors_fuzz -max_total_time=60 corpus
+// Error. tests/fuzz/run builds and runs it; the folder of files to start from comes from
+// `safetensors_fuzz --seeds FOLDER`.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,7 +10,7 @@
 #include <vector>
 
 #include "kernels/common/error.h"
-#include "models/io/atomic_file.h"
+#include "engine/file/atomic_file.h"
 #include "models/io/safetensors.h"
 
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "kernels/common/error.h"
-#include "models/io/suggest.h"
+#include "kernels/common/suggest.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/help.h"
 #include "tools/loupe/text.h"
@@ -40,7 +40,10 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
     return "'" + word + "' is one word too many" + see;
   }
   if (!command) return "name a command, such as `loupe explain`" + see;
-  return error.what() + see;
+  const std::string what = error.what(), option = what.substr(0, what.find(':'));
+  if (error.get_name() == "ArgumentMismatch")
+    return option + (what.ends_with("missing") ? " needs a value" : " is given more than once") + see;
+  return what + see;
 }
 
 int run(int argc, char** argv) {

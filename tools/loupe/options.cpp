@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "models/io/suggest.h"
+#include "kernels/common/suggest.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {
@@ -33,9 +33,20 @@ void SizeChoice::add_to(CLI::App& app) {
   value_option(app, "--size", size, "HxW", "Height and width of the input in pixels (224)");
 }
 
-ModelOptions SizeChoice::with(const ModelChoice& choice) const {
+Graph SizeChoice::graph(const ModelChoice& choice) const {
+  choice.check_name();
   const auto [height, width] = parse_size("--size", size);
-  return {.classes = choice.class_count(), .height = height, .width = width};
+  return build_for_size(choice.model, {.classes = choice.class_count(), .height = height, .width = width})
+      .graph;
+}
+
+Model build_for_size(const std::string& model, const ModelOptions& options) {
+  try {
+    return models::build(model, options);
+  } catch (const UsageError& e) {
+    throw UsageError(model + " does not take inputs of " + Pair(options.height, options.width).str() +
+                     " pixels: " + e.what());
+  }
 }
 
 }  // namespace loupe

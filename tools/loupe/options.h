@@ -26,12 +26,15 @@ struct ModelChoice {
   int64_t class_count() const;
 };
 
+/// The architecture for inputs of that size. Throws UsageError where they are too small for it.
+Model build_for_size(const std::string& model, const ModelOptions& options);
+
 /// --size HxW: of the input, where no picture says it.
 struct SizeChoice {
   std::string size = "224";
   void add_to(CLI::App& app);
-  /// The size and the number of classes, for models::build.
-  ModelOptions with(const ModelChoice& choice) const;
+  /// The graph of the chosen architecture for that size.
+  Graph graph(const ModelChoice& choice) const;
 };
 
 }  // namespace loupe

@@ -60,6 +60,7 @@ OutputFolder::~OutputFolder() { remove_made(); }
 
 void OutputFolder::make_folders(const Path& folder) {
   if (folder.empty() || fs::is_directory(folder)) return;
+  if (fs::exists(folder)) fail(folder_, "'" + folder.string() + "' is a file");
   make_folders(folder.parent_path());
   if (fs::create_directory(folder)) made_.push_back(folder);
 }

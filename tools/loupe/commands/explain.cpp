@@ -7,7 +7,7 @@
 #include <memory>
 #include <numeric>
 
-#include "engine/image/file.h"
+#include "engine/file/file.h"
 #include "engine/image/overlay.h"
 #include "kernels/common/parallel.h"
 #include "models/io/labels.h"
@@ -122,10 +122,11 @@ Run prepare(const Settings& s) {
   std::vector<Input> inputs = open_inputs(s.images);
   const Preprocessing preprocessing = models::build(s.model.model, {.classes = classes}).preprocessing;
   const auto [height, width] = input_size(inputs, preprocessing);
+  const ModelOptions options{.classes = classes, .height = height, .width = width};
+  build_for_size(s.model.model, options);
   read_photographs(inputs, preprocessing);
 
-  Network network =
-      models::load(s.model.model, s.weights, device, {.classes = classes, .height = height, .width = width});
+  Network network = models::load(s.model.model, s.weights, device, options);
   network.labels = std::move(labels);
   network.memory_limit = memory;
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, s.methods.all());

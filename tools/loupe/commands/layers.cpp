@@ -50,7 +50,8 @@ Name split(const std::string& name) {
 std::string operation(const Node& node) {
   if (!node.op) return "input";
   std::string how = node.op->describe();
-  if (const size_t at = how.find(", no bias"); at != how.npos) how.erase(at, 9);  // the count of parameters shows it
+  if (const size_t at = how.find(", no bias"); at != how.npos)
+    how.erase(at, 9);  // the count of parameters shows it
   return std::string(node.op->kind().name) + (how.empty() ? "" : " " + how);
 }
 
@@ -131,8 +132,7 @@ extern const Command layers_command{
       s->size.add_to(app);
       app.add_flag("--json", s->json, "For programs")->group("Options");
       return [s] {
-        s->model.check_name();
-        const Graph graph = models::build(s->model.model, s->size.with(s->model)).graph;
+        const Graph graph = s->size.graph(s->model);
         s->json ? as_json(s->model.model, graph) : as_table(graph);
       };
     }};

@@ -6,7 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "models/io/suggest.h"
+#include "kernels/common/suggest.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/print.h"
@@ -150,10 +150,9 @@ extern const Command plan_command{
       value_option(app, "--device", s->device, "D", "cpu or ref (the fastest there is)");
       app.add_flag("--json", s->json, "For programs")->group("Options");
       return [s] {
-        s->model.check_name();
         const Device device = s->device.empty() ? Device::best() : Device::parse(s->device);
         const int64_t batch = parse_whole("--batch", s->batch, 1, 1 << 20);
-        const Graph graph = models::build(s->model.model, s->size.with(s->model)).graph;
+        const Graph graph = s->size.graph(s->model);
         const Plan plan(graph, batch, device.backend, purpose(*s, graph));
         s->json ? as_json(s->model.model, plan) : as_table(s->model.model, plan);
       };

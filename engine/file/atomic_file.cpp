@@ -1,4 +1,4 @@
-#include "models/io/atomic_file.h"
+#include "engine/file/atomic_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

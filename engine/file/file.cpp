@@ -1,6 +1,4 @@
-#include "engine/image/file.h"
-
-#include <unistd.h>
+#include "engine/file/file.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -8,6 +6,7 @@
 #include <string>
 #include <system_error>
 
+#include "engine/file/atomic_file.h"
 #include "kernels/common/error.h"
 
 namespace loupe {
@@ -40,24 +39,9 @@ std::vector<uint8_t> read_file(const std::filesystem::path& path) {
 }
 
 void write_file(const std::filesystem::path& path, std::span<const uint8_t> bytes) {
-  const auto fail = [&](int error) { throw Error("cannot write " + path.string() + ": " + reason(error)); };
-  if (std::filesystem::is_directory(path)) fail(EISDIR);
-
-  // The process id keeps two runs that write the same file apart.
-  std::filesystem::path temporary = path;
-  temporary += ".tmp" + std::to_string(getpid());
-  std::FILE* file = std::fopen(temporary.c_str(), "wb");
-  if (!file) fail(errno);
-  // A full disk may show at any of these; fclose must run whatever came before.
-  int error = 0;
-  if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fflush(file) != 0)
-    error = errno;
-  if (std::fclose(file) != 0 && !error) error = errno;
-  if (!error && std::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error) {
-    std::remove(temporary.c_str());
-    fail(error);
-  }
+  AtomicFile file(path.string());
+  file.write(std::as_bytes(bytes));
+  file.commit();
 }
 
 }  // namespace loupe

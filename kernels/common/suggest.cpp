@@ -1,4 +1,4 @@
-#include "models/io/suggest.h"
+#include "kernels/common/suggest.h"
 
 #include <algorithm>
 #include <numeric>
