@@ -224,11 +224,11 @@ TEST_CASE("a failed write is one line and leaves nothing") {
   SUBCASE("no such folder") {
     const auto path = folder.path() / "missing" / "x.png";
     CHECK(error_of([&] { write_png(path, image); }) ==
-          "cannot write " + path.string() + ": No such file or directory");
+          "cannot write '" + path.string() + "': No such file or directory");
   }
   SUBCASE("a folder of that name") {
     CHECK(contains(error_of([&] { write_png(folder.path(), image); }),
-                   "cannot write " + folder.path().string() + ": "));
+                   "cannot write '" + folder.path().string() + "': "));
   }
   SUBCASE("the disk is full") {
     // A limit on file sizes fails in write() as a full disk does.
@@ -243,7 +243,7 @@ TEST_CASE("a failed write is one line and leaves nothing") {
     const std::string message = error_of([&] { write_png(path, image); });
     setrlimit(RLIMIT_FSIZE, &old);
     std::signal(SIGXFSZ, old_handler);
-    CHECK(contains(message, "cannot write " + path.string() + ": "));
+    CHECK(contains(message, "cannot write '" + path.string() + "': "));
     CHECK(bytes_of(path) == before);  // the file that was there is untouched
   }
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))

@@ -123,7 +123,7 @@ TEST_CASE("other class counts and sizes; sizes that are too small; unknown names
   CHECK(small.preprocessing.resize == 73);
   CHECK_THROWS_AS(models::build("alexnet", {.height = 30, .width = 30}), UsageError);
   CHECK_THROWS_WITH_AS(models::build("resnet8"),
-                       doctest::Contains("there is no model 'resnet8'; did you mean resnet18"), UsageError);
+                       doctest::Contains("there is no model 'resnet8'; did you mean 'resnet18'"), UsageError);
   CHECK_THROWS_AS(models::build(""), UsageError);
 }
 

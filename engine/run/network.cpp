@@ -160,6 +160,13 @@ void Execution::check_owner() const {
         "this execution's values are gone: another one of the same network ran since its forward pass");
 }
 
+void Execution::check_tape(const char* what) const {
+  check_owner();
+  if (done_ != Done::forward)
+    throw Error(std::string(what) +
+                " comes after a forward pass and before the next backward pass, which uses up the tape");
+}
+
 void Execution::write(ValueId id, const Tensor& from, const std::string& what) {
   const Array to = array(id);
   if (from.shape() != to.shape)

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
+
+#include "models/io/safetensors.h"
+#include "models/models.h"
 #include "tests/support/networks.h"
 #include "tests/support/ties.h"
 
@@ -10,35 +14,88 @@ namespace loupe::test {
 namespace {
 using Signal = Tensor (*)(Network&, const Tensor&, const GradientOptions&);
 
-// One run of a method on one device.
-struct Agreement {
-  const MethodGoldens& goldens;
-  std::string summary;
+constexpr const char* kInjected = "cpu with ref's masks and switches";
 
+// Checks, and what they found in one message.
+struct Findings {
+  const MethodGoldens& goldens;
+  std::string text;
+
+  explicit Findings(const MethodGoldens& g) : goldens(g), text(g.title + "\n") {}
+  ~Findings() { MESSAGE(text); }
   void check(const std::string& name, const std::string& how, const Tensor& ours, double bound) {
     const double error = relative_l2(ours, goldens.map(name));
-    char text[96];
-    std::snprintf(text, sizeof text, "  %s, %s: %.2g (bound %.0e)\n", name.c_str(), how.c_str(), error,
+    char line[128];
+    std::snprintf(line, sizeof line, "  %s, %s: %.2g (bound %.0e)\n", name.c_str(), how.c_str(), error,
                   bound);
-    summary += text;
-    INFO(name << " " << how);
+    text += line;
+    INFO(line);
     CHECK(error <= bound);
   }
   void check(const std::string& name, const TieReport& ties) {
-    summary += "  " + name + ": " + ties.str() + "\n";
+    text += "  " + name + ": " + ties.str() + "\n";
     INFO(name << ": " << ties.str());
     CHECK(ties.failed == 0);
     CHECK(ties.compared > 0);
   }
 };
+
+Tensor input_of(const MethodGoldens& goldens) {
+  const Tensor x = goldens.map("input");
+  const Shape& s = x.shape();
+  return s.rank() == 4 ? x : x.reshape({1, s[0], s[1], s[2]});
+}
+
+constexpr int64_t kRefMemory = int64_t{1} << 29;  // of a batch of which every value is kept
 }  // namespace
 
-void check_methods(Network& ref, Network& cpu, const MethodGoldens& goldens, bool occlusion_on_ref) {
-  const Tensor input = goldens.map("input");
-  const Shape& shape = input.shape();
-  const Tensor x = shape.rank() == 4 ? input : input.reshape({1, shape[0], shape[1], shape[2]});
+MethodGoldens formula_goldens(const std::string& model) {
+  const auto file = std::make_shared<SafetensorsFile>(
+      SafetensorsFile::open(LOUPE_SOURCE_DIR "/tests/golden/methods/" + model + ".safetensors"));
+  const Shape& input = file->info("input").shape;
+  const ModelOptions size{.height = input[2], .width = input[3]};
+  // The file names the layer as a module, or with "<" the module's input.
+  std::string layer = file->metadata().at("grad_cam_layer");
+  const Model built = models::build(model, size);
+  if (layer.starts_with("<"))
+    layer = built.graph.node(built.graph.node(built.graph.find(layer.substr(1))).inputs[0]).name;
+  CHECK(built.graph.find(built.trunk) == built.graph.find(layer));
+  return {.title = model,
+          .map = [file](const std::string& map) { return file->tensor(map); },
+          .ref = models::load(model, "formula", Device::ref(), size),
+          .cpu = models::load(model, "formula", Device::cpu(), size),
+          .target = std::stoll(file->metadata().at("class")),
+          .grad_cam_layer = layer,
+          .has_cam = file->contains("cam"),
+          .occlusion_on_ref = true,
+          .has_probability = true,
+          .occlusion = {.window = 16, .stride = 8}};
+}
+
+MethodGoldens photo_goldens(const std::string& photo) {
+  const std::string shared = LOUPE_SHARED_DIR, weights = shared + "/weights/squeezenet1_1.safetensors";
+  const auto file = std::make_shared<SafetensorsFile>(
+      SafetensorsFile::open(shared + "/golden/squeezenet1_1/" + photo + ".safetensors"));
+  return {.title = photo,
+          .map =
+              [file](const std::string& map) {
+                return file->tensor(map == "occlusion_attribution" ? "occlusion_captum" : map);
+              },
+          .ref = models::load("squeezenet1_1", weights, Device::ref()),
+          .cpu = models::load("squeezenet1_1", weights, Device::cpu()),
+          .target = std::stoll(file->metadata().at("class")),
+          .grad_cam_layer = "features.12",
+          .has_cam = true,
+          .occlusion_on_ref = false,
+          .has_probability = false,
+          .occlusion = {.window = 32, .stride = 8}};
+}
+
+void check_methods(MethodGoldens goldens) {
+  const Tensor x = input_of(goldens);
   const Target target = goldens.target;
-  Agreement agreement{goldens, {}};
+  Network &ref = goldens.ref, &cpu = goldens.cpu;
+  Findings findings(goldens);
 
   for (Network* net : {&ref, &cpu}) {
     const bool exact = net == &ref;
@@ -46,21 +103,21 @@ void check_methods(Network& ref, Network& cpu, const MethodGoldens& goldens, boo
     const double bound = exact ? 1e-5 : 1e-4;
     const Tensor logits = net->logits(x);
     CHECK(Target(top1).classes(logits)[0] == goldens.target);
-    agreement.check("logits", how, logits, bound);
-    if (goldens.cam) agreement.check("cam", how, cam(*net, x, {.target = target}), bound);
-    agreement.check("grad_cam", how, grad_cam(*net, x, {.target = target, .layer = goldens.grad_cam_layer}),
-                    bound);
-    if (exact && !occlusion_on_ref) continue;
+    findings.check("logits", how, logits, bound);
+    if (goldens.has_cam) findings.check("cam", how, cam(*net, x, {.target = target}), bound);
+    findings.check("grad_cam", how, grad_cam(*net, x, {.target = target, .layer = goldens.grad_cam_layer}),
+                   bound);
+    if (exact && !goldens.occlusion_on_ref) continue;
     OcclusionOptions options = goldens.occlusion;
     options.target = target;
     const OcclusionResult r = occlusion(*net, x, options);
-    agreement.check("occlusion_logit", how, r.logit, bound);
-    if (goldens.occlusion_probability) agreement.check("occlusion_probability", how, r.probability, bound);
-    agreement.check("occlusion_attribution", how, r.attribution, exact ? bound : 1e-3);
+    findings.check("occlusion_logit", how, r.logit, bound);
+    if (goldens.has_probability) findings.check("occlusion_probability", how, r.probability, bound);
+    findings.check("occlusion_attribution", how, r.attribution, exact ? bound : 1e-3);
   }
 
-  ref.memory_limit = int64_t{1} << 29;  // of a batch whose every value is kept
-  Tapes tapes(cpu);
+  ref.memory_limit = kRefMemory;
+  Tapes tapes(ref, cpu);
   bool first = true;
   for (const auto& [name, signal] : {std::pair<const char*, Signal>{"gradient", gradient},
                                      {"input_x_gradient", input_x_gradient},
@@ -69,24 +126,30 @@ void check_methods(Network& ref, Network& cpu, const MethodGoldens& goldens, boo
     GradientOptions options{.target = target};
     if (first) options.probe = tapes.record_and_account();  // one forward pass serves all four
     first = false;
-    agreement.check(name, "ref", signal(ref, x, options), 1e-5);
+    findings.check(name, "ref", signal(ref, x, options), 1e-5);
     options.probe = tapes.inject();
-    agreement.check(name, "cpu with ref's masks and switches", signal(cpu, x, options), 1e-4);
-    agreement.check(name, "cpu", signal(cpu, x, {.target = target}), 0.1);
+    findings.check(name, kInjected, signal(cpu, x, options), 1e-4);
+    findings.check(name, "cpu", signal(cpu, x, {.target = target}), 0.1);
   }
-  agreement.check("gradient's forward pass", tapes.report());
+  findings.check("the forward pass", tapes.report());
+}
 
-  Tapes steps(cpu);
-  IntegratedGradientsOptions options{.target = target};
-  options.probe = steps.record_and_account();
-  agreement.check("integrated_gradients", "ref", integrated_gradients(ref, x, options).attribution, 1e-5);
-  options.probe = steps.inject();
-  agreement.check("integrated_gradients", "cpu with ref's masks and switches",
-                  integrated_gradients(cpu, x, options).attribution, 1e-4);
-  options.probe = {};
-  agreement.check("integrated_gradients", "cpu", integrated_gradients(cpu, x, options).attribution, 0.1);
-  agreement.check("integrated_gradients, all steps", steps.report());
-  MESSAGE(goldens.title << "\n" << agreement.summary);
+void check_integrated_gradients(MethodGoldens goldens) {
+  const Tensor x = input_of(goldens);
+  Network &ref = goldens.ref, &cpu = goldens.cpu;
+  Findings findings(goldens);
+  ref.memory_limit = kRefMemory;
+  Tapes steps(ref, cpu);
+  IntegratedGradientsOptions options{.target = goldens.target};
+  const auto check = [&](const char* how, Network& net, Probe probe, double bound) {
+    options.probe = std::move(probe);
+    const IntegratedGradientsResult r = integrated_gradients(net, x, options);
+    findings.check("integrated_gradients", how, r.attribution, bound);
+  };
+  check("ref", ref, steps.record_and_account(), 1e-5);
+  check(kInjected, cpu, steps.inject(), 1e-4);
+  check("cpu", cpu, {}, 0.1);
+  findings.check("all steps", steps.report());
 }
 
 }  // namespace loupe::test

@@ -11,15 +11,23 @@ namespace loupe::test {
 struct MethodGoldens {
   std::string title;
   std::function<Tensor(const std::string&)> map;  // by the method's name; "input" and "logits" too
+  Network ref, cpu;                               // with the same weights
   int64_t target;
   std::string grad_cam_layer;
-  bool cam = true, occlusion_probability = true;
+  bool has_cam, occlusion_on_ref, has_probability;
   OcclusionOptions occlusion;
 };
 
-/// Both networks have the same weights. Checks relative L2 distances:
+/// An architecture with formula weights and a small input, by PyTorch, which Captum confirmed:
+/// tests/golden/methods/.
+MethodGoldens formula_goldens(const std::string& model);
+/// SqueezeNet 1.1 with ImageNet weights on a photograph, by PyTorch and Captum: the shared folder's
+/// golden/squeezenet1_1/.
+MethodGoldens photo_goldens(const std::string& photo);
+
+/// Relative L2 distances:
 ///
-///   gradient, input_x_gradient, guided_backprop, deconvnet, integrated_gradients
+///   gradient, input_x_gradient, guided_backprop, deconvnet
 ///     ref                              1e-5: goldens are stored as float32, ours is in double
 ///     cpu, ref's masks and switches    1e-4
 ///     cpu on its own                   0.1, and every bit that differs from ref's accounted for (ties.h)
@@ -27,6 +35,9 @@ struct MethodGoldens {
 ///     (a drop is the small difference of two scores); on ref 1e-5, occlusion only if asked for.
 ///
 /// The same class must come first on both.
-void check_methods(Network& ref, Network& cpu, const MethodGoldens& goldens, bool occlusion_on_ref);
+void check_methods(MethodGoldens goldens);
+/// integrated_gradients likewise; masks and switches are injected, and accounted for, at each of its 50
+/// steps.
+void check_integrated_gradients(MethodGoldens goldens);
 
 }  // namespace loupe::test

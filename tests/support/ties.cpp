@@ -165,15 +165,15 @@ std::string TieReport::str() const {
 
 Probe Tapes::record_and_account() {
   Probe probe = tie_probe(cpu_.graph());
-  probe.look = [this, records = probe.records](Execution& ref, int64_t first) {
+  probe.look = [this, records = probe.records](Execution& run, int64_t first) {
     std::map<NodeId, Tensor> record;
-    for (const NodeId n : records) record[n] = ref.record(n);
-    for (int64_t i = 0; i < ref.plan().batch(); ++i) {
+    for (const NodeId n : records) record[n] = run.record(n);
+    for (int64_t i = 0; i < run.plan().batch(); ++i) {
       if (static_cast<int64_t>(rows_.size()) != first + i) throw Error("rows of a tape out of order");
       std::map<NodeId, Tensor>& row = rows_.emplace_back();
       for (const NodeId n : records) row[n] = record.at(n).slice(i, i + 1);
     }
-    report_.add(account_for_ties(cpu_, ref));
+    report_.add(account_for_ties(ref_, run, cpu_));
   };
   return probe;
 }
@@ -203,10 +203,10 @@ Probe tie_probe(const Graph& graph) {
   return probe;
 }
 
-TieReport account_for_ties(Network& cpu, const Execution& ref) {
+TieReport account_for_ties(const Network& ref, const Execution& of_ref, Network& cpu) {
   const Graph& graph = cpu.graph();
   const std::vector<NodeId> records = recorders(graph), kept = tie_probe(graph).values;
-  const Tensor x = ref.value(graph.inputs()[0]).to(Dtype::f32);
+  const Tensor x = of_ref.value(graph.inputs()[0]).to(Dtype::f32);
   const int64_t batch = x.shape()[0];
 
   TieReport report;
@@ -242,7 +242,7 @@ TieReport account_for_ties(Network& cpu, const Execution& ref) {
       value[at] = x.to(Dtype::f64);
       error[at] = Tensor::zeros(Dtype::f64, x.shape());
       if (is_kept(id))
-        reach[at] = map(value[at], ref.value(id), [](double a, double b) { return std::abs(a - b); });
+        reach[at] = map(value[at], of_ref.value(id), [](double a, double b) { return std::abs(a - b); });
       continue;
     }
     std::vector<Tensor> inputs, errors, parameters;
@@ -250,7 +250,7 @@ TieReport account_for_ties(Network& cpu, const Execution& ref) {
       inputs.push_back(value[static_cast<size_t>(i)]);
       errors.push_back(error[static_cast<size_t>(i)]);
     }
-    for (const ParameterSpec& p : n.parameters) parameters.push_back(cpu.parameter(p.name).to(Dtype::f64));
+    for (const ParameterSpec& p : n.parameters) parameters.push_back(ref.parameter(p.name).to(Dtype::f64));
     Tensor switches;
     if (is_max_pool(n)) switches = Tensor(Dtype::u8, n.shape.with(0, batch));
     const Tensor exact = apply(*n.op, inputs, parameters, switches);
@@ -261,7 +261,7 @@ TieReport account_for_ties(Network& cpu, const Execution& ref) {
     }
     const Tensor bound = rounding_bound(n, inputs, errors, parameters, exact, folded_length);
     if (is_kept(id))
-      reach[at] = map(bound, map(exact, ref.value(id), [](double a, double b) { return std::abs(a - b); }),
+      reach[at] = map(bound, map(exact, of_ref.value(id), [](double a, double b) { return std::abs(a - b); }),
                       [](double a, double b) { return a + b; });
     if (folds_into(graph, id)) {
       value[at] = exact;
@@ -280,10 +280,10 @@ TieReport account_for_ties(Network& cpu, const Execution& ref) {
     }
 
     if (std::ranges::count(records, id) == 0) continue;
-    const Tensor ours = run.record(id), theirs = ref.record(id);
+    const Tensor ours = run.record(id), theirs = of_ref.record(id);
     if (!same_bits(ours, fused[at])) fail("'" + n.name + "': fusing it changed its record");
     const auto before = static_cast<size_t>(n.inputs[0]);
-    const Tensor from_ref = ref.value(n.inputs[0]);
+    const Tensor from_ref = of_ref.value(n.inputs[0]);
     double largest = 0;
     for (const double a : from_ref.values<double>()) largest = std::max(largest, std::abs(a));
     const auto in = value[before].values<double>(), from = from_ref.values<double>(),

@@ -46,19 +46,21 @@ struct TieReport {
 
 /// What a pass on ref has to keep so that one can account for its ties.
 Probe tie_probe(const Graph& graph);
-/// Runs ref's batch on `cpu`, as a method does (fused) and once more with every value kept.
-TieReport account_for_ties(Network& cpu, const Execution& ref);
+/// Runs the batch that `of_ref` computed for `ref` on `cpu`, as a method does (fused) and once more with
+/// every value kept. Exact results are made with the parameters of `ref`.
+TieReport account_for_ties(const Network& ref, const Execution& of_ref, Network& cpu);
 
 /// A run on ref whose masks and switches another device is to use, row by row, and whose ties are accounted
 /// for.
 class Tapes {
  public:
-  explicit Tapes(Network& cpu) : cpu_(cpu) {}
+  Tapes(const Network& ref, Network& cpu) : ref_(ref), cpu_(cpu) {}
   Probe record_and_account();  // for the run on ref
   Probe inject() const;        // for the run on another device, of the same rows
   const TieReport& report() const { return report_; }
 
  private:
+  const Network& ref_;
   Network& cpu_;
   std::vector<std::map<NodeId, Tensor>> rows_;
   TieReport report_;
