@@ -77,7 +77,7 @@ void print_image(const Explained& all, const ExplainedImage& image, bool verbose
   std::string out = valid_utf8(image.path) + ": " + t.label +
                     (t.label.ends_with(index.substr(2, index.size() - 3)) ? "" : index) + ", score " +
                     short_number(t.score) + ", probability " + percent(t.probability) + "\n";
-  size_t width = 0;
+  size_t width = 11;  // so that the last line's words fit, too
   for (const MethodResult& r : image.methods) width = std::max(width, r.method->name.size());
   for (const MethodResult& r : image.methods) {
     std::string left = padded(r.method->name, width) + "  " + padded(short_seconds(r.seconds), 7, true);
