@@ -24,7 +24,7 @@ TEST_CASE("methods: all are there, described, and found by name") {
   CHECK(names == std::vector<std::string>{"cam", "deconvnet", "grad_cam", "gradient", "guided_backprop",
                                           "input_x_gradient", "integrated_gradients", "occlusion"});
   CHECK(usage_error([] { find_method("gradiant"); }) ==
-        "there is no method 'gradiant'; did you mean gradient?");
+        "there is no method 'gradiant'; did you mean 'gradient'?");
   CHECK(usage_error([] {
           find_method("zzzzzz");
         }).starts_with("there is no method 'zzzzzz'; there are cam, deconvnet"));
@@ -54,7 +54,7 @@ TEST_CASE("methods: options are typed and checked") {
     CHECK(refusal("fill", bad) ==
           "--occlusion.fill takes a number from -1000000 to 1000000, not '" + std::string(bad) + "'");
   }
-  CHECK(refusal("windw", "3") == "the method occlusion has no option 'windw'; did you mean window?");
+  CHECK(refusal("windw", "3") == "the method occlusion has no option 'windw'; did you mean 'window'?");
   CHECK(o.integer("stride") == 8);
   Options none("gradient", find_method("gradient").options);
   CHECK(usage_error([&] { none.set("steps", "3"); }) ==

@@ -90,7 +90,7 @@ TEST_CASE("grad_cam: layers that do not fit") {
   CHECK(refusal("fc") ==
         "grad_cam needs a layer with maps, but 'fc' is (1, 5): choose an earlier one with --grad_cam.layer");
   CHECK(refusal("average").starts_with("grad_cam needs a layer with maps, but 'average' is (1, 18, 1, 1)"));
-  CHECK(refusal("relu9").starts_with("the network has no layer 'relu9'; did you mean relu"));
+  CHECK(refusal("relu9").starts_with("the network has no layer 'relu9'; did you mean 'relu"));
   CHECK(refusal("") == "the test network names no layer for grad_cam: choose one with --grad_cam.layer");
 }
 
