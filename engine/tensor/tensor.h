@@ -49,6 +49,8 @@ class Storage {
   Storage& operator=(const Storage&) = delete;
   std::byte* data() const { return data_; }
   int64_t bytes() const { return bytes_; }
+  /// Whose memory it is. cpu and ref share the host's, which counts as cpu.
+  Device device() const { return Device::cpu(); }
 
  private:
   Storage(std::byte* data, int64_t bytes, std::shared_ptr<const void> owner)
@@ -76,6 +78,7 @@ class Tensor {
   int64_t numel() const { return shape_.numel(); }
   int64_t bytes() const { return numel() * dtype_bytes(dtype_); }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
+  Device device() const { return storage_->device(); }
 
   /// The elements; throws Error if T is not the tensor's type. Writing through a view writes the shared
   /// storage.
