@@ -1,7 +1,6 @@
 #include "engine/run/plan.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 
 #include "engine/run/arena.h"
@@ -15,11 +14,6 @@ constexpr int kForever = std::numeric_limits<int>::max();
 
 bool contains(const std::vector<NodeId>& ids, NodeId id) { return std::ranges::count(ids, id) > 0; }
 
-std::string mebibytes(int64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f MiB", static_cast<double>(bytes) / (1 << 20));
-  return text;
-}
 }  // namespace
 
 std::string Purpose::key() const {
@@ -360,32 +354,6 @@ Plan::Plan(const Graph& graph, int64_t batch, Backend backend, Purpose purpose, 
     : graph_(graph), batch_(batch), backend_(backend), purpose_(std::move(purpose)) {
   if (batch < 1) throw UsageError("a batch holds at least one image, not " + std::to_string(batch));
   PlanBuilder(*this, options).build();
-}
-
-std::string Plan::str() const {
-  std::string out;
-  char line[512];
-  const auto text = [&](const char* format, auto... args) {
-    std::snprintf(line, sizeof line, format, args...);
-    out += line;
-  };
-  text("%4s  %-10s %-18s %-34s %-22s %10s  %s\n", "step", "direction", "op", "node", "writes", "at", "how");
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    const PlanStep& s = steps_[i];
-    if (static_cast<int>(i) == forward_steps_)
-      text("      -- backward (%s) --\n", purpose_.rule.name.c_str());
-    const PlanValue& v = value(s.grad >= 0 ? s.grad : s.output);
-    std::string kind(s.op->kind().name);
-    if (s.saved >= 0 && static_cast<int>(i) < forward_steps_)
-      kind += value(s.saved).dtype == Dtype::bit ? " +mask" : " +switches";
-    text("%4zu  %-10s %-18s %-34s %-22s %10lld  %s\n", i, std::string(direction_name(s.direction)).c_str(),
-         kind.c_str(), graph_.node(s.node).name.c_str(), v.shape.str().c_str(),
-         static_cast<long long>(block(v.block).offset), s.note.c_str());
-  }
-  text("%zu steps on %s, batch %lld: arena %s, of which the tape keeps %s\n", steps_.size(),
-       std::string(backend_name(backend_)).c_str(), static_cast<long long>(batch_),
-       mebibytes(arena_bytes_).c_str(), mebibytes(tape_bytes_).c_str());
-  return out;
 }
 
 }  // namespace loupe

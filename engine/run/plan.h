@@ -91,8 +91,6 @@ class Plan {
   int64_t arena_bytes() const { return arena_bytes_; }
   /// Bytes that the tape (masks, switches, kept values) holds between forward and backward.
   int64_t tape_bytes() const { return tape_bytes_; }
-  /// The plan as a table for people.
-  std::string str() const;
 
  private:
   friend class PlanBuilder;

@@ -31,7 +31,7 @@ class SignalStep {
 using Row = std::function<void(SignalStep&)>;
 
 struct Rule {
-  std::string name;
+  std::string name;  // plans are kept by it: two rules of one name must have the same rows
   std::map<std::string, Row, std::less<>> rows;  // by op kind
 };
 

@@ -64,7 +64,10 @@ std::string short_seconds(double s) {
   return format("%.2f s", s);
 }
 
-std::string short_number(double x) { return format("%.4g", x); }
+std::string short_number(double x) {
+  const bool whole = x == std::floor(x) && std::abs(x) <= 1e6;
+  return format(whole ? "%.0f" : "%.4g", x);
+}
 
 std::string percent(double part) {
   if (part > 0 && part < 0.00005) return "< 0.01 %";

@@ -17,7 +17,7 @@ std::string short_count(int64_t n);
 std::string short_bytes(int64_t n);
 /// "0.4 ms", "63 ms", "1.24 s"
 std::string short_seconds(double s);
-/// At most four significant digits.
+/// Whole numbers up to a million in full, others with four significant digits.
 std::string short_number(double x);
 /// "97.3 %", "< 0.01 %"
 std::string percent(double part);
