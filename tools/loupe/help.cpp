@@ -10,7 +10,7 @@
 namespace loupe {
 namespace {
 
-constexpr size_t kWidth = 100, kIndent = 2, kWidestLeft = 32;
+constexpr size_t kWidth = 100, kIndent = 2, kWidestLeft = 36;
 constexpr const char* kGeneral = "Options";  // CLI11's group for --help; last
 
 // Words of `text` from column `indent` on; the first line is already there up to that column.
