@@ -30,17 +30,13 @@ std::string option_type(const OptionSpec& o) {
 std::string option_help(const OptionSpec& o) {
   const std::string standard = default_text(o);
   const bool from = o.minimum > -1e300, to = o.maximum < 1e300;
-  const auto text = [](double x) {
-    return std::abs(x) < 1e15 && x == std::floor(x) ? std::to_string(static_cast<int64_t>(x))
-                                                    : short_number(x);
-  };
   std::string limits;
   if (from && to)
-    limits = text(o.minimum) + " to " + text(o.maximum);
+    limits = short_number(o.minimum) + " to " + short_number(o.maximum);
   else if (from)
-    limits = "at least " + text(o.minimum);
+    limits = "at least " + short_number(o.minimum);
   else if (to)
-    limits = "at most " + text(o.maximum);
+    limits = "at most " + short_number(o.maximum);
   std::string notes = standard;
   if (!limits.empty()) notes += (notes.empty() ? "" : "; ") + limits;
   return notes.empty() ? o.help : o.help + " (" + notes + ")";
