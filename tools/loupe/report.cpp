@@ -38,6 +38,7 @@ nav i { display: block; aspect-ratio: 3 / 2; background: center / cover; }
 nav a > span { display: block; padding: .45rem .6rem .55rem; line-height: 1.3; }
 section { display: grid; grid-template-columns: 270px 1fr; gap: 1.6rem; padding: 1.8rem 0; border-top: 1px solid var(--line); }
 aside { position: sticky; top: 1.2rem; align-self: start; }
+aside p { overflow-wrap: anywhere; }
 aside > i { display: block; border-radius: 10px; background: center / cover; margin-bottom: .9rem; }
 .top { list-style: none; margin: .9rem 0; padding: 0; }
 .top li { position: relative; display: flex; justify-content: space-between; gap: .6rem; padding: .22rem .5rem; margin: 3px 0;
