@@ -9,7 +9,7 @@
 //
 // Cells outside x count as zero. Every vjp is linear and needs no y: vjp_input reads the weight alone,
 // vjp_weight reads x. A transposed convolution's forward *is* vjp_input, and its vjp_input is forward:
-// conv_transpose2d calls these kernels.
+// conv_transpose2d runs these kernels (convolution_op.h), and so does linear on the CPU.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -49,15 +49,6 @@ struct Range {
 };
 /// The outputs o in [0, outputs) whose input cell o·stride + offset lies in [0, size).
 Range outputs_inside(int64_t offset, int64_t stride, int64_t size, int64_t outputs);
-
-/// Throws UsageError, one line that begins with the op's name, unless every number of a convolution is in its
-/// range (kernel, stride, dilation, groups, channels ≥ 1, padding ≥ 0, none beyond 2^30) and groups divide
-/// both channels.
-void check_convolution(std::string_view op, const Conv2d&, int64_t in_channels);
-/// The same for the sizes that follow: a UsageError if an array would have more than 2^40 elements.
-void check_elements(std::string_view op, std::string_view array, std::initializer_list<int64_t> dims);
-/// "64, 3×3, stride 2, padding 1": what differs from the defaults.
-std::string describe_convolution(const Conv2d&);
 
 namespace ref {
 // Planar arrays, T = float or double, sums in T.
