@@ -226,7 +226,8 @@ TEST_CASE("names and values that do not exist") {
   };
   refused({"--model", "squeezenet1_2"}, {"squeezenet1_2", "squeezenet1_1"});
   refused({"--method", "gradients"}, {"gradients", "gradient"});
-  refused({"--method", ""}, {"method"});
+  for (const char* option : {"--method", "--class", "--out", "--device", "--memory"})
+    refused({option, ""}, {option, "empty"});
   refused({"--method", "all,cam"}, {"all"});
   refused({"--device", "gpu"}, {"gpu"});
   refused({"--device", "cuda"}, {"cuda"});

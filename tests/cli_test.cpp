@@ -97,6 +97,8 @@ TEST_CASE("models and methods list what there is") {
   REQUIRE(vgg != models.end());
   CHECK((*vgg)["parameters"] == 138357544);  // as torchvision counts them
   CHECK((*vgg)["macs"] == 15470264320);      // and its documentation's 15.47 GFLOPS, to the digit by hand
+  const auto resnet = std::ranges::find_if(models, [](const json& m) { return m["model"] == "resnet18"; });
+  CHECK((*resnet)["parameters"] == 11689512);  // without running statistics, as torchvision counts them
   CHECK(widest(loupe({"models"}).out) <= 120);
   CHECK(json::parse(loupe({"methods", "--json"}).out).size() == all_methods().size());
   CHECK(loupe({"methods"}).out.find("--occlusion.window") != std::string::npos);
@@ -173,6 +175,8 @@ TEST_CASE("explain writes pictures, tensors and a report, and prints JSON alone"
   for (const std::string& name : maps.names()) CHECK(maps.info(name).dtype == "F32");
   const auto& meta = maps.metadata();
   CHECK(meta.at("model") == "squeezenet1_1");
+  CHECK(meta.at("weights") == "formula");
+  CHECK(meta.contains("loupe"));
   CHECK(meta.at("class") == "7");
   CHECK(meta.at("occlusion.window") == "64");
   CHECK(meta.at("occlusion.stride") == "48");
@@ -240,6 +244,19 @@ TEST_CASE("explain takes several pictures, and those of one name apart") {
                                                           "cat/gradient.png", "cat-2/maps.safetensors",
                                                           "cat-2/gradient.png"});
   CHECK(json::parse(said.out)["images"].size() == 2);
+}
+
+TEST_CASE("a picture's name does not lead out of the output folder") {
+  const Folder folder;
+  photograph(folder, "cat.png");
+  for (const char* name : {"...png", "..png"}) {
+    fs::rename(folder.path() / "cat.png", folder.path() / name);
+    const Said said = explain({folder / name, "--out", folder / "out"});
+    REQUIRE_MESSAGE(said.status == 0, said.err);
+    CHECK(files_in(folder / "out") ==
+          std::set<std::string>{"report.html", "picture/maps.safetensors", "picture/gradient.png"});
+    fs::rename(folder.path() / name, folder.path() / "cat.png");
+  }
 }
 
 TEST_CASE("explain takes a class by its label, and a preprocessed .npy of another size") {

@@ -100,6 +100,14 @@ int64_t macs(const Graph& graph, NodeId id) {
   return n.op ? n.op->macs(graph.input_shapes(id)) : 0;
 }
 
+int64_t learned_parameters(const Node& node) {
+  using Role = ParameterSpec::Role;
+  int64_t count = 0;
+  for (const ParameterSpec& p : node.parameters)
+    if (p.role != Role::norm_mean && p.role != Role::norm_variance) count += p.shape.numel();
+  return count;
+}
+
 std::vector<ReceptiveField> receptive_fields(const Graph& graph) {
   // Along one axis cell i of a node sees [low + i·stride, high + i·stride].
   struct Axis {

@@ -67,5 +67,7 @@ std::vector<ReceptiveField> receptive_fields(const Graph&);
 
 /// Multiply-accumulates of one image, of a node.
 int64_t macs(const Graph&, NodeId);
+/// How many numbers of a node are learned: weights and biases, without a batch norm's running statistics.
+int64_t learned_parameters(const Node&);
 
 }  // namespace loupe

@@ -98,7 +98,12 @@ Tensor baseline_from(const Question& q, const std::string& text) {
           static_cast<double>((0 - how.mean[static_cast<size_t>(c)]) / how.std[static_cast<size_t>(c)]));
     return black;
   }
-  Tensor picture = q.network.preprocess(read_image(text));
+  Tensor picture;
+  try {
+    picture = q.network.preprocess(read_image(text));
+  } catch (const Error& e) {
+    throw Error("--integrated_gradients.baseline is zero, black or a picture: " + std::string(e.what()));
+  }
   if (picture.shape() != shape)
     throw UsageError("--integrated_gradients.baseline: the picture " + text + " becomes " +
                      picture.shape().str() + ", but the input is " + shape.str());

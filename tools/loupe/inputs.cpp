@@ -36,7 +36,8 @@ Tensor read_tensor(const std::string& path) {
 
 // Names of folders next to report.html, each once.
 std::string unique_name(const std::string& path, std::set<std::string>& taken) {
-  const std::string stem = fs::path(path).stem().string();
+  std::string stem = fs::path(path).stem().string();
+  if (stem.find_first_not_of('.') == stem.npos) stem = "picture";  // "...jpg" must not lead out of the folder
   std::string name = stem;
   for (int i = 2; !taken.insert(name).second; ++i) name = stem + "-" + std::to_string(i);
   return name;

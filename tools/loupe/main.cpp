@@ -1,6 +1,9 @@
 // loupe: explains what a network sees in a picture. Each subcommand is one file in commands/.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <new>
 #include <string>
@@ -86,7 +89,17 @@ int failed(const std::string& why, int status) {
 }  // namespace
 }  // namespace loupe
 
+// OpenMP's waiting threads spin unless told otherwise; where other programs want the cores, two threads are
+// then slower than one. The policy is read before main() begins, so the command starts itself once more with
+// it.
+static void wait_without_spinning(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY")) return;
+  ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  ::execv("/proc/self/exe", argv);  // returns only where that is not possible: then it goes on as it is
+}
+
 int main(int argc, char** argv) {
+  wait_without_spinning(argv);
   try {
     return loupe::run(argc, argv);
   } catch (const loupe::UsageError& e) {

@@ -11,7 +11,10 @@ namespace loupe {
 
 CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& value,
                           const std::string& placeholder, const std::string& help, const std::string& group) {
-  return app.add_option(name, value, help)->option_text(placeholder)->group(group);
+  const auto not_empty = [](const std::string& text) {
+    return std::string(text.empty() ? "its value is empty" : "");
+  };
+  return app.add_option(name, value, help)->option_text(placeholder)->group(group)->check(not_empty);
 }
 
 void ModelChoice::add_to(CLI::App& app, const std::string& group) {

@@ -101,10 +101,11 @@ void print_end(const Explained& all, bool verbose) {
   for (const Skipped& s : all.skipped) out += s.method + " left out: " + s.why + "\n";
   if (verbose)
     out += all.model + " on " + all.device + ", " + std::to_string(all.threads) +
-           " threads: weights as the kernels read them " + short_bytes(all.weight_bytes) +
-           ";\nactivations of one image: forward " + short_bytes(all.forward_bytes) + ", with the way back " +
-           short_bytes(all.gradient_bytes) + ", of which a gradient's tape keeps " +
-           short_bytes(all.tape_bytes) + ";\nthe whole run took " + short_seconds(all.seconds) + "\n";
+           (all.threads == 1 ? " thread" : " threads") + ": weights as the kernels read them " +
+           short_bytes(all.weight_bytes) + ";\nactivations of one image: forward " +
+           short_bytes(all.forward_bytes) + ", with the way back " + short_bytes(all.gradient_bytes) +
+           ", of which a gradient's tape keeps " + short_bytes(all.tape_bytes) + ";\nthe whole run took " +
+           short_seconds(all.seconds) + "\n";
   print(out + (std::filesystem::path(all.out) / "report.html").string() + " shows it all\n");
 }
 

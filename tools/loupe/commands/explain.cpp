@@ -52,7 +52,9 @@ void Settings::add_to(CLI::App& app) {
       what)
       ->required();
   value_option(app, "--labels", labels, "FILE", "Names of the classes, one a line", what);
-  value_option(app, "--class", target, "C", "The class to explain: index or label (the likeliest)", what);
+  value_option(
+      app, "--class", target, "C",
+      "The class to explain: its index, its label, or a part that no other label has (the likeliest)", what);
   methods.add_to(app, how);
   value_option(app, "--device", device, "D",
                "cpu, or ref: textbook loops in double, slow (the fastest there is)", how);
@@ -70,6 +72,7 @@ void Settings::add_to(CLI::App& app) {
 // Everything that a run needs, checked.
 struct Run {
   Network network;
+  std::string weights;
   std::vector<Input> inputs;
   std::vector<ChosenMethod> methods;
   std::vector<Skipped> skipped;
@@ -131,7 +134,7 @@ Run prepare(const Settings& s) {
   network.memory_limit = memory;
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, s.methods.all());
   check_layers(methods, network.graph());
-  return {std::move(network), std::move(inputs), std::move(methods), std::move(skipped), target};
+  return {std::move(network), s.weights, std::move(inputs), std::move(methods), std::move(skipped), target};
 }
 
 // All classes, likeliest first; of equals the lower index first.
@@ -178,11 +181,12 @@ std::string exact(double x) {
   return text;
 }
 
-std::map<std::string, std::string> metadata(const ExplainedImage& image, const std::string& model,
-                                            const std::string& device) {
-  std::map<std::string, std::string> m{{"image", valid_utf8(image.path)},
-                                       {"model", model},
-                                       {"device", device},
+std::map<std::string, std::string> metadata(const ExplainedImage& image, const Run& run) {
+  std::map<std::string, std::string> m{{"loupe", LOUPE_VERSION},
+                                       {"image", valid_utf8(image.path)},
+                                       {"model", run.network.name()},
+                                       {"weights", valid_utf8(run.weights)},
+                                       {"device", run.network.device().str()},
                                        {"class", std::to_string(image.target.index)},
                                        {"label", image.target.label},
                                        {"score", exact(image.target.score)},
@@ -235,10 +239,9 @@ ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, Progress
     progress.clear();
   }
 
-  std::vector<OutputFolder::File> files{
-      {"maps.safetensors", [&](const OutputFolder::Path& path) {
-         write_safetensors(path.string(), tensors, metadata(image, network.name(), network.device().str()));
-       }}};
+  std::vector<OutputFolder::File> files{{"maps.safetensors", [&](const OutputFolder::Path& path) {
+                                           write_safetensors(path.string(), tensors, metadata(image, run));
+                                         }}};
   for (const MethodResult& r : image.methods)
     for (const DrawnMap& map : r.maps)
       files.push_back({map.file, [&map](const OutputFolder::Path& path) { write_file(path, map.png); }});

@@ -18,12 +18,6 @@ struct Settings {
   bool json = false;
 };
 
-int64_t parameter_count(const Node& node) {
-  int64_t n = 0;
-  for (const ParameterSpec& p : node.parameters) n += p.shape.numel();
-  return n;
-}
-
 // "64×55×55": without the batch.
 std::string sizes(const Shape& shape) {
   std::string text;
@@ -74,7 +68,7 @@ void as_table(const Graph& graph) {
     if (name.module != module && !name.module.empty()) table.row({name.module});
     module = name.module;
     const ReceptiveField& f = fields[static_cast<size_t>(n)];
-    const int64_t parameters = parameter_count(node), cost = macs(graph, n);
+    const int64_t parameters = learned_parameters(node), cost = macs(graph, n);
     std::vector<std::string> cells{(module.empty() ? "" : "  ") + name.last, operation(node),
                                    sizes(node.shape), parameters ? with_commas(parameters) : "",
                                    cost ? short_count(cost) : ""};
@@ -108,7 +102,7 @@ void as_json(const std::string& model, const Graph& graph) {
                                {"description", node.op ? node.op->describe() : ""}};
     for (const NodeId i : node.inputs) row["inputs"].push_back(graph.node(i).name);
     row["shape"] = std::vector<int64_t>(node.shape.dims().begin() + 1, node.shape.dims().end());
-    row["parameters"] = parameter_count(node);
+    row["parameters"] = learned_parameters(node);
     row["macs"] = macs(graph, n);
     if (f.whole)
       row["receptive_field"] = "all";
@@ -116,7 +110,7 @@ void as_json(const std::string& model, const Graph& graph) {
       row["receptive_field"] = {{"size", {f.size.h, f.size.w}},
                                 {"stride", {f.stride_h, f.stride_w}},
                                 {"offset", {f.offset_h, f.offset_w}}};
-    total_parameters += parameter_count(node);
+    total_parameters += learned_parameters(node);
     total_macs += macs(graph, n);
     rows.push_back(row);
   }

@@ -19,8 +19,10 @@ struct Cost {
 
 Cost cost(const Graph& graph) {
   Cost c;
-  for (const ParameterSpec& p : graph.parameters()) c.parameters += p.shape.numel();
-  for (NodeId n = 0; n < graph.size(); ++n) c.macs += macs(graph, n);
+  for (NodeId n = 0; n < graph.size(); ++n) {
+    c.parameters += learned_parameters(graph.node(n));
+    c.macs += macs(graph, n);
+  }
   return c;
 }
 
