@@ -6,8 +6,8 @@
 #include <limits>
 #include <memory>
 
-#include "engine/image/container.h"
 #include "engine/file/file.h"
+#include "engine/image/container.h"
 #include "kernels/common/error.h"
 
 namespace loupe {

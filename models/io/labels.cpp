@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "kernels/common/error.h"
 #include "engine/file/mapped_file.h"
+#include "kernels/common/error.h"
 #include "kernels/common/suggest.h"
 
 namespace loupe {

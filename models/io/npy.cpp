@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/common/error.h"
 #include "engine/file/mapped_file.h"
+#include "kernels/common/error.h"
 
 namespace loupe {
 namespace {

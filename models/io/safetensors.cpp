@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "kernels/common/error.h"
-#include "kernels/common/parallel.h"
 #include "engine/file/atomic_file.h"
 #include "engine/file/mapped_file.h"
+#include "kernels/common/error.h"
+#include "kernels/common/parallel.h"
 #include "models/io/safetensors_header.h"
 
 namespace loupe {

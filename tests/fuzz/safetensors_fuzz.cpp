@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/common/error.h"
 #include "engine/file/atomic_file.h"
+#include "kernels/common/error.h"
 #include "models/io/safetensors.h"
 
 namespace {
