@@ -1,7 +1,6 @@
 #include "engine/run/network.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "kernels/batch_norm/batch_norm.h"
@@ -188,7 +187,6 @@ void Execution::forward(const std::vector<Tensor>& inputs) {
   for (size_t i = 0; i < ids.size(); ++i)
     if (plan_->value_of(ids[i]) >= 0)
       write(plan_->value_of(ids[i]), inputs[i], "input '" + plan_->graph().node(ids[i]).name + "'");
-  if (timing) seconds.assign(plan_->steps().size(), 0.0);
   run(0, plan_->forward_steps());
   done_ = Done::forward;
 }
@@ -205,7 +203,6 @@ void Execution::backward(const Tensor& seed) {
 }
 
 void Execution::run(int begin, int end) {
-  using Clock = std::chrono::steady_clock;
   std::vector<Array> inputs;
   for (int i = begin; i < end; ++i) {
     const PlanStep& s = plan_->steps()[static_cast<size_t>(i)];
@@ -227,9 +224,7 @@ void Execution::run(int begin, int end) {
     if (const Array w = array(s.workspace))
       call.workspace = {w.as<std::byte>(), static_cast<size_t>(w.bytes())};
     const Kernel kernel = s.op->kind().kernel(plan_->backend(), s.direction);
-    const auto start = timing ? Clock::now() : Clock::time_point{};
     kernel(*s.op, call);
-    if (timing) seconds[static_cast<size_t>(i)] = std::chrono::duration<double>(Clock::now() - start).count();
   }
 }
 

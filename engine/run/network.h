@@ -44,10 +44,6 @@ class Execution {
   /// Nodes that have a record in this plan.
   std::vector<NodeId> recorded() const;
 
-  /// Seconds of each step in the last run, where timing is on.
-  bool timing = false;
-  std::vector<double> seconds;
-
  private:
   Array array(ValueId) const;
   Array planned(ValueId, NodeId, const char* what) const;

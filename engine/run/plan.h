@@ -52,7 +52,7 @@ struct PlanParameters {
 };
 
 struct PlanStep {
-  NodeId node = -1;  // the node it serves, for people and for timing
+  NodeId node = -1;  // the node it serves, for people
   OpPtr op = nullptr;
   Direction direction = Direction::forward;
   int input = 0;  // of vjp_input
