@@ -163,15 +163,12 @@ void vjp_weight(const Op& op, const Arguments& a) {
   });
 }
 
-std::vector<OpKind::Entry> kernels(bool bias) {
-  std::vector<OpKind::Entry> all;
-  for (Backend b : {Backend::ref, Backend::cpu}) {
-    all.push_back({Direction::forward, b, forward});
-    all.push_back({Direction::vjp_input, b, vjp_input});
-    all.push_back({Direction::vjp_weight, b, vjp_weight});
-    if (bias) all.push_back({Direction::vjp_bias, b, vjp_weight});
-  }
-  return all;
+std::vector<OpKind::Row> kernels(bool bias) {
+  std::vector<OpKind::Row> rows = {{Direction::forward, forward, forward},
+                                   {Direction::vjp_input, vjp_input, vjp_input},
+                                   {Direction::vjp_weight, vjp_weight, vjp_weight}};
+  if (bias) rows.push_back({Direction::vjp_bias, vjp_weight, vjp_weight});
+  return rows;
 }
 const OpKind plain_kind{"prefix_sum", "sums along the pixels", kernels(false)};
 const OpKind biased_kind{"prefix_sum", "sums along the pixels", kernels(true)};

@@ -47,7 +47,7 @@ class MeanOp : public Op {
   virtual MeanWindows windows(Pair map) const = 0;
   int64_t accumulation_length(Direction, Shapes) const override;
 };
-std::vector<OpKind::Entry> mean_kernels();
+std::vector<OpKind::Row> mean_kernels();
 
 namespace ref {
 /// x: (planes, map.h, map.w); y: (planes, rows, columns).

@@ -18,4 +18,10 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// The memory of a device does not suffice; with a smaller batch it may.
+class DeviceOutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace loupe

@@ -30,15 +30,25 @@ std::string_view direction_name(Direction d) {
   return "?";
 }
 
+namespace {
+
+Kernel cell(const OpKind& kind, Backend backend, Direction direction) {
+  for (const OpKind::Row& row : kind.kernels) {
+    if (row.direction != direction) continue;
+    if (backend == Backend::ref) return row.ref;
+    return backend == Backend::cpu ? row.cpu : row.device;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 bool OpKind::has(Backend backend, Direction direction) const {
-  for (const Entry& e : kernels)
-    if (e.backend == backend && e.direction == direction) return true;
-  return false;
+  return cell(*this, backend, direction) != nullptr;
 }
 
 Kernel OpKind::kernel(Backend backend, Direction direction) const {
-  for (const Entry& e : kernels)
-    if (e.backend == backend && e.direction == direction) return e.kernel;
+  if (const Kernel found = cell(*this, backend, direction)) return found;
   throw Error(std::string(name) + " has no " + std::string(direction_name(direction)) + " kernel on the " +
               std::string(backend_name(backend)) + " backend (`loupe ops` lists what there is)");
 }

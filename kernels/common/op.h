@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/common/array.h"
+#include "kernels/common/device.h"
 #include "kernels/common/error.h"
 #include "kernels/common/shape.h"
 
@@ -54,6 +55,7 @@ struct Arguments {
   int input = 0;                   // which input vjp_input is asked for
   Activation activation;           // fused after the op by forward; `saved` is then the activation's mask
   std::span<std::byte> workspace;  // at least workspace_bytes(); contents undefined, 64-byte aligned
+  Queue queue;                     // cuda and sim: the device, whose memory every array above is in
 };
 
 class Op;
@@ -63,12 +65,12 @@ using Kernel = void (*)(const Op&, const Arguments&);
 struct OpKind {
   std::string_view name;     // "conv2d", also the folder and the test's name
   std::string_view summary;  // one line for people
-  struct Entry {
+  struct Row {
     Direction direction;
-    Backend backend;
-    Kernel kernel;
+    Kernel ref, cpu;
+    Kernel device = nullptr;  // cuda and sim: the same launcher (kernels/<op>/<op>.cu) in two modules
   };
-  std::vector<Entry> kernels;
+  std::vector<Row> kernels;
 
   bool has(Backend, Direction) const;
   /// Throws Error naming op, direction and backend where the cell is empty.

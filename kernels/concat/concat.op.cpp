@@ -59,10 +59,7 @@ void vjp(const Op&, const Arguments& a) {
 
 extern const OpKind concat_kind{"concat",
                                 "the inputs' channels one after the other",
-                                {{Direction::forward, Backend::ref, forward},
-                                 {Direction::vjp_input, Backend::ref, vjp},
-                                 {Direction::forward, Backend::cpu, forward},
-                                 {Direction::vjp_input, Backend::cpu, vjp}}};
+                                {{Direction::forward, forward, forward}, {Direction::vjp_input, vjp, vjp}}};
 
 OpPtr concat() { return std::make_shared<ConcatOp>(); }
 

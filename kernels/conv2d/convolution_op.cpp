@@ -195,15 +195,11 @@ void cpu_vjp_bias(const Op&, const Arguments& a) {
 
 }  // namespace
 
-std::vector<OpKind::Entry> convolution_kernels() {
-  return {{Direction::forward, Backend::ref, ref_forward},
-          {Direction::vjp_input, Backend::ref, ref_vjp_input},
-          {Direction::vjp_weight, Backend::ref, ref_vjp_weight},
-          {Direction::vjp_bias, Backend::ref, ref_vjp_bias},
-          {Direction::forward, Backend::cpu, cpu_forward},
-          {Direction::vjp_input, Backend::cpu, cpu_vjp_input},
-          {Direction::vjp_weight, Backend::cpu, cpu_vjp_weight},
-          {Direction::vjp_bias, Backend::cpu, cpu_vjp_bias}};
+std::vector<OpKind::Row> convolution_kernels() {
+  return {{Direction::forward, ref_forward, cpu_forward},
+          {Direction::vjp_input, ref_vjp_input, cpu_vjp_input},
+          {Direction::vjp_weight, ref_vjp_weight, cpu_vjp_weight},
+          {Direction::vjp_bias, ref_vjp_bias, cpu_vjp_bias}};
 }
 
 void ref_activate_output(const Arguments& a) {

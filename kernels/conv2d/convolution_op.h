@@ -54,7 +54,7 @@ class ConvolutionOp : public Op {
 };
 
 /// The table of kernels that the family shares. They take `const Op&` for a ConvolutionOp.
-std::vector<OpKind::Entry> convolution_kernels();
+std::vector<OpKind::Row> convolution_kernels();
 
 // For ref kernels of the family.
 /// The bias, or null if the op has none.

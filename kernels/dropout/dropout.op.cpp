@@ -39,10 +39,7 @@ void vjp(const Op&, const Arguments& a) { copy(a.grad_output, a.grad); }
 
 extern const OpKind dropout_kind{"dropout",
                                  "the identity: nothing is dropped at inference",
-                                 {{Direction::forward, Backend::ref, forward},
-                                  {Direction::vjp_input, Backend::ref, vjp},
-                                  {Direction::forward, Backend::cpu, forward},
-                                  {Direction::vjp_input, Backend::cpu, vjp}}};
+                                 {{Direction::forward, forward, forward}, {Direction::vjp_input, vjp, vjp}}};
 
 OpPtr dropout(double p) {
   if (!(p >= 0 && p <= 1))

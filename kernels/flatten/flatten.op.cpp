@@ -55,10 +55,7 @@ void vjp(const Op&, const Arguments& a) { features_to_maps(a.grad_output, a.grad
 
 extern const OpKind flatten_kind{"flatten",
                                  "maps as one row of features",
-                                 {{Direction::forward, Backend::ref, forward},
-                                  {Direction::vjp_input, Backend::ref, vjp},
-                                  {Direction::forward, Backend::cpu, forward},
-                                  {Direction::vjp_input, Backend::cpu, vjp}}};
+                                 {{Direction::forward, forward, forward}, {Direction::vjp_input, vjp, vjp}}};
 
 OpPtr flatten() { return std::make_shared<FlattenOp>(); }
 

@@ -75,14 +75,25 @@ void ref_vjp_bias(const Op& op, const Arguments& a) {
 }
 
 // The reference has loops of its own; every other backend's kernels are the convolution's.
-std::vector<OpKind::Entry> linear_kernels() {
-  std::vector<OpKind::Entry> list{{Direction::forward, Backend::ref, ref_forward},
-                                  {Direction::vjp_input, Backend::ref, ref_vjp_input},
-                                  {Direction::vjp_weight, Backend::ref, ref_vjp_weight},
-                                  {Direction::vjp_bias, Backend::ref, ref_vjp_bias}};
-  for (const OpKind::Entry& entry : convolution_kernels())
-    if (entry.backend != Backend::ref) list.push_back(entry);
-  return list;
+std::vector<OpKind::Row> linear_kernels() {
+  std::vector<OpKind::Row> rows = convolution_kernels();
+  for (OpKind::Row& row : rows) {
+    switch (row.direction) {
+      case Direction::forward:
+        row.ref = ref_forward;
+        break;
+      case Direction::vjp_input:
+        row.ref = ref_vjp_input;
+        break;
+      case Direction::vjp_weight:
+        row.ref = ref_vjp_weight;
+        break;
+      case Direction::vjp_bias:
+        row.ref = ref_vjp_bias;
+        break;
+    }
+  }
+  return rows;
 }
 
 }  // namespace

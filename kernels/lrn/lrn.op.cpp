@@ -85,12 +85,10 @@ void cpu_vjp(const Op& op, const Arguments& a) {
 
 }  // namespace
 
-extern const OpKind lrn_kind{"lrn",
-                             "local response normalisation across channels",
-                             {{Direction::forward, Backend::ref, ref_forward},
-                              {Direction::vjp_input, Backend::ref, ref_vjp},
-                              {Direction::forward, Backend::cpu, cpu_forward},
-                              {Direction::vjp_input, Backend::cpu, cpu_vjp}}};
+extern const OpKind lrn_kind{
+    "lrn",
+    "local response normalisation across channels",
+    {{Direction::forward, ref_forward, cpu_forward}, {Direction::vjp_input, ref_vjp, cpu_vjp}}};
 
 const OpKind& LrnOp::kind() const { return lrn_kind; }
 

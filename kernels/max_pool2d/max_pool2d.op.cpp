@@ -67,12 +67,10 @@ void cpu_vjp(const Op& op, const Arguments& a) {
 
 }  // namespace
 
-extern const OpKind max_pool2d_kind{"max_pool2d",
-                                    "the largest of each window; the tape keeps its switch, 1 byte an output",
-                                    {{Direction::forward, Backend::ref, ref_forward},
-                                     {Direction::vjp_input, Backend::ref, ref_vjp},
-                                     {Direction::forward, Backend::cpu, cpu_forward},
-                                     {Direction::vjp_input, Backend::cpu, cpu_vjp}}};
+extern const OpKind max_pool2d_kind{
+    "max_pool2d",
+    "the largest of each window; the tape keeps its switch, 1 byte an output",
+    {{Direction::forward, ref_forward, cpu_forward}, {Direction::vjp_input, ref_vjp, cpu_vjp}}};
 
 const OpKind& MaxPool2dOp::kind() const { return max_pool2d_kind; }
 

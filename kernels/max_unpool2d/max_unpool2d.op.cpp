@@ -85,12 +85,10 @@ void cpu_vjp(const Op& op, const Arguments& a) {
 
 }  // namespace
 
-extern const OpKind max_unpool2d_kind{"max_unpool2d",
-                                      "each input to the place its switch names; overlapping windows add",
-                                      {{Direction::forward, Backend::ref, ref_forward},
-                                       {Direction::vjp_input, Backend::ref, ref_vjp},
-                                       {Direction::forward, Backend::cpu, cpu_forward},
-                                       {Direction::vjp_input, Backend::cpu, cpu_vjp}}};
+extern const OpKind max_unpool2d_kind{
+    "max_unpool2d",
+    "each input to the place its switch names; overlapping windows add",
+    {{Direction::forward, ref_forward, cpu_forward}, {Direction::vjp_input, ref_vjp, cpu_vjp}}};
 
 const OpKind& MaxUnpool2dOp::kind() const { return max_unpool2d_kind; }
 

@@ -36,7 +36,7 @@ class ActivationOp : public Op {
   Activation activation_;
 };
 /// The table of kernels that the family shares.
-std::vector<OpKind::Entry> activation_kernels();
+std::vector<OpKind::Row> activation_kernels();
 
 namespace ref {
 /// x, y: (n, image) planar, may be the same; mask: (n, ⌈image/8⌉) bytes or null.
@@ -52,5 +52,14 @@ namespace cpu {
 void activation_forward(Activation a, const float* x, float* y, uint16_t* mask, int64_t cells);
 void activation_vjp(Activation a, const float* gy, const uint16_t* mask, float* gx, int64_t cells);
 }  // namespace cpu
+
+namespace device {  // relu.cu; layouts as ref's
+inline constexpr DeviceFunction<void(Activation a, const float* x, float* y, uint8_t* mask, int64_t n,
+                                     int64_t image)>
+    activation_forward{"activation_forward"};
+inline constexpr DeviceFunction<void(Activation a, const float* gy, const uint8_t* mask, float* gx, int64_t n,
+                                     int64_t image)>
+    activation_vjp{"activation_vjp"};
+}  // namespace device
 
 }  // namespace loupe

@@ -34,13 +34,21 @@ void cpu_vjp(const Op& op, const Arguments& a) {
                       a.grad.as<float>(), cells_of(a.grad));
 }
 
+void device_forward(const Op& op, const Arguments& a) {
+  device::activation_forward(a.queue, activation_of(op), a.inputs[0].as<float>(), a.output.as<float>(),
+                             a.saved.as<uint8_t>(), a.output.shape[0], image_of(a.output.shape));
+}
+
+void device_vjp(const Op& op, const Arguments& a) {
+  device::activation_vjp(a.queue, activation_of(op), a.grad_output.as<float>(), a.saved.as<uint8_t>(),
+                         a.grad.as<float>(), a.grad.shape[0], image_of(a.grad.shape));
+}
+
 }  // namespace
 
-std::vector<OpKind::Entry> activation_kernels() {
-  return {{Direction::forward, Backend::ref, ref_forward},
-          {Direction::vjp_input, Backend::ref, ref_vjp},
-          {Direction::forward, Backend::cpu, cpu_forward},
-          {Direction::vjp_input, Backend::cpu, cpu_vjp}};
+std::vector<OpKind::Row> activation_kernels() {
+  return {{Direction::forward, ref_forward, cpu_forward, device_forward},
+          {Direction::vjp_input, ref_vjp, cpu_vjp, device_vjp}};
 }
 
 std::string ActivationOp::describe() const {

@@ -31,7 +31,7 @@ class SoftmaxOp : public Op {
   bool log_;
 };
 /// The table of kernels that the two share.
-std::vector<OpKind::Entry> softmax_kernels();
+std::vector<OpKind::Row> softmax_kernels();
 
 namespace ref {
 /// x, y, gy, gx: (n, c, pixels) planar.

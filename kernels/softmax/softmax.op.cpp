@@ -29,11 +29,8 @@ void vjp(const Op& op, const Arguments& a) {
 
 }  // namespace
 
-std::vector<OpKind::Entry> softmax_kernels() {
-  return {{Direction::forward, Backend::ref, forward},
-          {Direction::vjp_input, Backend::ref, vjp},
-          {Direction::forward, Backend::cpu, forward},
-          {Direction::vjp_input, Backend::cpu, vjp}};
+std::vector<OpKind::Row> softmax_kernels() {
+  return {{Direction::forward, forward, forward}, {Direction::vjp_input, vjp, vjp}};
 }
 
 Shape SoftmaxOp::infer(Shapes inputs) const {

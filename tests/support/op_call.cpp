@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 namespace loupe::test {
 
@@ -64,21 +65,40 @@ void set(Stored& a, int64_t at, double number) {
   }
 }
 
-// Memory for one array between two walls of sentinel bytes, aligned as an arena would align it.
+// Memory for one array between two walls of sentinel bytes, aligned as an arena would align it. On a device
+// it has a copy there: with its walls on cuda; on sim an allocation of its own size, outside which any access
+// is an error.
 class Guarded {
  public:
-  Guarded(std::string what, int64_t size) : what_(std::move(what)), size_(static_cast<size_t>(size)) {
+  Guarded(std::string what, int64_t size, const Queue& queue)
+      : what_(std::move(what)), size_(static_cast<size_t>(size)), queue_(queue) {
     memory_.resize(kAlign + 2 * kWall + size_);
     const auto address = reinterpret_cast<uintptr_t>(memory_.data());
     start_ = (kAlign - address % kAlign) % kAlign + kWall;
     for (size_t i = 0; i < memory_.size(); ++i) memory_[i] = sentinel(i);
+    if (!queue_.module) return;
+    wall_ = queue_.module == sim_module() ? 0 : kWall;
+    device_.reset(static_cast<std::byte*>(queue_.module->allocate(size + 2 * static_cast<int64_t>(wall_))),
+                  [module = queue_.module](std::byte* p) { module->release(p); });
   }
-  Guarded(std::string what, const Stored& s)
-      : Guarded(std::move(what), static_cast<int64_t>(s.bytes.size())) {
+  Guarded(std::string what, const Stored& s, const Queue& queue)
+      : Guarded(std::move(what), static_cast<int64_t>(s.bytes.size()), queue) {
     std::copy(s.bytes.begin(), s.bytes.end(), data());
     original_ = s.bytes;
   }
   std::byte* data() { return memory_.data() + start_; }
+  /// What the kernel is given.
+  void* address() { return device_ ? device_.get() + wall_ : data(); }
+  void upload() const {
+    if (device_)
+      queue_.module->upload(device_.get(), memory_.data() + start_ - wall_,
+                            static_cast<int64_t>(size_ + 2 * wall_), queue_.stream);
+  }
+  void download() {
+    if (device_)
+      queue_.module->download(memory_.data() + start_ - wall_, device_.get(),
+                              static_cast<int64_t>(size_ + 2 * wall_), queue_.stream);
+  }
   std::span<std::byte> bytes() { return {data(), size_}; }
   void fill(std::byte value) { std::fill_n(data(), size_, value); }
   /// This array is a result now, and may change.
@@ -101,8 +121,12 @@ class Guarded {
   static constexpr size_t kAlign = 64, kWall = 256;
   static std::byte sentinel(size_t i) { return static_cast<std::byte>(0xC3 ^ (i * 7)); }
 
+  static const DeviceModule* sim_module() { return &DeviceModule::of(Backend::sim); }
+
   std::string what_;
-  size_t size_, start_ = 0;
+  size_t size_, start_ = 0, wall_ = 0;
+  Queue queue_;
+  std::shared_ptr<std::byte> device_;
   std::vector<std::byte> memory_;
   std::vector<std::byte> original_;
 };
@@ -121,6 +145,8 @@ class Call {
         how_(how),
         layout_(backend_layout(how.backend)),
         kernel_(op.kind().kernel(how.backend, direction)) {
+    if (how.backend == Backend::sim || how.backend == Backend::cuda)
+      a_.queue.module = &DeviceModule::of(how.backend);
     const bool forward = direction == Direction::forward;
     const Needs needs = op.needs(direction);
     buffers_.reserve(in.inputs.size() + 2 * in.parameters.size() + 8);  // addresses must stay
@@ -169,16 +195,20 @@ class Call {
       a_.grad = {how.in_place ? take_over(at) : result("the gradient", value_), value_.dtype, value_.shape,
                  value_.layout};
     }
-    buffers_.emplace_back("the workspace", op.workspace_bytes(how.backend, direction, in.shapes));
+    buffers_.emplace_back("the workspace", op.workspace_bytes(how.backend, direction, in.shapes), a_.queue);
     workspace_ = &buffers_.back();
-    a_.workspace = workspace_->bytes();
+    a_.workspace = {static_cast<std::byte*>(workspace_->address()), workspace_->bytes().size()};
   }
 
   Result run(std::byte fill) {
     for (Guarded* r : results_) r->fill(fill);
     workspace_->fill(fill);
+    for (const Guarded& b : buffers_) b.upload();
     kernel_(op_, a_);
-    for (const Guarded& b : buffers_) b.check();
+    for (Guarded& b : buffers_) {
+      b.download();
+      b.check();
+    }
     value_.bytes = bytes_of(how_.in_place ? *taken_ : *results_.front());
     if (saved_) saved_->bytes = bytes_of(*results_.back());
     return {value_, saved_};
@@ -191,16 +221,17 @@ class Call {
   }
 
   void* operand(std::string what, const Stored& s) {
-    return buffers_.emplace_back(std::move(what), s).data();
+    return buffers_.emplace_back(std::move(what), s, a_.queue).address();
   }
   void* result(std::string what, const Stored& s) {
-    results_.push_back(&buffers_.emplace_back(std::move(what), static_cast<int64_t>(s.bytes.size())));
-    return results_.back()->data();
+    results_.push_back(
+        &buffers_.emplace_back(std::move(what), static_cast<int64_t>(s.bytes.size()), a_.queue));
+    return results_.back()->address();
   }
   void* take_over(size_t buffer) {
     taken_ = &buffers_[buffer];
     taken_->release();
-    return taken_->data();
+    return taken_->address();
   }
 
   void* parameter(size_t p, const ParameterSpec& spec, Direction direction, const Operands& in) {
@@ -210,7 +241,7 @@ class Call {
     if (packed == 0) return operand(spec.name, plain);
     std::vector<std::byte> first;
     for (const auto fill : {std::byte{0xFF}, std::byte{0x5A}}) {
-      Guarded from(spec.name, plain), to("the packed " + spec.name, packed * 4);
+      Guarded from(spec.name, plain, {}), to("the packed " + spec.name, packed * 4, {});
       to.fill(fill);
       op_.pack(how_.backend, direction, in.shapes, p, reinterpret_cast<const float*>(from.data()),
                reinterpret_cast<float*>(to.data()));

@@ -4,16 +4,30 @@
 
 #include <algorithm>
 
+#include "tests/support/device.h"
 #include "tests/support/op_checks.h"
 
 namespace loupe::test {
 
-void check_suite(std::string_view op, const OpSuite& suite) {
+namespace {
+
+const OpKind& kind_named(std::string_view op) {
   const auto ops = all_ops();
   const auto kind = std::find_if(ops.begin(), ops.end(), [&](const OpKind* k) { return k->name == op; });
   REQUIRE_MESSAGE(kind != ops.end(), "all_ops() has no op named after kernels/…/", std::string(op),
                   ".op.cpp");
-  for (const std::string& failure : check_op(**kind, suite)) FAIL_CHECK(failure);
+  return **kind;
+}
+
+}  // namespace
+
+void check_suite(std::string_view op, const OpSuite& suite) {
+  for (const std::string& failure : check_op(kind_named(op), suite)) FAIL_CHECK(failure);
+}
+
+void check_suite_on(Backend device, std::string_view op, const OpSuite& suite) {
+  skip_without(device);
+  for (const std::string& failure : check_op_on(device, kind_named(op), suite)) FAIL_CHECK(failure);
 }
 
 TEST_CASE("all_ops() is sorted, and every row has a name and a summary") {

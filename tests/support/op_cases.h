@@ -1,5 +1,5 @@
-// The executable `op_cases`: one TEST_CASE("<op>: case table") for each op, generated from the files in
-// tests/cases.
+// The executable `op_cases`: one TEST_CASE("<op>: case table"), "<op>: sim" and "<op>: cuda" for each op,
+// generated from the files in tests/cases.
 #pragma once
 #include <string_view>
 
@@ -9,5 +9,7 @@ namespace loupe::test {
 
 /// Reports every failure of check_op() to doctest.
 void check_suite(std::string_view op, const OpSuite& suite);
+/// Those of check_op_on(); ends the program with status 77, "skipped", where there is no such device.
+void check_suite_on(Backend device, std::string_view op, const OpSuite& suite);
 
 }  // namespace loupe::test

@@ -113,8 +113,14 @@ std::string number(double x) {
 class CaseChecks {
  public:
   CaseChecks(const OpKind& kind, const OpSuite& suite, const OpCase& c, Failures& failures,
-             std::set<std::pair<Backend, Direction>>& reached)
-      : kind_(kind), suite_(suite), case_(c), op_(*c.op), failures_(failures), reached_(reached) {}
+             std::set<std::pair<Backend, Direction>>& reached, std::span<const Backend> backends)
+      : kind_(kind),
+        suite_(suite),
+        case_(c),
+        op_(*c.op),
+        failures_(failures),
+        reached_(reached),
+        backends_(backends) {}
 
   void run() {
     if (&op_.kind() != &kind_) return fail("the case", "is of op " + std::string(op_.kind().name));
@@ -128,8 +134,9 @@ class CaseChecks {
       guarded("repeatability on " + t.name(), [&] { repeatability(t); });
       guarded("variants on " + t.name(), [&] { variants(t); });
     }
-    guarded("derivatives", [&] { derivatives(); });
     if (suite_.linear) guarded("adjoints", [&] { adjoints(); });
+    if (!std::ranges::count(backends_, Backend::ref)) return;  // what follows is of the host
+    guarded("derivatives", [&] { derivatives(); });
     guarded("instruction sets", [&] { instruction_sets(); });
   }
 
@@ -179,11 +186,11 @@ class CaseChecks {
     return s;
   }
 
-  // float on every backend; cuda's kernels want device memory, which its own tests provide.
+  // float on every backend.
   std::vector<Target> targets() const {
     std::vector<Target> t;
-    for (Backend b : kBackends)
-      if (b != Backend::cuda && kind_.has(b, Direction::forward)) t.push_back({b, Dtype::f32});
+    for (Backend b : backends_)
+      if (kind_.has(b, Direction::forward)) t.push_back({b, Dtype::f32});
     return t;
   }
 
@@ -480,7 +487,7 @@ class CaseChecks {
       int64_t batch;
     };
     std::vector<Setting> settings = {{5, 1}, {3, 7}, {2, 16}};
-    if (t.backend != Backend::ref)
+    if (t.backend == Backend::cpu || t.backend == Backend::cuda)
       for (int threads = 1; threads <= 5; ++threads)
         for (int64_t batch : {1, 2, 7, 16}) settings.push_back({threads, batch});
     for (const Step& s : steps(t.backend)) {
@@ -492,6 +499,8 @@ class CaseChecks {
         const auto [threads, batch] = settings[k];
         const std::string what = step_name(s) + " with " + std::to_string(threads) + " thread(s)";
         set_threads(threads);
+        if (t.backend == Backend::sim)
+          DeviceModule::of(Backend::sim).configure("seed", std::to_string(k + 2));
         if (parameter) {
           if (k == 0 || threads != settings[k - 1].threads)
             expect_same(reference, call_on(t, s, few), "repeatability on " + t.name(), what);
@@ -504,6 +513,7 @@ class CaseChecks {
       }
     }
     set_threads(before);
+    if (t.backend == Backend::sim) DeviceModule::of(Backend::sim).configure("seed", "1");
   }
 
   // ---- variants of a call that must not change its bits
@@ -606,6 +616,7 @@ class CaseChecks {
   const Op& op_;
   Failures& failures_;
   std::set<std::pair<Backend, Direction>>& reached_;
+  std::span<const Backend> backends_;
   Operands operands_;  // with what ref in double leaves
 };
 
@@ -627,14 +638,13 @@ void check_rejection(const OpKind& kind, const Rejection& r, Failures& failures)
 }
 
 void check_table(const OpKind& kind, const std::set<std::pair<Backend, Direction>>& reached,
-                 Failures& failures) {
-  for (Backend b : kBackends)
+                 std::span<const Backend> backends, Failures& failures) {
+  for (Backend b : backends)
     for (Direction d : kDirections) {
       const std::string cell = std::string(kind.name) + ", " + std::string(direction_name(d)) + " on " +
                                std::string(backend_name(b));
       if (kind.has(b, d)) {
-        if (b != Backend::cuda && !reached.contains({b, d}))
-          failures.push_back(cell + ": no case reaches this kernel");
+        if (!reached.contains({b, d})) failures.push_back(cell + ": no case reaches this kernel");
         continue;
       }
       try {
@@ -651,9 +661,7 @@ void check_table(const OpKind& kind, const std::set<std::pair<Backend, Direction
       failures.push_back(std::string(kind.name) + ": has no " + std::string(direction_name(d)) + " on ref");
 }
 
-}  // namespace
-
-std::vector<std::string> check_op(const OpKind& kind, const OpSuite& suite) {
+Failures check(const OpKind& kind, const OpSuite& suite, std::span<const Backend> backends) {
   Failures failures;
   std::set<std::pair<Backend, Direction>> reached;
   std::set<std::string> names;
@@ -661,11 +669,22 @@ std::vector<std::string> check_op(const OpKind& kind, const OpSuite& suite) {
   for (const OpCase& c : suite.cases) {
     if (!names.insert(c.name).second)
       failures.push_back(std::string(kind.name) + ": two cases are named \"" + c.name + "\"");
-    CaseChecks(kind, suite, c, failures, reached).run();
+    CaseChecks(kind, suite, c, failures, reached, backends).run();
   }
   for (const Rejection& r : suite.rejections) check_rejection(kind, r, failures);
-  check_table(kind, reached, failures);
+  check_table(kind, reached, backends, failures);
   return failures;
+}
+
+}  // namespace
+
+std::vector<std::string> check_op(const OpKind& kind, const OpSuite& suite) {
+  constexpr Backend kHost[] = {Backend::ref, Backend::cpu};
+  return check(kind, suite, kHost);
+}
+
+std::vector<std::string> check_op_on(Backend device, const OpKind& kind, const OpSuite& suite) {
+  return check(kind, suite, {&device, 1});
 }
 
 }  // namespace loupe::test

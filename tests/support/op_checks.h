@@ -37,5 +37,8 @@ namespace loupe::test {
 
 /// Every way in which `suite` fails, one line each: op, case, check, element, what was expected, what came.
 std::vector<std::string> check_op(const OpKind& kind, const OpSuite& suite);
+/// Of a device alone (sim or cuda), against ref; its kernels run in memory of the device, and on sim in
+/// several schedules.
+std::vector<std::string> check_op_on(Backend device, const OpKind& kind, const OpSuite& suite);
 
 }  // namespace loupe::test

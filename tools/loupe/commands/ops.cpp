@@ -14,9 +14,7 @@ namespace loupe {
 namespace {
 
 bool has_direction(const OpKind& kind, Direction d) {
-  for (const OpKind::Entry& e : kind.kernels)
-    if (e.direction == d) return true;
-  return false;
+  return std::ranges::any_of(kind.kernels, [&](const OpKind::Row& row) { return row.direction == d; });
 }
 
 std::string test_of(const OpKind& kind) { return "op." + std::string(kind.name); }

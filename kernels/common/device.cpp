@@ -1,0 +1,172 @@
+#include "kernels/common/device.h"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "kernels/common/error.h"
+#include "kernels/common/op.h"
+
+#ifndef LOUPE_CUDA_MISSING
+#define LOUPE_CUDA_MISSING ""
+#endif
+#ifndef LOUPE_SIM_MISSING
+#define LOUPE_SIM_MISSING ""
+#endif
+
+namespace loupe {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string file_name(Backend b) { return "libloupe_" + std::string(backend_name(b)) + ".so"; }
+
+std::string missing_reason(Backend b) { return b == Backend::cuda ? LOUPE_CUDA_MISSING : LOUPE_SIM_MISSING; }
+
+// Beside the program, in ../lib and ../lib/loupe of it, or where the build put it.
+std::string find_module(Backend b) {
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  const std::string name = file_name(b);
+  for (const fs::path& folder : {program, program / "../lib", program / "../lib/loupe",
+                                 fs::path(LOUPE_MODULE_DIR), fs::path(LOUPE_MODULE_INSTALL_DIR)})
+    if (!folder.empty() && fs::exists(folder / name, ignored))
+      return (folder / name).lexically_normal().string();
+  return {};
+}
+
+std::string absent(Backend b) {
+  const std::string reason = missing_reason(b);
+  return reason.empty() ? file_name(b) + " is not beside the program" : "not in this build: " + reason;
+}
+
+}  // namespace
+
+std::string DeviceModule::status(Backend b) {
+  const std::string path = find_module(b);
+  return path.empty() ? absent(b) : path;
+}
+
+DeviceModule& DeviceModule::of(Backend b) {
+  struct Slot {
+    std::mutex mutex;
+    std::unique_ptr<DeviceModule> module;
+  };
+  static Slot slots[2];
+  if (b != Backend::cuda && b != Backend::sim) throw Error("only cuda and sim are modules");
+  Slot& slot = slots[b == Backend::sim];
+  const std::scoped_lock lock(slot.mutex);
+  if (slot.module) return *slot.module;
+
+  const std::string device = "device " + std::string(backend_name(b));
+  const std::string path = find_module(b);
+  if (path.empty()) throw Error(device + " is " + absent(b) + "; use --device cpu");
+  // Never closed: device memory may outlive every owner of this reference.
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) throw Error(device + " cannot be loaded: " + dlerror());
+  using Entry = const DeviceInterface* (*)();
+  const auto entry = reinterpret_cast<Entry>(dlsym(handle, "loupe_device_interface"));
+  if (!entry) throw Error(path + " is not a device module of Loupe");
+  const DeviceInterface* interface = entry();
+  if (interface->version != kDeviceInterfaceVersion)
+    throw Error(path + " belongs to another build of Loupe: interface " + std::to_string(interface->version) +
+                ", expected " + std::to_string(kDeviceInterfaceVersion));
+  std::unique_ptr<DeviceModule> module(new DeviceModule(b, interface));
+  Outcome outcome{};
+  interface->open(&outcome);
+  module->check(outcome);
+  slot.module = std::move(module);
+  return *slot.module;
+}
+
+void DeviceModule::check(const Outcome& outcome) const {
+  if (outcome.kind == Outcome::fine) return;
+  const std::string text = outcome.text;
+  if (outcome.kind == Outcome::out_of_memory) throw DeviceOutOfMemory(text);
+  if (outcome.kind == Outcome::usage) throw UsageError(text);
+  throw Error(text);
+}
+
+std::string DeviceModule::describe() const {
+  char text[512] = {};
+  Outcome outcome{};
+  interface_->describe(text, sizeof text, &outcome);
+  check(outcome);
+  return text;
+}
+
+void DeviceModule::configure(const std::string& option, const std::string& value) const {
+  Outcome outcome{};
+  interface_->configure(option.c_str(), value.c_str(), &outcome);
+  check(outcome);
+}
+
+std::string DeviceModule::query(const std::string& what) const {
+  Outcome outcome{};
+  const char* text = interface_->query(what.c_str(), &outcome);
+  check(outcome);
+  return text;
+}
+
+void* DeviceModule::allocate(int64_t bytes) const {
+  Outcome outcome{};
+  void* memory = interface_->allocate(bytes, &outcome);
+  check(outcome);
+  return memory;
+}
+
+void DeviceModule::release(void* memory) const noexcept { interface_->release(memory); }
+
+DeviceModule::Memory DeviceModule::memory() const {
+  Memory m{};
+  Outcome outcome{};
+  interface_->memory(&m.free, &m.total, &outcome);
+  check(outcome);
+  return m;
+}
+
+void DeviceModule::upload(void* to, const void* from, int64_t bytes, void* stream) const {
+  Outcome outcome{};
+  interface_->upload(to, from, bytes, stream, &outcome);
+  check(outcome);
+}
+
+void DeviceModule::download(void* to, const void* from, int64_t bytes, void* stream) const {
+  Outcome outcome{};
+  interface_->download(to, from, bytes, stream, &outcome);
+  check(outcome);
+}
+
+void DeviceModule::synchronize(void* stream) const {
+  Outcome outcome{};
+  interface_->synchronize(stream, &outcome);
+  check(outcome);
+}
+
+const ModuleFunction* DeviceModule::find(std::string_view name) const {
+  for (int32_t i = 0; i < interface_->function_count; ++i)
+    if (interface_->functions[i].name == name) return &interface_->functions[i];
+  return nullptr;
+}
+
+bool DeviceModule::has(std::string_view function) const { return find(function) != nullptr; }
+
+std::vector<std::string> DeviceModule::functions() const {
+  std::vector<std::string> names;
+  for (int32_t i = 0; i < interface_->function_count; ++i) names.emplace_back(interface_->functions[i].name);
+  return names;
+}
+
+void DeviceModule::call(std::string_view function, void* stream, const void* const* arguments) const {
+  const ModuleFunction* f = find(function);
+  if (!f)
+    throw Error("the module of device " + std::string(backend_name(backend_)) + " has no launcher '" +
+                std::string(function) + "'");
+  Outcome outcome{};
+  f->call(stream, arguments, &outcome);
+  check(outcome);
+}
+
+}  // namespace loupe

@@ -1,0 +1,190 @@
+// The simulator as a device module: the C interface of common/device.h.
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "kernels/common/device.h"
+#include "kernels/device/export.h"
+#include "kernels/sim/heap.h"
+#include "kernels/sim/stream.h"
+
+namespace loupe::sim {
+
+namespace {
+
+// One device, one caller at a time: whoever computes on it holds this.
+std::recursive_mutex g_device;
+
+std::vector<ModuleFunction>& table() {
+  static std::vector<ModuleFunction> functions;
+  return functions;
+}
+
+template <typename F>
+auto guarded(Outcome* outcome, const F& f) -> decltype(f()) {
+  const std::scoped_lock lock(g_device);
+  try {
+    return f();
+  } catch (...) {
+    describe_exception(outcome);
+  }
+  return decltype(f())();
+}
+
+void expect_inside(const void* p, int64_t bytes, const char* what) {
+  const Heap::Range r = Heap::get().find(reinterpret_cast<uintptr_t>(p));
+  if (bytes > 0 &&
+      (r.begin == r.end || reinterpret_cast<uintptr_t>(p) + static_cast<uintptr_t>(bytes) > r.end))
+    throw Failure(std::string(what) + " of " + std::to_string(bytes) +
+                  " bytes is not inside one allocation of the device");
+}
+
+int64_t number(const char* option, const char* value, int64_t least) {
+  char* end = nullptr;
+  const long long n = std::strtoll(value, &end, 10);
+  if (end == value || *end || n < least)
+    throw Failure("sim's option '" + std::string(option) + "' takes a number of at least " +
+                      std::to_string(least) + ", not '" + value + "'",
+                  Outcome::usage);
+  return n;
+}
+
+void open(Outcome* o) {
+  guarded(o, [] { Heap::get(); });
+}
+
+void describe(char* text, int64_t size, Outcome*) {
+  std::snprintf(text, static_cast<size_t>(size),
+                "simulator of a GPU (sm_90's limits), %u cores, schedule seed %llu",
+                std::thread::hardware_concurrency(), static_cast<unsigned long long>(options().seed));
+}
+
+void configure(const char* option, const char* value, Outcome* o) {
+  guarded(o, [&] {
+    if (std::strcmp(option, "seed") == 0)
+      options().seed = static_cast<uint64_t>(number(option, value, 0));
+    else if (std::strcmp(option, "memory") == 0)
+      options().memory = number(option, value, 0);
+    else if (std::strcmp(option, "checks") == 0)
+      options().checks = number(option, value, 0) != 0;
+    else
+      throw Failure("sim has no option '" + std::string(option) + "'; it has seed, memory and checks",
+                    Outcome::usage);
+  });
+}
+
+const char* query(const char* what, Outcome* o) {
+  static std::string answer;
+  guarded(o, [&] {
+    if (std::strcmp(what, "device") == 0)
+      answer = R"({"name": "simulator"})";
+    else
+      throw Failure("sim knows nothing of '" + std::string(what) + "'", Outcome::usage);
+  });
+  return answer.c_str();
+}
+
+void* allocate(int64_t bytes, Outcome* o) {
+  return guarded(o, [&] { return Heap::get().allocate(bytes); });
+}
+
+void release(void* p) {
+  const std::scoped_lock lock(g_device);
+  if (p) Heap::get().release(p);
+}
+
+void memory(int64_t* free, int64_t* total, Outcome*) {
+  *total = options().memory;
+  *free = *total - Heap::get().used();
+}
+
+void upload(void* to, const void* from, int64_t bytes, void* stream, Outcome* o) {
+  guarded(o, [&] {
+    synchronize(stream);
+    expect_inside(to, bytes, "an upload");
+    if (bytes) std::memcpy(to, from, static_cast<size_t>(bytes));
+  });
+}
+
+void download(void* to, const void* from, int64_t bytes, void* stream, Outcome* o) {
+  guarded(o, [&] {
+    synchronize(stream);
+    expect_inside(from, bytes, "a download");
+    if (bytes) std::memcpy(to, from, static_cast<size_t>(bytes));
+  });
+}
+
+void* create_stream(Outcome* o) {
+  return guarded(o, []() -> void* { return new StreamQueue; });
+}
+void destroy_stream(void* s) { delete static_cast<StreamQueue*>(s); }
+void wait_for(void* s, Outcome* o) {
+  guarded(o, [&] { synchronize(s); });
+}
+
+void* create_event(Outcome* o) {
+  return guarded(o, []() -> void* { return new Event; });
+}
+void destroy_event(void* e) { delete static_cast<Event*>(e); }
+
+void record(void* event, void* stream, Outcome* o) {
+  guarded(o, [&] {
+    Event& e = *static_cast<Event*>(event);
+    StreamQueue& s = stream_of(stream);
+    push(s, [&e] { e.time = std::chrono::steady_clock::now(); });
+    e.stream = &s;
+    e.ticket = s.queued;
+  });
+}
+
+void wait(void* stream, void* event, Outcome* o) {
+  guarded(o, [&] {
+    const Event e = *static_cast<Event*>(event);  // as it is recorded now
+    if (e.stream) push(stream_of(stream), [e] { drain(*e.stream, e.ticket); });
+  });
+}
+
+double elapsed_ms(void* from, void* to, Outcome* o) {
+  return guarded(o, [&] {
+    Event &a = *static_cast<Event*>(from), &b = *static_cast<Event*>(to);
+    for (Event* e : {&a, &b}) {
+      if (!e->stream) throw Failure("elapsed_ms() of an event that was never recorded");
+      drain(*e->stream, e->ticket);
+    }
+    return std::chrono::duration<double, std::milli>(b.time - a.time).count();
+  });
+}
+
+}  // namespace
+
+void add_function(const ModuleFunction& f) { table().push_back(f); }
+
+void describe_exception(Outcome* outcome) noexcept {
+  outcome->kind = Outcome::failed;
+  const char* text = "an unknown failure";
+  try {
+    throw;
+  } catch (const Failure& e) {
+    outcome->kind = static_cast<Outcome::Kind>(e.kind);
+    std::snprintf(outcome->text, sizeof outcome->text, "%s", e.what());
+    return;
+  } catch (const std::exception& e) {
+    std::snprintf(outcome->text, sizeof outcome->text, "%s", e.what());
+    return;
+  } catch (...) {
+  }
+  std::snprintf(outcome->text, sizeof outcome->text, "%s", text);
+}
+
+}  // namespace loupe::sim
+
+extern "C" __attribute__((visibility("default"))) const loupe::DeviceInterface* loupe_device_interface() {
+  using namespace loupe::sim;
+  static const loupe::DeviceInterface interface {
+    loupe::kDeviceInterfaceVersion, static_cast<int32_t>(table().size()),
+        table().data(), open, describe, configure, query, allocate, release, memory, upload, download,
+        create_stream, destroy_stream, wait_for, create_event, destroy_event, record, wait, elapsed_ms
+  };
+  return &interface;
+}

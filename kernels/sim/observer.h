@@ -1,0 +1,28 @@
+// What a tool sees of a kernel as it runs: trace.h counts with it.
+#pragma once
+#include <cstdint>
+
+namespace loupe::sim {
+
+enum class Space : uint8_t { global, shared };
+
+struct Access {
+  const void* pc;    // where in the program
+  uint64_t address;  // in shared memory: an offset
+  uint32_t bytes;
+  uint32_t thread;  // in its block
+  Space space;
+  bool write;
+};
+
+/// Called on one thread at a time: a kernel that is observed runs on one core.
+struct Observer {
+  virtual ~Observer() = default;
+  virtual void begin_block(uint64_t block, uint32_t threads) = 0;
+  virtual void access(const Access&) = 0;
+  virtual void end_block() = 0;
+};
+/// Null: nobody watches.
+Observer*& observer();
+
+}  // namespace loupe::sim
