@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <mutex>
 
 #include "kernels/common/error.h"
 #include "kernels/common/op.h"
@@ -63,9 +64,14 @@ DeviceModule& DeviceModule::of(Backend b) {
   const std::string device = "device " + std::string(backend_name(b));
   const std::string path = find_module(b);
   if (path.empty()) throw Error(device + " is " + absent(b) + "; use --device cpu");
+  slot.module = load(b, path);
+  return *slot.module;
+}
+
+std::unique_ptr<DeviceModule> DeviceModule::load(Backend b, const std::string& path) {
   // Never closed: device memory may outlive every owner of this reference.
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) throw Error(device + " cannot be loaded: " + dlerror());
+  if (!handle) throw Error("device " + std::string(backend_name(b)) + " cannot be loaded: " + dlerror());
   using Entry = const DeviceInterface* (*)();
   const auto entry = reinterpret_cast<Entry>(dlsym(handle, "loupe_device_interface"));
   if (!entry) throw Error(path + " is not a device module of Loupe");
@@ -77,8 +83,7 @@ DeviceModule& DeviceModule::of(Backend b) {
   Outcome outcome{};
   interface->open(&outcome);
   module->check(outcome);
-  slot.module = std::move(module);
-  return *slot.module;
+  return module;
 }
 
 void DeviceModule::check(const Outcome& outcome) const {

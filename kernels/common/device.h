@@ -8,7 +8,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -73,6 +73,8 @@ class DeviceModule {
   /// Of Backend::cuda or Backend::sim; loaded and opened once. Throws Error, one line, if it is not in this
   /// build or the machine has no such device.
   static DeviceModule& of(Backend);
+  /// A module that lies elsewhere, with kernels of its own; for tests.
+  static std::unique_ptr<DeviceModule> load(Backend, const std::string& path);
   /// Where the module of a backend lies, or why there is none. Loads nothing.
   static std::string status(Backend);
 

@@ -459,7 +459,10 @@ void Executor::host_access(uintptr_t address, size_t bytes, Kind kind, const voi
     if (address - reinterpret_cast<uintptr_t>(position) < sizeof(Dim3)) return;
   if (threads_[current_].fiber.holds(address)) return;
   const Image image = module_image();
-  if (address - image.begin < image.end - image.begin) return;
+  if (address - image.begin < image.end - image.begin) {
+    if (kind != read) fail("writes constant memory", pc);
+    return;
+  }
   if (address - reinterpret_cast<uintptr_t>(launch_->body.get()) < launch_->body->bytes()) return;
   if (address < 4096)
     fail(std::string(verb(kind)) + " " + count_of(bytes, "byte") + " through a null pointer", pc);

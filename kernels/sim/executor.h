@@ -24,9 +24,9 @@ class Executor {
  public:
   /// This core's.
   static Executor& get();
-  /// The one that runs a kernel on this core now; null in host code, and null while the simulator itself works on
-  /// behalf of a fiber: the linker keeps one copy of an inline function, and the instrumented one may be the copy
-  /// that the simulator uses too.
+  /// The one that runs a kernel on this core now; null in host code, and null while the simulator itself
+  /// works on behalf of a fiber: the linker keeps one copy of an inline function, and the instrumented one
+  /// may be the copy that the simulator uses too.
   static Executor* running() { return running_; }
   struct Pause {
     explicit Pause(Executor* e) : executor(e) { running_ = nullptr; }

@@ -69,9 +69,12 @@ Line line_of(const void* return_address) {
   // Out of the functions that were inlined here, as far as they are wrappers.
   Dwarf_Addr bias = 0;
   Dwarf_Die* cu = dwfl_module_addrdie(module, pc, &bias);
-  Dwarf_Die* found = nullptr;
-  const int scopes = cu ? dwarf_getscopes(cu, pc - bias, &found) : 0;
-  const std::unique_ptr<Dwarf_Die, decltype(&std::free)> owner(found, &std::free);
+  Dwarf_Die *innermost = nullptr, *found = nullptr;
+  int scopes = cu ? dwarf_getscopes(cu, pc - bias, &innermost) : 0;
+  // Of those only the innermost is of the code as it was inlined; its own parents are wanted.
+  scopes = scopes > 0 ? dwarf_getscopes_die(innermost, &found) : 0;
+  const std::unique_ptr<Dwarf_Die, decltype(&std::free)> owner(found, &std::free),
+      other(innermost, &std::free);
   for (int i = 0; i < scopes && is_wrapper(line.file); ++i) {
     if (dwarf_tag(&found[i]) != DW_TAG_inlined_subroutine) continue;
     Dwarf_Attribute file, number;

@@ -144,7 +144,7 @@ class Call {
       : op_(op),
         how_(how),
         layout_(backend_layout(how.backend)),
-        kernel_(op.kind().kernel(how.backend, direction)) {
+        kernel_(how.kernel ? how.kernel : op.kind().kernel(how.backend, direction)) {
     if (how.backend == Backend::sim || how.backend == Backend::cuda)
       a_.queue.module = &DeviceModule::of(how.backend);
     const bool forward = direction == Direction::forward;

@@ -58,6 +58,7 @@ struct How {
   Activation activation = {};           // fused into forward
   bool in_place = false;                // the result takes the place of inputs[0] or grad_output
   bool tape = true;                     // forward writes `saved`
+  Kernel kernel = nullptr;              // instead of the op's own: a rung of a ladder
 };
 
 struct Result {

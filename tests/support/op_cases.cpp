@@ -30,6 +30,16 @@ void check_suite_on(Backend device, std::string_view op, const OpSuite& suite) {
   for (const std::string& failure : check_op_on(device, kind_named(op), suite)) FAIL_CHECK(failure);
 }
 
+void check_ladder_on(Backend device, std::string_view op, const OpSuite& suite) {
+  skip_without(device);
+  for (const Ladder* ladder : all_ladders()) {
+    if (ladder->op != op) continue;
+    for (const Rung& rung : ladder->rungs)
+      for (const std::string& failure : check_rung_on(device, kind_named(op), suite, rung))
+        FAIL_CHECK(std::string(rung.name), ": ", failure);
+  }
+}
+
 TEST_CASE("all_ops() is sorted, and every row has a name and a summary") {
   std::string_view before;
   for (const OpKind* kind : all_ops()) {

@@ -11,5 +11,7 @@ namespace loupe::test {
 void check_suite(std::string_view op, const OpSuite& suite);
 /// Those of check_op_on(); ends the program with status 77, "skipped", where there is no such device.
 void check_suite_on(Backend device, std::string_view op, const OpSuite& suite);
+/// The rungs of the op's ladder, by the same cases.
+void check_ladder_on(Backend device, std::string_view op, const OpSuite& suite);
 
 }  // namespace loupe::test

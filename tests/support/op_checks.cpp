@@ -113,14 +113,16 @@ std::string number(double x) {
 class CaseChecks {
  public:
   CaseChecks(const OpKind& kind, const OpSuite& suite, const OpCase& c, Failures& failures,
-             std::set<std::pair<Backend, Direction>>& reached, std::span<const Backend> backends)
+             std::set<std::pair<Backend, Direction>>& reached, std::span<const Backend> backends,
+             const Rung* rung = nullptr)
       : kind_(kind),
         suite_(suite),
         case_(c),
         op_(*c.op),
         failures_(failures),
         reached_(reached),
-        backends_(backends) {}
+        backends_(backends),
+        rung_(rung) {}
 
   void run() {
     if (&op_.kind() != &kind_) return fail("the case", "is of op " + std::string(op_.kind().name));
@@ -132,8 +134,9 @@ class CaseChecks {
     for (const Target& t : targets()) {
       guarded("agreement on " + t.name(), [&] { agreement(t); });
       guarded("repeatability on " + t.name(), [&] { repeatability(t); });
-      guarded("variants on " + t.name(), [&] { variants(t); });
+      if (!rung_) guarded("variants on " + t.name(), [&] { variants(t); });
     }
+    if (rung_) return;
     if (suite_.linear) guarded("adjoints", [&] { adjoints(); });
     if (!std::ranges::count(backends_, Backend::ref)) return;  // what follows is of the host
     guarded("derivatives", [&] { derivatives(); });
@@ -175,7 +178,7 @@ class CaseChecks {
   std::vector<Step> steps(Backend backend) const {
     std::vector<Step> s;
     for (Direction d : kDirections) {
-      if (!kind_.has(backend, d)) continue;
+      if (!kind_.has(backend, d) || (rung_ && !kernel_of(d))) continue;
       if (d == Direction::vjp_input) {
         for (size_t i = 0; i < case_.inputs.size(); ++i)
           if (draw_of(i) != Draw::switches) s.push_back({d, static_cast<int>(i)});
@@ -194,8 +197,13 @@ class CaseChecks {
     return t;
   }
 
+  Kernel kernel_of(Direction d) const {
+    return d == Direction::forward ? rung_->forward : d == Direction::vjp_input ? rung_->vjp_input : nullptr;
+  }
+
   How how(const Target& t, const Step& s) const {
     How h{.backend = t.backend, .dtype = t.dtype, .input = s.input};
+    if (rung_ && t.backend != Backend::ref) h.kernel = kernel_of(s.direction);
     for (size_t i = 0; i < case_.inputs.size(); ++i)
       h.input_types.push_back(draw_of(i) == Draw::switches ? Dtype::u8 : t.dtype);
     return h;
@@ -617,6 +625,7 @@ class CaseChecks {
   Failures& failures_;
   std::set<std::pair<Backend, Direction>>& reached_;
   std::span<const Backend> backends_;
+  const Rung* rung_;   // null: the op's own kernels
   Operands operands_;  // with what ref in double leaves
 };
 
@@ -685,6 +694,15 @@ std::vector<std::string> check_op(const OpKind& kind, const OpSuite& suite) {
 
 std::vector<std::string> check_op_on(Backend device, const OpKind& kind, const OpSuite& suite) {
   return check(kind, suite, {&device, 1});
+}
+
+std::vector<std::string> check_rung_on(Backend device, const OpKind& kind, const OpSuite& suite,
+                                       const Rung& rung) {
+  Failures failures;
+  std::set<std::pair<Backend, Direction>> reached;
+  for (const OpCase& c : suite.cases)
+    CaseChecks(kind, suite, c, failures, reached, {&device, 1}, &rung).run();
+  return failures;
 }
 
 }  // namespace loupe::test

@@ -31,6 +31,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/common/ladder.h"
 #include "tests/support/op_suite.h"
 
 namespace loupe::test {
@@ -40,5 +41,8 @@ std::vector<std::string> check_op(const OpKind& kind, const OpSuite& suite);
 /// Of a device alone (sim or cuda), against ref; its kernels run in memory of the device, and on sim in
 /// several schedules.
 std::vector<std::string> check_op_on(Backend device, const OpKind& kind, const OpSuite& suite);
+/// A rung's kernels in the place of the op's own: agreement with ref and repeatability.
+std::vector<std::string> check_rung_on(Backend device, const OpKind& kind, const OpSuite& suite,
+                                       const Rung& rung);
 
 }  // namespace loupe::test
