@@ -21,4 +21,8 @@ namespace cpu {
 void add(Activation activation, const float* a, const float* b, float* y, uint16_t* mask, int64_t cells);
 }  // namespace cpu
 
+namespace device {  // add.cu
+inline constexpr DeviceFunction<void(const float* a, const float* b, float* y, int64_t count)> add{"add"};
+}  // namespace device
+
 }  // namespace loupe

@@ -1,5 +1,7 @@
 #include "kernels/add/add.h"
 
+#include "kernels/common/copy.h"
+
 namespace loupe {
 
 extern const OpKind add_kind;
@@ -38,12 +40,22 @@ void vjp(const Op&, const Arguments& a) {
   if (a.grad.data != a.grad_output.data) convert(a.grad_output, a.grad);
 }
 
+void device_forward(const Op&, const Arguments& a) {
+  device::add(a.queue, a.inputs[0].as<float>(), a.inputs[1].as<float>(), a.output.as<float>(),
+              a.output.shape.numel());
+}
+
+void device_vjp(const Op&, const Arguments& a) {
+  if (a.grad.data != a.grad_output.data)
+    device::copy(a.queue, a.grad_output.as<float>(), a.grad.as<float>(), a.grad.shape.numel());
+}
+
 }  // namespace
 
-extern const OpKind add_kind{
-    "add",
-    "a + b, elementwise",
-    {{Direction::forward, ref_forward, cpu_forward}, {Direction::vjp_input, vjp, vjp}}};
+extern const OpKind add_kind{"add",
+                             "a + b, elementwise",
+                             {{Direction::forward, ref_forward, cpu_forward, device_forward},
+                              {Direction::vjp_input, vjp, vjp, device_vjp}}};
 
 OpPtr add() { return std::make_shared<AddOp>(); }
 

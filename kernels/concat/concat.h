@@ -28,4 +28,10 @@ namespace cpu {
 void copy_channels(const ChannelRange& r, const float* x, float* y, int64_t n, int64_t pixels);
 }  // namespace cpu
 
+namespace device {  // concat.cu; layouts as ref's
+inline constexpr DeviceFunction<void(const ChannelRange& r, const float* x, float* y, int64_t n,
+                                     int64_t pixels)>
+    copy_channels{"copy_channels"};
+}  // namespace device
+
 }  // namespace loupe

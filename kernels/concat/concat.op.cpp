@@ -37,8 +37,9 @@ ChannelRange inverse(const ChannelRange& r) {
   return {.source = r.target, .from = r.to, .target = r.source, .to = r.from, .count = r.count};
 }
 
-void copy(const ChannelRange& r, const Array& x, const Array& y) {
+void copy(const Queue& queue, const ChannelRange& r, const Array& x, const Array& y) {
   const Nchw s = Nchw::of(y.shape);
+  if (queue.module) return device::copy_channels(queue, r, x.as<float>(), y.as<float>(), s.n, s.h * s.w);
   if (y.layout == Layout::blocked) return cpu::copy_channels(r, x.as<float>(), y.as<float>(), s.n, s.h * s.w);
   with_float_type(y.dtype, [&](auto t) {
     using T = decltype(t);
@@ -48,18 +49,20 @@ void copy(const ChannelRange& r, const Array& x, const Array& y) {
 
 void forward(const Op&, const Arguments& a) {
   for (size_t i = 0; i < a.inputs.size(); ++i)
-    copy(place(a.inputs, i, a.output.shape), a.inputs[i], a.output);
+    copy(a.queue, place(a.inputs, i, a.output.shape), a.inputs[i], a.output);
 }
 
 void vjp(const Op&, const Arguments& a) {
-  copy(inverse(place(a.inputs, static_cast<size_t>(a.input), a.grad_output.shape)), a.grad_output, a.grad);
+  copy(a.queue, inverse(place(a.inputs, static_cast<size_t>(a.input), a.grad_output.shape)), a.grad_output,
+       a.grad);
 }
 
 }  // namespace
 
-extern const OpKind concat_kind{"concat",
-                                "the inputs' channels one after the other",
-                                {{Direction::forward, forward, forward}, {Direction::vjp_input, vjp, vjp}}};
+extern const OpKind concat_kind{
+    "concat",
+    "the inputs' channels one after the other",
+    {{Direction::forward, forward, forward, forward}, {Direction::vjp_input, vjp, vjp, vjp}}};
 
 OpPtr concat() { return std::make_shared<ConcatOp>(); }
 

@@ -3,10 +3,10 @@
 #pragma once
 #include "kernels/device/target.h"
 
-#if defined(__CUDACC__)
-#include "kernels/gpu/runtime.h"
-#else
+#if defined(LOUPE_SIM)
 #include "kernels/sim/runtime.h"
+#else
+#include "kernels/gpu/runtime.h"
 #endif
 
 namespace loupe::LOUPE_TARGET {
@@ -30,16 +30,16 @@ struct Launch {
 /// the next synchronisation.
 template <typename... Parameters, typename... Values>
 void launch(const Launch& l, void (*kernel)(Parameters...), const Values&... values) {
-#if defined(__CUDACC__)
-  launch_on_gpu(dim3(l.grid.x, l.grid.y, l.grid.z), dim3(l.block.x, l.block.y, l.block.z), l.dynamic_shared,
-                static_cast<cudaStream_t>(l.stream), kernel, static_cast<Parameters>(values)...);
-#else
+#if defined(LOUPE_SIM)
   enqueue(l.stream,
           {{l.grid.x, l.grid.y, l.grid.z},
            {l.block.x, l.block.y, l.block.z},
            l.dynamic_shared,
            reinterpret_cast<const void*>(kernel),
            bind_kernel([kernel, ... v = static_cast<std::decay_t<Parameters> >(values)] { kernel(v...); })});
+#else
+  launch_on_gpu(dim3(l.grid.x, l.grid.y, l.grid.z), dim3(l.block.x, l.block.y, l.block.z), l.dynamic_shared,
+                static_cast<cudaStream_t>(l.stream), kernel, static_cast<Parameters>(values)...);
 #endif
 }
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#if defined(__CUDACC__)
+#if defined(__CUDACC__) || defined(LOUPE_GPU)  // nvcc; the host's compiler for kernels/gpu
 #define LOUPE_TARGET gpu
 #define LOUPE_KERNEL static __global__ void
 #define LOUPE_DEVICE __device__ __forceinline__

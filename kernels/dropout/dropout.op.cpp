@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "kernels/common/copy.h"
+
 namespace loupe {
 
 extern const OpKind dropout_kind;
@@ -35,11 +37,18 @@ void copy(const Array& from, const Array& to) {
 void forward(const Op&, const Arguments& a) { copy(a.inputs[0], a.output); }
 void vjp(const Op&, const Arguments& a) { copy(a.grad_output, a.grad); }
 
+void device_copy(const Arguments& a, const Array& from, const Array& to) {
+  if (from.data != to.data) device::copy(a.queue, from.as<float>(), to.as<float>(), to.shape.numel());
+}
+void device_forward(const Op&, const Arguments& a) { device_copy(a, a.inputs[0], a.output); }
+void device_vjp(const Op&, const Arguments& a) { device_copy(a, a.grad_output, a.grad); }
+
 }  // namespace
 
-extern const OpKind dropout_kind{"dropout",
-                                 "the identity: nothing is dropped at inference",
-                                 {{Direction::forward, forward, forward}, {Direction::vjp_input, vjp, vjp}}};
+extern const OpKind dropout_kind{
+    "dropout",
+    "the identity: nothing is dropped at inference",
+    {{Direction::forward, forward, forward, device_forward}, {Direction::vjp_input, vjp, vjp, device_vjp}}};
 
 OpPtr dropout(double p) {
   if (!(p >= 0 && p <= 1))

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "kernels/common/copy.h"
+
 namespace loupe {
 
 extern const OpKind flatten_kind;
@@ -51,11 +53,20 @@ void features_to_maps(const Array& features, const Array& maps) {
 void forward(const Op&, const Arguments& a) { maps_to_features(a.inputs[0], a.output); }
 void vjp(const Op&, const Arguments& a) { features_to_maps(a.grad_output, a.grad); }
 
+// In the planar layout the bytes stay in order.
+void device_forward(const Op&, const Arguments& a) {
+  device::copy(a.queue, a.inputs[0].as<float>(), a.output.as<float>(), a.output.shape.numel());
+}
+void device_vjp(const Op&, const Arguments& a) {
+  device::copy(a.queue, a.grad_output.as<float>(), a.grad.as<float>(), a.grad.shape.numel());
+}
+
 }  // namespace
 
-extern const OpKind flatten_kind{"flatten",
-                                 "maps as one row of features",
-                                 {{Direction::forward, forward, forward}, {Direction::vjp_input, vjp, vjp}}};
+extern const OpKind flatten_kind{
+    "flatten",
+    "maps as one row of features",
+    {{Direction::forward, forward, forward, device_forward}, {Direction::vjp_input, vjp, vjp, device_vjp}}};
 
 OpPtr flatten() { return std::make_shared<FlattenOp>(); }
 

@@ -47,4 +47,10 @@ void max_pool2d(const Pooling& pooling, Pair map, Pair pooled, const float* x, f
                 int64_t n, int64_t c);
 }  // namespace cpu
 
+namespace device {  // max_pool2d.cu; layouts as ref's
+inline constexpr DeviceFunction<void(const Pooling& pooling, Pair map, Pair pooled, const float* x, float* y,
+                                     uint8_t* switches, int64_t planes)>
+    max_pool2d{"max_pool2d"};
+}  // namespace device
+
 }  // namespace loupe

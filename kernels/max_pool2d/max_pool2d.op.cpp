@@ -65,12 +65,24 @@ void cpu_vjp(const Op& op, const Arguments& a) {
                     a.grad.as<float>(), x[0], x[1]);
 }
 
+void device_forward(const Op& op, const Arguments& a) {
+  const Shape &x = a.inputs[0].shape, &y = a.output.shape;
+  device::max_pool2d(a.queue, pooling_of(op), map_of(x), map_of(y), a.inputs[0].as<float>(),
+                     a.output.as<float>(), a.saved.as<uint8_t>(), x[0] * x[1]);
+}
+
+void device_vjp(const Op& op, const Arguments& a) {
+  const Shape &x = a.grad.shape, &y = a.grad_output.shape;
+  device::max_unpool2d(a.queue, pooling_of(op), map_of(x), map_of(y), a.grad_output.as<float>(),
+                       a.saved.as<uint8_t>(), a.grad.as<float>(), x[0] * x[1]);
+}
+
 }  // namespace
 
-extern const OpKind max_pool2d_kind{
-    "max_pool2d",
-    "the largest of each window; the tape keeps its switch, 1 byte an output",
-    {{Direction::forward, ref_forward, cpu_forward}, {Direction::vjp_input, ref_vjp, cpu_vjp}}};
+extern const OpKind max_pool2d_kind{"max_pool2d",
+                                    "the largest of each window; the tape keeps its switch, 1 byte an output",
+                                    {{Direction::forward, ref_forward, cpu_forward, device_forward},
+                                     {Direction::vjp_input, ref_vjp, cpu_vjp, device_vjp}}};
 
 const OpKind& MaxPool2dOp::kind() const { return max_pool2d_kind; }
 

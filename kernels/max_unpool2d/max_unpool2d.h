@@ -48,4 +48,13 @@ void max_unpool2d_vjp(const Pooling& pooling, Pair map, Pair pooled, const float
                       float* gx, int64_t n, int64_t c);
 }  // namespace cpu
 
+namespace device {  // max_unpool2d.cu; layouts as ref's
+inline constexpr DeviceFunction<void(const Pooling& pooling, Pair map, Pair pooled, const float* x,
+                                     const uint8_t* switches, float* y, int64_t planes)>
+    max_unpool2d{"max_unpool2d"};
+inline constexpr DeviceFunction<void(const Pooling& pooling, Pair map, Pair pooled, const float* gy,
+                                     const uint8_t* switches, float* gx, int64_t planes)>
+    max_unpool2d_vjp{"max_unpool2d_vjp"};
+}  // namespace device
+
 }  // namespace loupe

@@ -83,12 +83,25 @@ void cpu_vjp(const Op& op, const Arguments& a) {
                         a.inputs[1].as<uint8_t>(), a.grad.as<float>(), x[0], x[1]);
 }
 
+void device_forward(const Op& op, const Arguments& a) {
+  const Shape &x = a.inputs[0].shape, &y = a.output.shape;
+  device::max_unpool2d(a.queue, pooling_of(op), map_of(y), map_of(x), a.inputs[0].as<float>(),
+                       a.inputs[1].as<uint8_t>(), a.output.as<float>(), x[0] * x[1]);
+}
+
+void device_vjp(const Op& op, const Arguments& a) {
+  expect_input_zero(a);
+  const Shape &x = a.grad.shape, &y = a.grad_output.shape;
+  device::max_unpool2d_vjp(a.queue, pooling_of(op), map_of(y), map_of(x), a.grad_output.as<float>(),
+                           a.inputs[1].as<uint8_t>(), a.grad.as<float>(), x[0] * x[1]);
+}
+
 }  // namespace
 
-extern const OpKind max_unpool2d_kind{
-    "max_unpool2d",
-    "each input to the place its switch names; overlapping windows add",
-    {{Direction::forward, ref_forward, cpu_forward}, {Direction::vjp_input, ref_vjp, cpu_vjp}}};
+extern const OpKind max_unpool2d_kind{"max_unpool2d",
+                                      "each input to the place its switch names; overlapping windows add",
+                                      {{Direction::forward, ref_forward, cpu_forward, device_forward},
+                                       {Direction::vjp_input, ref_vjp, cpu_vjp, device_vjp}}};
 
 const OpKind& MaxUnpool2dOp::kind() const { return max_unpool2d_kind; }
 

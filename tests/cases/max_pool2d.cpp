@@ -22,6 +22,10 @@ extern const OpSuite max_pool2d_suite{
         {
             pool("2×2, even map", {.kernel = 2}, {1, 16, 8, 8}),
             pool("2×2, odd map, last row and column unseen", {.kernel = 2}, {3, 3, 7, 5}),
+            pool("2×2, rows of whole vectors", {.kernel = 2}, {3, 5, 6, 12}),
+            pool("2×2, rows of whole vectors, the last row alone", {.kernel = 2, .ceil_mode = true},
+                 {1, 3, 5, 8}),
+            pool("2×2, rows of whole vectors, the last row unseen", {.kernel = 2}, {1, 3, 5, 8}),
             pool("3×3, stride 2, overlapping", {.kernel = 3, .stride = 2}, {1, 17, 9, 11}),
             pool("3×3, stride 2, ceil, overhanging", {.kernel = 3, .stride = 2, .ceil_mode = true},
                  {1, 40, 8, 6}),

@@ -29,6 +29,11 @@ extern const OpSuite max_unpool2d_suite{
     .cases =
         {
             unpool("2×2", {.kernel = 2, .output = {8, 6}}, {1, 16, 4, 3}),
+            unpool("2×2, rows of whole vectors", {.kernel = 2, .output = {6, 12}}, {3, 5, 3, 6}),
+            unpool("2×2, rows of whole vectors, the last row alone", {.kernel = 2, .output = {5, 8}},
+                   {1, 3, 3, 4}),
+            unpool("2×2, rows of whole vectors, the last row unseen", {.kernel = 2, .output = {5, 8}},
+                   {1, 3, 2, 4}),
             unpool("2×2, odd map", {.kernel = 2, .output = {7, 5}}, {3, 3, 3, 2}),
             unpool("3×3, stride 2, overlapping", {.kernel = 3, .stride = 2, .output = {9, 11}},
                    {1, 17, 4, 5}),

@@ -1,0 +1,53 @@
+// What a library may compute in place of a kernel: cuBLAS and cuDNN on a GPU. In the simulator there is none.
+// Each returns false, with nothing done, where no library serves; then the caller launches its own kernel.
+#pragma once
+#include "kernels/device/launch.h"
+
+namespace loupe::LOUPE_TARGET {
+
+/// A convolution, as a library sees it.
+struct LibraryConvolution {
+  int64_t n, c, h, w;  // x
+  int64_t k, oh, ow;   // y
+  int64_t kernel[2], stride[2], padding[2], dilation[2];
+  int64_t groups;
+};
+
+#if !defined(LOUPE_SIM)
+
+/// y = x · weightᵀ and gx = gy · weight, in float32: x, gx (rows, in); weight (out, in); y, gy (rows, out). A
+/// row's bits do not depend on the other rows.
+bool library_linear(Stream, int64_t rows, int64_t in, int64_t out, const float* x, const float* weight,
+                    float* y);
+bool library_linear_vjp(Stream, int64_t rows, int64_t in, int64_t out, const float* gy, const float* weight,
+                        float* gx);
+/// Without bias. x, gx (n, c, h, w); weight, gweight (k, c/groups, kernel); y, gy (n, k, oh, ow).
+bool library_convolution(Stream, const LibraryConvolution&, const float* x, const float* weight, float* y);
+bool library_convolution_vjp_input(Stream, const LibraryConvolution&, const float* gy, const float* weight,
+                                   float* gx);
+bool library_convolution_vjp_weight(Stream, const LibraryConvolution&, const float* x, const float* gy,
+                                    float* gweight);
+
+#else
+
+inline bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, float*) {
+  return false;
+}
+inline bool library_linear_vjp(Stream, int64_t, int64_t, int64_t, const float*, const float*, float*) {
+  return false;
+}
+inline bool library_convolution(Stream, const LibraryConvolution&, const float*, const float*, float*) {
+  return false;
+}
+inline bool library_convolution_vjp_input(Stream, const LibraryConvolution&, const float*, const float*,
+                                          float*) {
+  return false;
+}
+inline bool library_convolution_vjp_weight(Stream, const LibraryConvolution&, const float*, const float*,
+                                           float*) {
+  return false;
+}
+
+#endif
+
+}  // namespace loupe::LOUPE_TARGET

@@ -1,0 +1,130 @@
+#include "kernels/gpu/arena.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "kernels/gpu/check.h"
+
+namespace loupe::gpu {
+
+namespace {
+std::string mib(int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
+}  // namespace
+
+int64_t size_class(int64_t bytes) {
+  constexpr int64_t kLeast = 256;
+  if (bytes <= kLeast) return kLeast;
+  // Eight classes between a power of two and the next, none finer than the alignment.
+  const auto power = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)));
+  const int64_t step = std::max(power / 8, kLeast);
+  return (bytes + step - 1) / step * step;
+}
+
+Arena& Arena::get() {
+  static Arena* const arena = new Arena;  // never destroyed: the driver may be gone before it
+  return *arena;
+}
+
+void* Arena::allocate(int64_t bytes) {
+  if (bytes < 0) throw Failure("a negative allocation");
+  const std::scoped_lock lock(mutex_);
+  const int64_t size = keep_ ? size_class(bytes) : std::max<int64_t>(bytes, 1);
+  void* block = nullptr;
+  if (const auto found = kept_.find(size); found != kept_.end() && !found->second.empty()) {
+    block = found->second.back();
+    found->second.pop_back();
+    kept_bytes_ -= size;
+  } else {
+    const auto ask = [&] {
+      const bool allowed = limit_ == 0 || live_bytes_ + kept_bytes_ + size <= limit_;
+      return allowed ? cudaMalloc(&block, static_cast<size_t>(size)) : cudaErrorMemoryAllocation;
+    };
+    cudaError_t status = ask();
+    if (status == cudaErrorMemoryAllocation && kept_bytes_ > 0) {
+      give_back();
+      status = ask();
+    }
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();  // it does not stick
+      int64_t free = 0, total = 0;
+      read_memory(&free, &total);
+      throw Failure("out of device memory on cuda: " + mib(bytes) + " were asked for, " + mib(free) + " of " +
+                        mib(total) + " are free; lower --memory or the batch",
+                    Outcome::out_of_memory);
+    }
+    LOUPE_CUDA(status);
+  }
+  live_[block] = size;
+  live_bytes_ += size;
+  return block;
+}
+
+void Arena::release(void* block) noexcept {
+  const std::scoped_lock lock(mutex_);
+  const auto found = live_.find(block);
+  if (found == live_.end()) return;
+  const int64_t size = found->second;
+  live_.erase(found);
+  live_bytes_ -= size;
+  if (keep_) {
+    kept_[size].push_back(block);
+    kept_bytes_ += size;
+  } else {
+    cudaFree(block);
+  }
+}
+
+void Arena::give_back() {
+  cudaGetLastError();
+  for (auto& [size, blocks] : kept_)
+    for (void* block : blocks) cudaFree(block);
+  kept_.clear();
+  kept_bytes_ = 0;
+}
+
+void Arena::keep(bool keep) {
+  const std::scoped_lock lock(mutex_);
+  keep_ = keep;
+  if (!keep) give_back();
+}
+
+void Arena::limit(int64_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  limit_ = bytes;
+}
+
+void Arena::memory(int64_t* free, int64_t* total) {
+  const std::scoped_lock lock(mutex_);
+  read_memory(free, total);
+}
+
+void Arena::read_memory(int64_t* free, int64_t* total) const {
+  size_t free_bytes = 0, total_bytes = 0;
+  LOUPE_CUDA(cudaMemGetInfo(&free_bytes, &total_bytes));
+  *free = static_cast<int64_t>(free_bytes) + kept_bytes_;
+  *total = static_cast<int64_t>(total_bytes);
+  if (limit_ == 0) return;
+  *total = std::min(*total, limit_);
+  *free = std::clamp<int64_t>(limit_ - live_bytes_, 0, *free);
+}
+
+void* scratch(void* stream, int64_t bytes) {
+  struct Block {
+    void* data = nullptr;
+    int64_t bytes = 0;
+  };
+  static std::mutex mutex;
+  static std::map<void*, Block> blocks;
+  const std::scoped_lock lock(mutex);
+  Block& block = blocks[stream];
+  if (block.bytes < bytes) {
+    LOUPE_CUDA(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
+    Arena::get().release(block.data);
+    block = {};
+    block.data = Arena::get().allocate(bytes);
+    block.bytes = bytes;
+  }
+  return block.data;
+}
+
+}  // namespace loupe::gpu

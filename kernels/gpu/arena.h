@@ -1,0 +1,48 @@
+// Device memory. A freed block is kept and handed out again for the next request of its size class, because
+// cudaMalloc and cudaFree stop the whole GPU.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace loupe::gpu {
+
+class Arena {
+ public:
+  static Arena& get();
+  /// 256-byte aligned. Throws Failure, out_of_memory, with the sizes; before that every kept block is given
+  /// back.
+  void* allocate(int64_t bytes);
+  /// The block may be handed out again at once: what the caller has queued on it must be done, or be in the
+  /// stream that will use it next.
+  void release(void*) noexcept;
+  /// Free memory counts what is kept.
+  void memory(int64_t* free, int64_t* total);
+  /// Whether freed blocks are kept. Without it every allocation is the driver's own, so that
+  /// compute-sanitizer knows its bounds and what was written.
+  void keep(bool);
+  /// At most so many bytes; 0: all that the GPU has.
+  void limit(int64_t bytes);
+
+ private:
+  void give_back();  // every kept block, to the driver
+  void read_memory(int64_t* free, int64_t* total) const;
+  std::mutex mutex_;
+  bool keep_ = true;
+  int64_t limit_ = 0;                           // 0: the GPU's memory
+  int64_t live_bytes_ = 0, kept_bytes_ = 0;     // as allocated
+  std::unordered_map<void*, int64_t> live_;     // their sizes
+  std::map<int64_t, std::vector<void*>> kept_;  // by size
+};
+
+/// What is allocated for a request: rounded up by at most an eighth, so that similar requests share blocks.
+int64_t size_class(int64_t bytes);
+
+/// Memory that belongs to a stream, at least so large: good for work queued now, until the next call for the
+/// same stream.
+void* scratch(void* stream, int64_t bytes);
+
+}  // namespace loupe::gpu

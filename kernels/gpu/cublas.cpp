@@ -1,0 +1,162 @@
+// Linear layers by cuBLAS, in float32 throughout (no TF32). It picks its algorithm by the sizes of the
+// product, so a batch goes in chunks of one size, the last one filled up with zeros: an image's bits do not
+// depend on how many others there are.
+#include "kernels/device/library.h"
+#include "kernels/gpu/arena.h"
+#include "kernels/gpu/libraries.h"
+#include "kernels/gpu/shared_library.h"
+
+#if !__has_include(<cublas_v2.h>)
+
+namespace loupe::gpu {
+namespace {
+const char* const kMissing = "this build was made without cuBLAS's headers";
+}
+void choose_linear(const std::string& choice) {
+  if (choice == "cublas") throw Failure(kMissing, Outcome::usage);
+}
+LibraryStatus cublas_status() { return {"", kMissing}; }
+bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, float*) { return false; }
+bool library_linear_vjp(Stream, int64_t, int64_t, int64_t, const float*, const float*, float*) {
+  return false;
+}
+}  // namespace loupe::gpu
+
+#else
+
+#include <cublas_v2.h>
+
+#include <algorithm>
+#include <climits>
+#include <map>
+#include <mutex>
+
+namespace loupe::gpu {
+
+namespace {
+
+// Rows of a chunk. A chunk reads the weights once: at 32 rows that takes about as long as the arithmetic.
+constexpr int64_t kChunk = 32;
+
+bool g_own = false;
+
+class Cublas {
+ public:
+  static Cublas& get() {
+    static Cublas* const library = new Cublas;  // never destroyed: the driver may be gone before it
+    return *library;
+  }
+  bool found() const { return library_.found(); }
+  const std::string& missing() const { return library_.missing(); }
+
+  std::string version() const {
+    int major = 0, minor = 0, patch = 0;
+    property_(MAJOR_VERSION, &major);
+    property_(MINOR_VERSION, &minor);
+    property_(PATCH_LEVEL, &patch);
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+  }
+
+  /// Column-major: c (m, kChunk) = op(a) · b (k, kChunk).
+  void multiply(Stream stream, cublasOperation_t op, int64_t m, int64_t k, const float* a, int64_t lda,
+                const float* b, float* c) {
+    const std::scoped_lock lock(mutex_);
+    const float one = 1, zero = 0;
+    check(gemm_(handle(stream), op, CUBLAS_OP_N, static_cast<int>(m), static_cast<int>(kChunk),
+                static_cast<int>(k), &one, a, static_cast<int>(lda), b, static_cast<int>(k), &zero, c,
+                static_cast<int>(m)),
+          "cublasSgemm");
+  }
+
+ private:
+  Cublas() : library_({"libcublas.so.13", "libcublas.so.12"}) {
+    if (!library_.found()) return;
+    library_.get(create_, "cublasCreate_v2");
+    library_.get(set_stream_, "cublasSetStream_v2");
+    library_.get(set_math_, "cublasSetMathMode");
+    library_.get(property_, "cublasGetProperty");
+    library_.get(status_text_, "cublasGetStatusString");
+    library_.get(gemm_, "cublasSgemm_v2");
+  }
+
+  // One for each stream: the workspace behind a handle is not for two streams at once.
+  cublasHandle_t handle(Stream stream) {
+    cublasHandle_t& h = handles_[stream];
+    if (!h) {
+      cublasHandle_t fresh = nullptr;
+      check(create_(&fresh), "cublasCreate");
+      check(set_math_(fresh, CUBLAS_PEDANTIC_MATH), "cublasSetMathMode");
+      check(set_stream_(fresh, static_cast<cudaStream_t>(stream)), "cublasSetStream");
+      h = fresh;
+    }
+    return h;
+  }
+
+  void check(cublasStatus_t status, const char* what) const {
+    if (status != CUBLAS_STATUS_SUCCESS)
+      throw Failure(std::string(what) + " failed: " + status_text_(status) +
+                        (status == CUBLAS_STATUS_ALLOC_FAILED ? "; lower --memory or the batch" : ""),
+                    status == CUBLAS_STATUS_ALLOC_FAILED ? Outcome::out_of_memory : Outcome::failed);
+  }
+
+  SharedLibrary library_;
+  std::mutex mutex_;
+  std::map<Stream, cublasHandle_t> handles_;
+  decltype(cublasCreate_v2)* create_ = nullptr;
+  decltype(cublasSetStream_v2)* set_stream_ = nullptr;
+  decltype(cublasSetMathMode)* set_math_ = nullptr;
+  decltype(cublasGetProperty)* property_ = nullptr;
+  decltype(cublasGetStatusString)* status_text_ = nullptr;
+  decltype(cublasSgemm_v2)* gemm_ = nullptr;
+};
+
+// to (rows, m) = from (rows, k) times the weight (out, in), chunk by chunk.
+bool multiply_rows(Stream stream, int64_t rows, int64_t m, int64_t k, cublasOperation_t op, int64_t in,
+                   const float* weight, const float* from, float* to) {
+  if (g_own || m > INT_MAX || k > INT_MAX || !Cublas::get().found()) return false;
+  Cublas& cublas = Cublas::get();
+  const auto queue = static_cast<cudaStream_t>(stream);
+  const int64_t whole = rows / kChunk * kChunk, rest = rows - whole;
+  for (int64_t r = 0; r < whole; r += kChunk)
+    cublas.multiply(stream, op, m, k, weight, in, from + r * k, to + r * m);
+  if (rest == 0) return true;
+  const auto bytes = [](int64_t n, int64_t floats) {
+    return static_cast<size_t>(n * floats) * sizeof(float);
+  };
+  const int64_t from_floats = (kChunk * k + 63) / 64 * 64;  // `to` begins at a multiple of 256 bytes
+  auto* padded_from =
+      static_cast<float*>(scratch(stream, (from_floats + kChunk * m) * static_cast<int64_t>(sizeof(float))));
+  float* padded_to = padded_from + from_floats;
+  LOUPE_CUDA(cudaMemcpyAsync(padded_from, from + whole * k, bytes(rest, k), cudaMemcpyDeviceToDevice, queue));
+  LOUPE_CUDA(cudaMemsetAsync(padded_from + rest * k, 0, bytes(kChunk - rest, k), queue));
+  cublas.multiply(stream, op, m, k, weight, in, padded_from, padded_to);
+  LOUPE_CUDA(cudaMemcpyAsync(to + whole * m, padded_to, bytes(rest, m), cudaMemcpyDeviceToDevice, queue));
+  return true;
+}
+
+}  // namespace
+
+void choose_linear(const std::string& choice) {
+  if (choice == "cublas" && !Cublas::get().found())
+    throw Failure("linear layers by cuBLAS: " + Cublas::get().missing(), Outcome::usage);
+  g_own = choice == "own";
+}
+
+LibraryStatus cublas_status() {
+  const Cublas& c = Cublas::get();
+  return {c.found() ? c.version() : "", c.missing(), c.found() && !g_own};
+}
+
+bool library_linear(Stream stream, int64_t rows, int64_t in, int64_t out, const float* x, const float* weight,
+                    float* y) {
+  return multiply_rows(stream, rows, out, in, CUBLAS_OP_T, in, weight, x, y);
+}
+
+bool library_linear_vjp(Stream stream, int64_t rows, int64_t in, int64_t out, const float* gy,
+                        const float* weight, float* gx) {
+  return multiply_rows(stream, rows, in, out, CUBLAS_OP_N, in, weight, gy, gx);
+}
+
+}  // namespace loupe::gpu
+
+#endif

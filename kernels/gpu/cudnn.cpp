@@ -1,0 +1,244 @@
+// Convolutions by cuDNN, in float32 without tensor cores: what ours are compared with. For each shape the
+// fastest algorithm is found by running them all once, which is more than an honest user of cuDNN does.
+#include "kernels/device/library.h"
+#include "kernels/gpu/arena.h"
+#include "kernels/gpu/libraries.h"
+#include "kernels/gpu/shared_library.h"
+
+#if !__has_include(<cudnn.h>)
+
+namespace loupe::gpu {
+namespace {
+const char* const kMissing = "this build was made without cuDNN's headers";
+}
+void choose_convolution(bool cudnn) {
+  if (cudnn) throw Failure(kMissing, Outcome::usage);
+}
+LibraryStatus cudnn_status() { return {"", kMissing}; }
+bool library_convolution(Stream, const LibraryConvolution&, const float*, const float*, float*) {
+  return false;
+}
+bool library_convolution_vjp_input(Stream, const LibraryConvolution&, const float*, const float*, float*) {
+  return false;
+}
+bool library_convolution_vjp_weight(Stream, const LibraryConvolution&, const float*, const float*, float*) {
+  return false;
+}
+}  // namespace loupe::gpu
+
+#else
+
+#include <cudnn.h>
+
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <vector>
+
+namespace loupe::gpu {
+
+namespace {
+
+bool g_cudnn = false;
+
+enum class Pass { forward, vjp_input, vjp_weight };
+
+// A convolution with cuDNN's descriptors for it, and the fastest algorithm of one pass.
+struct Planned {
+  cudnnTensorDescriptor_t x = nullptr, y = nullptr;
+  cudnnFilterDescriptor_t weight = nullptr;
+  cudnnConvolutionDescriptor_t convolution = nullptr;
+  int algorithm = 0;
+  size_t workspace = 0;
+};
+
+struct Order {
+  bool operator()(const std::pair<Pass, LibraryConvolution>& a,
+                  const std::pair<Pass, LibraryConvolution>& b) const {
+    if (a.first != b.first) return a.first < b.first;
+    return std::memcmp(&a.second, &b.second, sizeof a.second) < 0;
+  }
+};
+static_assert(std::has_unique_object_representations_v<LibraryConvolution>);
+
+class Cudnn {
+ public:
+  static Cudnn& get() {
+    static Cudnn* const library = new Cudnn;  // never destroyed: the driver may be gone before it
+    return *library;
+  }
+  bool found() const { return library_.found(); }
+  const std::string& missing() const { return library_.missing(); }
+  std::string version() const {
+    const size_t v = version_();
+    return std::to_string(v / 10000) + "." + std::to_string(v / 100 % 100) + "." + std::to_string(v % 100);
+  }
+
+  /// `in` and `with` as in device/library.h; the result goes to `out`.
+  void run(Stream stream, Pass pass, const LibraryConvolution& c, const float* in, const float* with,
+           float* out) {
+    const std::scoped_lock lock(mutex_);
+    if (!handle_) check(create_(&handle_), "cudnnCreate");
+    check(set_stream_(handle_, static_cast<cudaStream_t>(stream)), "cudnnSetStream");
+    const Planned& p = planned(pass, c);
+    void* workspace = p.workspace ? scratch(stream, static_cast<int64_t>(p.workspace)) : nullptr;
+    const float one = 1, zero = 0;
+    switch (pass) {
+      case Pass::forward:
+        return check(forward_(handle_, &one, p.x, in, p.weight, with, p.convolution,
+                              static_cast<cudnnConvolutionFwdAlgo_t>(p.algorithm), workspace, p.workspace,
+                              &zero, p.y, out),
+                     "cudnnConvolutionForward");
+      case Pass::vjp_input:
+        return check(backward_data_(handle_, &one, p.weight, with, p.y, in, p.convolution,
+                                    static_cast<cudnnConvolutionBwdDataAlgo_t>(p.algorithm), workspace,
+                                    p.workspace, &zero, p.x, out),
+                     "cudnnConvolutionBackwardData");
+      case Pass::vjp_weight:
+        return check(backward_filter_(handle_, &one, p.x, in, p.y, with, p.convolution,
+                                      static_cast<cudnnConvolutionBwdFilterAlgo_t>(p.algorithm), workspace,
+                                      p.workspace, &zero, p.weight, out),
+                     "cudnnConvolutionBackwardFilter");
+    }
+  }
+
+ private:
+  Cudnn() : library_({"libcudnn.so.9"}) {
+    if (!library_.found()) return;
+    library_.get(version_, "cudnnGetVersion");
+    library_.get(error_text_, "cudnnGetErrorString");
+    library_.get(create_, "cudnnCreate");
+    library_.get(set_stream_, "cudnnSetStream");
+    library_.get(create_tensor_, "cudnnCreateTensorDescriptor");
+    library_.get(set_tensor_, "cudnnSetTensor4dDescriptor");
+    library_.get(create_filter_, "cudnnCreateFilterDescriptor");
+    library_.get(set_filter_, "cudnnSetFilter4dDescriptor");
+    library_.get(create_convolution_, "cudnnCreateConvolutionDescriptor");
+    library_.get(set_convolution_, "cudnnSetConvolution2dDescriptor");
+    library_.get(set_groups_, "cudnnSetConvolutionGroupCount");
+    library_.get(set_math_, "cudnnSetConvolutionMathType");
+    library_.get(find_forward_, "cudnnFindConvolutionForwardAlgorithm");
+    library_.get(find_backward_data_, "cudnnFindConvolutionBackwardDataAlgorithm");
+    library_.get(find_backward_filter_, "cudnnFindConvolutionBackwardFilterAlgorithm");
+    library_.get(forward_, "cudnnConvolutionForward");
+    library_.get(backward_data_, "cudnnConvolutionBackwardData");
+    library_.get(backward_filter_, "cudnnConvolutionBackwardFilter");
+  }
+
+  void check(cudnnStatus_t status, const char* what) const {
+    if (status != CUDNN_STATUS_SUCCESS) throw Failure(std::string(what) + " failed: " + error_text_(status));
+  }
+
+  const Planned& planned(Pass pass, const LibraryConvolution& c) {
+    const auto found = plans_.find({pass, c});
+    if (found != plans_.end()) return found->second;
+    const auto i = [](int64_t v) { return static_cast<int>(v); };
+    Planned p;
+    check(create_tensor_(&p.x), "cudnnCreateTensorDescriptor");
+    check(create_tensor_(&p.y), "cudnnCreateTensorDescriptor");
+    check(create_filter_(&p.weight), "cudnnCreateFilterDescriptor");
+    check(create_convolution_(&p.convolution), "cudnnCreateConvolutionDescriptor");
+    check(set_tensor_(p.x, CUDNN_TENSOR_NCHW, CUDNN_DATA_FLOAT, i(c.n), i(c.c), i(c.h), i(c.w)),
+          "cudnnSetTensor4dDescriptor");
+    check(set_tensor_(p.y, CUDNN_TENSOR_NCHW, CUDNN_DATA_FLOAT, i(c.n), i(c.k), i(c.oh), i(c.ow)),
+          "cudnnSetTensor4dDescriptor");
+    check(set_filter_(p.weight, CUDNN_DATA_FLOAT, CUDNN_TENSOR_NCHW, i(c.k), i(c.c / c.groups),
+                      i(c.kernel[0]), i(c.kernel[1])),
+          "cudnnSetFilter4dDescriptor");
+    check(set_convolution_(p.convolution, i(c.padding[0]), i(c.padding[1]), i(c.stride[0]), i(c.stride[1]),
+                           i(c.dilation[0]), i(c.dilation[1]), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
+          "cudnnSetConvolution2dDescriptor");
+    check(set_groups_(p.convolution, i(c.groups)), "cudnnSetConvolutionGroupCount");
+    check(set_math_(p.convolution, CUDNN_FMA_MATH), "cudnnSetConvolutionMathType");
+    switch (pass) {
+      case Pass::forward:
+        choose<cudnnConvolutionFwdAlgoPerf_t>(p, find_forward_, p.x, p.weight, p.convolution, p.y);
+        break;
+      case Pass::vjp_input:
+        choose<cudnnConvolutionBwdDataAlgoPerf_t>(p, find_backward_data_, p.weight, p.y, p.convolution, p.x);
+        break;
+      case Pass::vjp_weight:
+        choose<cudnnConvolutionBwdFilterAlgoPerf_t>(p, find_backward_filter_, p.x, p.y, p.convolution,
+                                                    p.weight);
+        break;
+    }
+    return plans_.emplace(std::pair{pass, c}, p).first->second;
+  }
+
+  // Of the algorithms that work in float32, the fastest; they come sorted by time.
+  template <typename Measured, typename Find, typename... Descriptors>
+  void choose(Planned& p, Find find, Descriptors... descriptors) {
+    Measured all[16];
+    int count = 0;
+    check(find(handle_, descriptors..., 16, &count, all), "finding an algorithm of cuDNN");
+    for (int i = 0; i < count; ++i)
+      if (all[i].status == CUDNN_STATUS_SUCCESS && all[i].mathType == CUDNN_FMA_MATH) {
+        p.algorithm = all[i].algo;
+        p.workspace = all[i].memory;
+        return;
+      }
+    throw Failure("cuDNN has no float32 algorithm for this convolution; use --conv own");
+  }
+
+  SharedLibrary library_;
+  std::mutex mutex_;
+  cudnnHandle_t handle_ = nullptr;
+  std::map<std::pair<Pass, LibraryConvolution>, Planned, Order> plans_;
+  decltype(cudnnGetVersion)* version_ = nullptr;
+  decltype(cudnnGetErrorString)* error_text_ = nullptr;
+  decltype(cudnnCreate)* create_ = nullptr;
+  decltype(cudnnSetStream)* set_stream_ = nullptr;
+  decltype(cudnnCreateTensorDescriptor)* create_tensor_ = nullptr;
+  decltype(cudnnSetTensor4dDescriptor)* set_tensor_ = nullptr;
+  decltype(cudnnCreateFilterDescriptor)* create_filter_ = nullptr;
+  decltype(cudnnSetFilter4dDescriptor)* set_filter_ = nullptr;
+  decltype(cudnnCreateConvolutionDescriptor)* create_convolution_ = nullptr;
+  decltype(cudnnSetConvolution2dDescriptor)* set_convolution_ = nullptr;
+  decltype(cudnnSetConvolutionGroupCount)* set_groups_ = nullptr;
+  decltype(cudnnSetConvolutionMathType)* set_math_ = nullptr;
+  decltype(cudnnFindConvolutionForwardAlgorithm)* find_forward_ = nullptr;
+  decltype(cudnnFindConvolutionBackwardDataAlgorithm)* find_backward_data_ = nullptr;
+  decltype(cudnnFindConvolutionBackwardFilterAlgorithm)* find_backward_filter_ = nullptr;
+  decltype(cudnnConvolutionForward)* forward_ = nullptr;
+  decltype(cudnnConvolutionBackwardData)* backward_data_ = nullptr;
+  decltype(cudnnConvolutionBackwardFilter)* backward_filter_ = nullptr;
+};
+
+bool run(Pass pass, Stream stream, const LibraryConvolution& c, const float* in, const float* with,
+         float* out) {
+  if (!g_cudnn) return false;
+  Cudnn::get().run(stream, pass, c, in, with, out);
+  return true;
+}
+
+}  // namespace
+
+void choose_convolution(bool cudnn) {
+  if (cudnn && !Cudnn::get().found())
+    throw Failure("--conv cudnn: " + Cudnn::get().missing(), Outcome::usage);
+  g_cudnn = cudnn;
+}
+
+LibraryStatus cudnn_status() {
+  const Cudnn& c = Cudnn::get();
+  return {c.found() ? c.version() : "", c.missing(), c.found() && g_cudnn};
+}
+
+bool library_convolution(Stream stream, const LibraryConvolution& c, const float* x, const float* weight,
+                         float* y) {
+  return run(Pass::forward, stream, c, x, weight, y);
+}
+
+bool library_convolution_vjp_input(Stream stream, const LibraryConvolution& c, const float* gy,
+                                   const float* weight, float* gx) {
+  return run(Pass::vjp_input, stream, c, gy, weight, gx);
+}
+
+bool library_convolution_vjp_weight(Stream stream, const LibraryConvolution& c, const float* x,
+                                    const float* gy, float* gweight) {
+  return run(Pass::vjp_weight, stream, c, x, gy, gweight);
+}
+
+}  // namespace loupe::gpu
+
+#endif

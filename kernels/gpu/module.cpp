@@ -1,0 +1,202 @@
+// The GPU as a device module: the C interface of common/device.h.
+#include <cuda_runtime.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "kernels/common/device.h"
+#include "kernels/device/export.h"
+#include "kernels/gpu/arena.h"
+#include "kernels/gpu/info.h"
+#include "kernels/gpu/libraries.h"
+#include "kernels/gpu/runtime.h"
+
+namespace loupe::gpu {
+
+namespace {
+
+std::atomic<int> g_streams{0};  // alive, besides the default one
+
+std::vector<ModuleFunction>& table() {
+  static std::vector<ModuleFunction> functions;
+  return functions;
+}
+
+template <typename F>
+auto guarded(Outcome* outcome, const F& f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (...) {
+    describe_exception(outcome);
+  }
+  return decltype(f())();
+}
+
+std::string as_json(const LibraryStatus& s) {
+  return s.version.empty()
+             ? "{\"missing\": " + quoted(s.missing) + "}"
+             : "{\"version\": " + quoted(s.version) + ", \"serves\": " + (s.serves ? "true" : "false") + "}";
+}
+
+cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
+cudaEvent_t event_of(void* event) { return static_cast<cudaEvent_t>(event); }
+
+void open(Outcome* o) {
+  guarded(o, [] { find_device(); });
+}
+
+void describe(char* text, int64_t size, Outcome* o) {
+  guarded(o, [&] { std::snprintf(text, static_cast<size_t>(size), "%s", describe_device().c_str()); });
+}
+
+void configure(const char* option, const char* value, Outcome* o) {
+  guarded(o, [&] {
+    const auto expect = [&](bool known, const char* values) {
+      if (!known)
+        throw Failure("cuda's option '" + std::string(option) + "' is " + values + ", not '" + value + "'",
+                      Outcome::usage);
+    };
+    const std::string name = option, word = value;
+    if (name == "conv") {
+      expect(word == "own" || word == "cudnn", "own or cudnn");
+      choose_convolution(word == "cudnn");
+    } else if (name == "linear") {
+      expect(word == "own" || word == "cublas" || word == "auto", "auto, own or cublas");
+      choose_linear(word);
+    } else if (name == "arena") {
+      expect(word == "keep" || word == "plain", "keep or plain");
+      Arena::get().keep(word == "keep");
+    } else if (name == "memory") {
+      char* end = nullptr;
+      const long long bytes = std::strtoll(value, &end, 10);
+      expect(end != value && !*end && bytes >= 0, "a number of bytes (0: all)");
+      Arena::get().limit(bytes);
+    } else {
+      throw Failure("cuda has no option '" + name + "'; it has conv, linear, arena and memory",
+                    Outcome::usage);
+    }
+  });
+}
+
+const char* query(const char* what, Outcome* o) {
+  static thread_local std::string answer;
+  guarded(o, [&] {
+    if (std::strcmp(what, "device") == 0)
+      answer = device_as_json();
+    else if (std::strcmp(what, "libraries") == 0)
+      answer = R"({"cublas": )" + as_json(cublas_status()) + R"(, "cudnn": )" + as_json(cudnn_status()) + "}";
+    else
+      throw Failure("cuda knows nothing of '" + std::string(what) + "'; it tells about device and libraries",
+                    Outcome::usage);
+  });
+  return answer.c_str();
+}
+
+void* allocate(int64_t bytes, Outcome* o) {
+  return guarded(o, [&] { return Arena::get().allocate(bytes); });
+}
+
+// Another stream than the block's may get it next, so all of them finish first. In one stream work is in
+// order anyway.
+void release(void* block) {
+  if (g_streams > 0) cudaDeviceSynchronize();
+  Arena::get().release(block);
+}
+
+void memory(int64_t* free, int64_t* total, Outcome* o) {
+  guarded(o, [&] { Arena::get().memory(free, total); });
+}
+
+void copy(void* to, const void* from, int64_t bytes, cudaMemcpyKind kind, void* stream, Outcome* o) {
+  guarded(o, [&] {
+    if (bytes > 0) LOUPE_CUDA(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), kind, stream_of(stream)));
+    LOUPE_CUDA(cudaStreamSynchronize(stream_of(stream)));
+  });
+}
+void upload(void* to, const void* from, int64_t bytes, void* stream, Outcome* o) {
+  copy(to, from, bytes, cudaMemcpyHostToDevice, stream, o);
+}
+void download(void* to, const void* from, int64_t bytes, void* stream, Outcome* o) {
+  copy(to, from, bytes, cudaMemcpyDeviceToHost, stream, o);
+}
+
+void* create_stream(Outcome* o) {
+  return guarded(o, []() -> void* {
+    cudaStream_t stream = nullptr;
+    LOUPE_CUDA(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    ++g_streams;
+    return stream;
+  });
+}
+void destroy_stream(void* stream) {
+  if (!stream) return;
+  cudaStreamSynchronize(stream_of(stream));
+  cudaStreamDestroy(stream_of(stream));
+  --g_streams;
+}
+void synchronize(void* stream, Outcome* o) {
+  guarded(o, [&] { LOUPE_CUDA(cudaStreamSynchronize(stream_of(stream))); });
+}
+
+void* create_event(Outcome* o) {
+  return guarded(o, []() -> void* {
+    cudaEvent_t event = nullptr;
+    LOUPE_CUDA(cudaEventCreate(&event));
+    return event;
+  });
+}
+void destroy_event(void* event) {
+  if (event) cudaEventDestroy(event_of(event));
+}
+void record(void* event, void* stream, Outcome* o) {
+  guarded(o, [&] { LOUPE_CUDA(cudaEventRecord(event_of(event), stream_of(stream))); });
+}
+void wait(void* stream, void* event, Outcome* o) {
+  guarded(o, [&] { LOUPE_CUDA(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0)); });
+}
+double elapsed_ms(void* from, void* to, Outcome* o) {
+  return guarded(o, [&] {
+    float ms = 0;
+    LOUPE_CUDA(cudaEventSynchronize(event_of(from)));
+    LOUPE_CUDA(cudaEventSynchronize(event_of(to)));
+    LOUPE_CUDA(cudaEventElapsedTime(&ms, event_of(from), event_of(to)));
+    return static_cast<double>(ms);
+  });
+}
+
+}  // namespace
+
+void add_function(const ModuleFunction& f) { table().push_back(f); }
+
+void describe_exception(Outcome* outcome) noexcept {
+  outcome->kind = Outcome::failed;
+  const char* text = "an unknown failure";
+  try {
+    throw;
+  } catch (const Failure& e) {
+    outcome->kind = static_cast<Outcome::Kind>(e.kind);
+    std::snprintf(outcome->text, sizeof outcome->text, "%s", e.what());
+    return;
+  } catch (const std::exception& e) {
+    std::snprintf(outcome->text, sizeof outcome->text, "%s", e.what());
+    return;
+  } catch (...) {
+  }
+  std::snprintf(outcome->text, sizeof outcome->text, "%s", text);
+}
+
+}  // namespace loupe::gpu
+
+extern "C" __attribute__((visibility("default"))) const loupe::DeviceInterface* loupe_device_interface() {
+  using namespace loupe::gpu;
+  static const loupe::DeviceInterface interface {
+    loupe::kDeviceInterfaceVersion, static_cast<int32_t>(table().size()),
+        table().data(), open, describe, configure, query, allocate, release, memory, upload, download,
+        create_stream, destroy_stream, synchronize, create_event, destroy_event, record, wait, elapsed_ms
+  };
+  return &interface;
+}
