@@ -8,6 +8,7 @@
 #include "kernels/device/export.h"
 #include "kernels/sim/heap.h"
 #include "kernels/sim/stream.h"
+#include "kernels/sim/trace.h"
 
 namespace loupe::sim {
 
@@ -40,6 +41,11 @@ void expect_inside(const void* p, int64_t bytes, const char* what) {
                   " bytes is not inside one allocation of the device");
 }
 
+Tracer& tracer() {
+  static Tracer t;
+  return t;
+}
+
 int64_t number(const char* option, const char* value, int64_t least) {
   char* end = nullptr;
   const long long n = std::strtoll(value, &end, 10);
@@ -68,8 +74,11 @@ void configure(const char* option, const char* value, Outcome* o) {
       options().memory = number(option, value, 0);
     else if (std::strcmp(option, "checks") == 0)
       options().checks = number(option, value, 0) != 0;
-    else
-      throw Failure("sim has no option '" + std::string(option) + "'; it has seed, memory and checks",
+    else if (std::strcmp(option, "trace") == 0) {
+      tracer().clear();
+      observer() = number(option, value, 0) ? &tracer() : nullptr;
+    } else
+      throw Failure("sim has no option '" + std::string(option) + "'; it has seed, memory, checks and trace",
                     Outcome::usage);
   });
 }
@@ -79,7 +88,10 @@ const char* query(const char* what, Outcome* o) {
   guarded(o, [&] {
     if (std::strcmp(what, "device") == 0)
       answer = R"({"name": "simulator"})";
-    else
+    else if (std::strcmp(what, "trace") == 0) {
+      synchronize(nullptr);
+      answer = tracer().json();
+    } else
       throw Failure("sim knows nothing of '" + std::string(what) + "'", Outcome::usage);
   });
   return answer.c_str();

@@ -1,6 +1,7 @@
 // What a tool sees of a kernel as it runs: trace.h counts with it.
 #pragma once
 #include <cstdint>
+#include <string>
 
 namespace loupe::sim {
 
@@ -18,6 +19,7 @@ struct Access {
 /// Called on one thread at a time: a kernel that is observed runs on one core.
 struct Observer {
   virtual ~Observer() = default;
+  virtual void begin_launch(const std::string& kernel, const std::string& grid, const std::string& block) = 0;
   virtual void begin_block(uint64_t block, uint32_t threads) = 0;
   virtual void access(const Access&) = 0;
   virtual void end_block() = 0;

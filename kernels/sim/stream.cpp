@@ -25,6 +25,13 @@ uint32_t g_launches = 0;
 
 void run_launch(const KernelLaunch& l) {
   const uint32_t number = ++g_launches;
+  if (observer()) {
+    const auto text = [](const Dim3& d) {
+      return std::to_string(d.x) + (d.y * d.z > 1 ? "×" + std::to_string(d.y) : "") +
+             (d.z > 1 ? "×" + std::to_string(d.z) : "");
+    };
+    observer()->begin_launch(function_name(l.kernel), text(l.grid), text(l.block));
+  }
   const auto blocks = static_cast<int64_t>(uint64_t{l.grid.x} * l.grid.y * l.grid.z);
   // Of several blocks that fail the first one is reported, whichever core was faster.
   int64_t failed = blocks;
