@@ -86,4 +86,50 @@ void conv2d_vjp_weight(const ConvSizes&, const float* x, const float* gy, float*
 void conv2d_vjp_bias(int64_t n, int64_t k, int64_t pixels, const float* gy, float* gb);
 }  // namespace cpu
 
+/// How a device's kernels cut one direction of a convolution into blocks: the rows of the tile (gemm_tile.h)
+/// are output channels of a group.
+enum class ConvTile : uint8_t {
+  direct,    // no tile: a thread for each output
+  rows_32,   // 32 × 64
+  rows_64,   // 64 × 64
+  rows_128,  // 128 × 128
+};
+
+namespace device {  // conv2d.cu, conv2d_vjp_weight.cu; planar arrays
+/// For the layer's shape, whatever the batch. `direction` is forward, vjp_input or vjp_weight.
+ConvTile conv2d_tile(const ConvSizes&, Direction direction);
+/// That, and why.
+std::string conv2d_algorithm(const ConvSizes&, Direction direction);
+
+/// Packed weights of forward and vjp_input: (groups, input channels of the group, kernel.h, kernel.w, output
+/// channels of the group), the last one padded with zeros to a multiple of 4 unless the tile is `direct`.
+inline int64_t conv2d_pitch(const ConvSizes& s, Direction direction, ConvTile tile) {
+  const int64_t outputs = direction == Direction::forward ? s.group_k() : s.group_c();
+  return tile == ConvTile::direct ? outputs : round_up(outputs, 4);
+}
+/// Floats of them; 0 where that is the planar weight itself.
+int64_t conv2d_packed_size(const ConvSizes&, Direction direction);
+void conv2d_pack(const ConvSizes&, Direction direction, const float* weight, float* packed);
+
+/// forward: from = x, to = y. vjp_input: from = gy, to = gx. `bias`, one value for each channel of `to`, may
+/// be null.
+inline constexpr DeviceFunction<void(ConvSizes, Direction direction, ConvTile, const float* from,
+                                     const float* packed, const float* bias, Activation, float* to)>
+    conv2d_convolve{"conv2d_convolve"};
+inline constexpr DeviceFunction<void(ConvSizes, ConvTile, const float* x, const float* gy, float* gw)>
+    conv2d_vjp_weight{"conv2d_vjp_weight"};
+/// gy (n, k, pixels); gb: k floats.
+inline constexpr DeviceFunction<void(int64_t n, int64_t k, int64_t pixels, const float* gy, float* gb)>
+    conv2d_vjp_bias{"conv2d_vjp_bias"};
+
+/// The kernels count in 32 bits, but for the elements of whole arrays: throws Failure for what is too large.
+template <typename Failure>
+int conv2d_count(int64_t value) {
+  if (value < 0 || value >= int64_t{1} << 30)
+    throw Failure("a convolution on a device counts to 2^30 pixels, rows or weights of a channel, not to " +
+                  std::to_string(value) + ": lower the batch");
+  return static_cast<int>(value);
+}
+}  // namespace device
+
 }  // namespace loupe

@@ -85,24 +85,34 @@ std::optional<int> ConvolutionOp::folds_batch_norm() const {
   return config_.groups == 1 ? std::optional<int>(1) : std::nullopt;
 }
 
-// The weight in tap_convolution.h's format; the bias padded with zeros to whole blocks, for forward alone.
+// The weight in the format of tap_convolution.h or conv2d.cu; on the CPU the bias, for forward alone, padded
+// with zeros to whole blocks.
 int64_t ConvolutionOp::packed_size(Backend b, Direction d, Shapes inputs, size_t p) const {
   if (!convolves(b, d)) return 0;
-  if (p == 0) return cpu::conv2d_packed_size(sizes(inputs[0]), convolution_direction(d));
+  const ConvSizes s = sizes(inputs[0]);
+  if (b != Backend::cpu) return p == 0 ? device::conv2d_packed_size(s, convolution_direction(d)) : 0;
+  if (p == 0) return cpu::conv2d_packed_size(s, convolution_direction(d));
   return d == Direction::forward ? round_up(config_.out_channels, kBlock) : 0;
 }
 
-void ConvolutionOp::pack(Backend, Direction d, Shapes inputs, size_t p, const float* from, float* to) const {
+void ConvolutionOp::pack(Backend b, Direction d, Shapes inputs, size_t p, const float* from,
+                         float* to) const {
+  if (b != Backend::cpu) return device::conv2d_pack(sizes(inputs[0]), convolution_direction(d), from, to);
   if (p == 0) return cpu::conv2d_pack(sizes(inputs[0]), convolution_direction(d), from, to);
   std::fill_n(to, round_up(config_.out_channels, kBlock), 0.0f);
   std::copy_n(from, config_.out_channels, to);
 }
 
 int64_t ConvolutionOp::workspace_bytes(Backend b, Direction d, Shapes inputs) const {
-  return convolves(b, d) ? cpu::conv2d_workspace(sizes(inputs[0]), convolution_direction(d)) : 0;
+  return b == Backend::cpu && convolves(b, d)
+             ? cpu::conv2d_workspace(sizes(inputs[0]), convolution_direction(d))
+             : 0;
 }
 
 std::string ConvolutionOp::algorithm(Backend b, Direction d, Shapes inputs) const {
+  const bool on_device = b == Backend::cuda || b == Backend::sim;
+  if (on_device && d != Direction::vjp_bias)
+    return device::conv2d_algorithm(sizes(inputs[0]), convolution_direction(d));
   return convolves(b, d) ? cpu::conv2d_algorithm(sizes(inputs[0]), convolution_direction(d)) : "direct";
 }
 
@@ -193,13 +203,51 @@ void cpu_vjp_bias(const Op&, const Arguments& a) {
   cpu::conv2d_vjp_bias(y.n, y.c, y.h * y.w, a.grad_output.as<float>(), a.grad.as<float>());
 }
 
+// ---- cuda and sim
+
+void device_convolve(const Op& op, Direction d, const Arguments& a, const float* from, const float* bias,
+                     Activation activation, float* to) {
+  const ConvSizes s = self(op).sizes(a.inputs[0].shape);
+  const Direction direction = self(op).convolution_direction(d);
+  device::conv2d_convolve(a.queue, s, direction, device::conv2d_tile(s, direction), from,
+                          a.parameters[0].as<float>(), bias, activation, to);
+}
+
+void device_forward(const Op& op, const Arguments& a) {
+  float* y = a.output.as<float>();
+  // A tape wants the mask of what goes into the activation, bit by bit: that is a pass of its own.
+  const bool taped = a.activation && a.saved;
+  device_convolve(op, Direction::forward, a, a.inputs[0].as<float>(), bias_of<float>(a),
+                  taped ? Activation{} : a.activation, y);
+  if (taped)
+    device::activation_forward(a.queue, a.activation, y, y, a.saved.as<uint8_t>(), a.output.shape[0],
+                               Nchw::of(a.output.shape).image());
+}
+
+void device_vjp_input(const Op& op, const Arguments& a) {
+  device_convolve(op, Direction::vjp_input, a, a.grad_output.as<float>(), nullptr, {}, a.grad.as<float>());
+}
+
+void device_vjp_weight(const Op& op, const Arguments& a) {
+  const float *x = a.inputs[0].as<float>(), *gy = a.grad_output.as<float>();
+  if (self(op).adjoint()) std::swap(x, gy);
+  const ConvSizes s = self(op).sizes(a.inputs[0].shape);
+  device::conv2d_vjp_weight(a.queue, s, device::conv2d_tile(s, Direction::vjp_weight), x, gy,
+                            a.grad.as<float>());
+}
+
+void device_vjp_bias(const Op&, const Arguments& a) {
+  const Nchw y = Nchw::of(a.grad_output.shape);
+  device::conv2d_vjp_bias(a.queue, y.n, y.c, y.h * y.w, a.grad_output.as<float>(), a.grad.as<float>());
+}
+
 }  // namespace
 
 std::vector<OpKind::Row> convolution_kernels() {
-  return {{Direction::forward, ref_forward, cpu_forward},
-          {Direction::vjp_input, ref_vjp_input, cpu_vjp_input},
-          {Direction::vjp_weight, ref_vjp_weight, cpu_vjp_weight},
-          {Direction::vjp_bias, ref_vjp_bias, cpu_vjp_bias}};
+  return {{Direction::forward, ref_forward, cpu_forward, device_forward},
+          {Direction::vjp_input, ref_vjp_input, cpu_vjp_input, device_vjp_input},
+          {Direction::vjp_weight, ref_vjp_weight, cpu_vjp_weight, device_vjp_weight},
+          {Direction::vjp_bias, ref_vjp_bias, cpu_vjp_bias, device_vjp_bias}};
 }
 
 void ref_activate_output(const Arguments& a) {

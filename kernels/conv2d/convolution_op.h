@@ -19,7 +19,7 @@ class ConvolutionOp : public Op {
   std::string describe() const override;
   std::vector<ParameterSpec> parameters(Shapes inputs) const override;
   int64_t macs(Shapes inputs) const override;
-  bool fuses_activation(Backend b) const override { return b == Backend::ref || b == Backend::cpu; }
+  bool fuses_activation(Backend) const override { return true; }
   std::optional<int> folds_batch_norm() const override;
   Needs needs(Direction d) const override { return {.inputs = d == Direction::vjp_weight}; }
   int64_t packed_size(Backend b, Direction d, Shapes inputs, size_t p) const override;
@@ -42,9 +42,9 @@ class ConvolutionOp : public Op {
   void check_configuration(int64_t in_channels) const;
   /// The same for the sizes that follow: a UsageError if an array would have more than 2^40 elements.
   void check_elements(std::string_view array, std::initializer_list<int64_t> dims) const;
-  /// The kernel is cpu::convolve, with its packed parameters and its workspace.
+  /// The kernel is cpu::convolve or device::conv2d_convolve, with its packed parameters.
   static bool convolves(Backend b, Direction d) {
-    return b == Backend::cpu && (d == Direction::forward || d == Direction::vjp_input);
+    return b != Backend::ref && (d == Direction::forward || d == Direction::vjp_input);
   }
 
  private:

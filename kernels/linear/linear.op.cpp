@@ -34,8 +34,10 @@ class LinearOp : public ConvolutionOp {
     return list;
   }
   std::optional<Window> window() const override { return std::nullopt; }
-  std::string algorithm(Backend b, Direction d, Shapes) const override {
-    return convolves(b, d) ? "direct, 16 or 32 outputs at a time, weights read once for 14 images" : "direct";
+  std::string algorithm(Backend b, Direction d, Shapes inputs) const override {
+    if (b == Backend::cpu && convolves(b, d))
+      return "direct, 16 or 32 outputs at a time, weights read once for 14 images";
+    return ConvolutionOp::algorithm(b, d, inputs);
   }
 };
 

@@ -6,23 +6,13 @@
 
 #include "kernels/device/export.h"
 #include "kernels/device/warp.h"
+#include "kernels/relu/activate.h"
 
 namespace loupe::LOUPE_TARGET {
 
 namespace {
 
 constexpr int kThreads = 256;
-
-LOUPE_DEVICE bool passes(const Activation& a, float x) {
-  if (a.kind == Activation::Kind::leaky_relu) return x > 0;
-  return !(x <= 0) && !(a.kind == Activation::Kind::relu6 && x >= 6);  // so that a NaN passes
-}
-
-LOUPE_DEVICE float activate(const Activation& a, float x) {
-  if (passes(a, x)) return x;
-  if (a.kind == Activation::Kind::leaky_relu) return x * a.slope;
-  return x <= 0 ? 0.0f : 6.0f;
-}
 
 // blockIdx.y is the image. An image's mask starts at a byte of its own, so a warp writes bytes, not words.
 LOUPE_KERNEL activation_forward_kernel(Activation a, const float* x, float* y, uint8_t* mask, int64_t image) {
