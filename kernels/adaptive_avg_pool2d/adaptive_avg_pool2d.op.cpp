@@ -8,13 +8,9 @@ namespace loupe {
 
 namespace {
 
-std::vector<MeanSpan> spans(int64_t size, int64_t count) {
-  std::vector<MeanSpan> all;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t begin = i * size / count, end = ceil_div((i + 1) * size, count);
-    all.push_back({begin, end, end - begin});
-  }
-  return all;
+// A window that begins and ends between cells has both of those.
+MeanAxis axis(int64_t size, int64_t count) {
+  return {.size = size, .count = count, .kernel = ceil_div(size, count) + (size % count ? 1 : 0)};
 }
 
 class AdaptiveAvgPool2dOp final : public MeanOp {
@@ -37,9 +33,7 @@ class AdaptiveAvgPool2dOp final : public MeanOp {
   // The windows follow from the map's size, which is not known here: the whole map is the bound that always
   // holds, and exact for the global pool.
   std::optional<Window> window() const override { return std::nullopt; }
-  MeanWindows windows(Pair map) const override {
-    return {map, spans(map.h, output_.h), spans(map.w, output_.w)};
-  }
+  MeanAxes axes(Pair map) const override { return {axis(map.h, output_.h), axis(map.w, output_.w)}; }
 
  private:
   Pair output_;

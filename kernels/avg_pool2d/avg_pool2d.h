@@ -8,6 +8,7 @@
 //
 // avg_pool2d and adaptive_avg_pool2d differ only in where windows begin and end, so they share these kernels.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -34,6 +35,27 @@ struct MeanSpan {
   int64_t begin, end, count;
 };
 
+/// Where the windows of one axis lie, as plain data. They slide: window i begins at i·stride − padding and
+/// has `kernel` cells, in so far as they lie inside the map. Or, with stride 0, they share the map out:
+/// window i has the cells ⌊i·size/count⌋ … ⌈(i+1)·size/count⌉ − 1, at most `kernel`.
+struct MeanAxis {
+  int64_t size, count;  // cells of the map, windows over them
+  int64_t kernel, stride = 0, padding = 0;
+  bool count_padding = false;  // the divisor counts cells of the padding too
+  int64_t divisor = 0;         // this axis' factor of it; 0: the window's cells
+
+  constexpr MeanSpan span(int64_t i) const {
+    const int64_t first = i * stride - padding;
+    const int64_t begin = stride ? std::max<int64_t>(first, 0) : i * size / count;
+    const int64_t end = stride ? std::min(first + kernel, size) : ceil_div((i + 1) * size, count);
+    if (divisor) return {begin, end, divisor};
+    return {begin, end, count_padding ? std::min(first + kernel, size + padding) - first : end - begin};
+  }
+};
+struct MeanAxes {
+  MeanAxis rows, columns;
+};
+
 /// Windows = rows × columns; both are in order, neither begin nor end ever decreases.
 struct MeanWindows {
   Pair map;
@@ -44,7 +66,8 @@ struct MeanWindows {
 class MeanOp : public Op {
  public:
   /// Where the windows lie over a map that infer() accepts.
-  virtual MeanWindows windows(Pair map) const = 0;
+  virtual MeanAxes axes(Pair map) const = 0;
+  MeanWindows windows(Pair map) const;
   int64_t accumulation_length(Direction, Shapes) const override;
 };
 std::vector<OpKind::Row> mean_kernels();
@@ -62,5 +85,14 @@ namespace cpu {
 void avg_pool2d(const MeanWindows& windows, const float* x, float* y, int64_t planes);
 void avg_pool2d_vjp(const MeanWindows& windows, const float* gy, float* gx, int64_t planes);
 }  // namespace cpu
+
+namespace device {  // avg_pool2d.cu; layouts as ref's
+inline constexpr DeviceFunction<void(const MeanAxis& rows, const MeanAxis& columns, const float* x, float* y,
+                                     int64_t planes)>
+    avg_pool2d{"avg_pool2d"};
+inline constexpr DeviceFunction<void(const MeanAxis& rows, const MeanAxis& columns, const float* gy,
+                                     float* gx, int64_t planes)>
+    avg_pool2d_vjp{"avg_pool2d_vjp"};
+}  // namespace device
 
 }  // namespace loupe

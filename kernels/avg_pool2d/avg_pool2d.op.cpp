@@ -30,29 +30,14 @@ class AvgPool2dOp final : public MeanOp {
   std::optional<Window> window() const override {
     return Window{pooling_.kernel, pooling_.stride, pooling_.padding, pooling_.dilation};
   }
-  MeanWindows windows(Pair map) const override {
+  MeanAxes axes(Pair map) const override {
+    const auto& [kernel, stride, padding, dilation, ceil_mode] = pooling_;
     const Pair pooled = pooling_.windows(map);
-    MeanWindows all{map, spans(pooling_.rows(map, pooled), map.h, pooling_.kernel.h, pooling_.padding.h),
-                    spans(pooling_.columns(map, pooled), map.w, pooling_.kernel.w, pooling_.padding.w)};
-    if (divisor_) {
-      for (MeanSpan& row : all.rows) row.count = *divisor_;
-      for (MeanSpan& column : all.columns) column.count = 1;
-    }
-    return all;
+    return {{map.h, pooled.h, kernel.h, stride.h, padding.h, count_include_pad_, divisor_.value_or(0)},
+            {map.w, pooled.w, kernel.w, stride.w, padding.w, count_include_pad_, divisor_ ? 1 : 0}};
   }
 
  private:
-  std::vector<MeanSpan> spans(const std::vector<WindowSpan>& windows, int64_t size, int64_t kernel,
-                              int64_t padding) const {
-    std::vector<MeanSpan> all;
-    for (const WindowSpan& w : windows) {
-      const int64_t padded_end = std::min(w.first + kernel, size + padding);
-      const int64_t begin = w.first + w.begin, end = w.first + w.end;
-      all.push_back({begin, end, count_include_pad_ ? padded_end - w.first : end - begin});
-    }
-    return all;
-  }
-
   Pooling pooling_;
   bool count_include_pad_;
   std::optional<int64_t> divisor_;
@@ -60,6 +45,9 @@ class AvgPool2dOp final : public MeanOp {
 
 MeanWindows windows_over(const Op& op, const Shape& maps) {
   return static_cast<const MeanOp&>(op).windows({maps[2], maps[3]});
+}
+MeanAxes axes_over(const Op& op, const Shape& maps) {
+  return static_cast<const MeanOp&>(op).axes({maps[2], maps[3]});
 }
 int64_t block_planes(const Shape& s) { return s[0] * blocks(s[1]); }
 
@@ -89,6 +77,24 @@ void cpu_vjp(const Op& op, const Arguments& a) {
   cpu::avg_pool2d_vjp(windows_over(op, x), a.grad_output.as<float>(), a.grad.as<float>(), block_planes(x));
 }
 
+void device_forward(const Op& op, const Arguments& a) {
+  const Shape& x = a.inputs[0].shape;
+  const auto [rows, columns] = axes_over(op, x);
+  device::avg_pool2d(a.queue, rows, columns, a.inputs[0].as<float>(), a.output.as<float>(), x[0] * x[1]);
+}
+
+void device_vjp(const Op& op, const Arguments& a) {
+  const Shape& x = a.grad.shape;
+  const auto [rows, columns] = axes_over(op, x);
+  device::avg_pool2d_vjp(a.queue, rows, columns, a.grad_output.as<float>(), a.grad.as<float>(), x[0] * x[1]);
+}
+
+std::vector<MeanSpan> spans(const MeanAxis& axis) {
+  std::vector<MeanSpan> all;
+  for (int64_t i = 0; i < axis.count; ++i) all.push_back(axis.span(i));
+  return all;
+}
+
 // Cells in the largest window, or windows over the most popular cell.
 int64_t longest(const std::vector<MeanSpan>& spans, Direction direction) {
   int64_t most = 0;
@@ -106,13 +112,19 @@ int64_t longest(const std::vector<MeanSpan>& spans, Direction direction) {
 
 }  // namespace
 
+MeanWindows MeanOp::windows(Pair map) const {
+  const auto [rows, columns] = axes(map);
+  return {map, spans(rows), spans(columns)};
+}
+
 int64_t MeanOp::accumulation_length(Direction direction, Shapes inputs) const {
   const MeanWindows all = windows_over(*this, inputs[0]);
   return longest(all.rows, direction) * longest(all.columns, direction);
 }
 
 std::vector<OpKind::Row> mean_kernels() {
-  return {{Direction::forward, ref_forward, cpu_forward}, {Direction::vjp_input, ref_vjp, cpu_vjp}};
+  return {{Direction::forward, ref_forward, cpu_forward, device_forward},
+          {Direction::vjp_input, ref_vjp, cpu_vjp, device_vjp}};
 }
 
 extern const OpKind avg_pool2d_kind{"avg_pool2d", "the mean of each window", mean_kernels()};

@@ -78,4 +78,18 @@ void batch_norm_vjp_weight(const BatchNormParameters<float>& parameters, const f
 void batch_norm_vjp_bias(const float* gy, float* g_bias, int64_t n, int64_t c, int64_t pixels);
 }  // namespace cpu
 
+namespace device {  // batch_norm.cu; layouts as ref's
+inline constexpr DeviceFunction<void(BatchNormParameters<float> parameters, const float* x, float* y,
+                                     int64_t n, int64_t c, int64_t pixels)>
+    batch_norm{"batch_norm"};
+inline constexpr DeviceFunction<void(BatchNormParameters<float> parameters, const float* gy, float* gx,
+                                     int64_t n, int64_t c, int64_t pixels)>
+    batch_norm_vjp_input{"batch_norm_vjp_input"};
+inline constexpr DeviceFunction<void(BatchNormParameters<float> parameters, const float* x, const float* gy,
+                                     float* g_weight, int64_t n, int64_t c, int64_t pixels)>
+    batch_norm_vjp_weight{"batch_norm_vjp_weight"};
+inline constexpr DeviceFunction<void(const float* gy, float* g_bias, int64_t n, int64_t c, int64_t pixels)>
+    batch_norm_vjp_bias{"batch_norm_vjp_bias"};
+}  // namespace device
+
 }  // namespace loupe

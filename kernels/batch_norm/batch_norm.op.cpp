@@ -123,14 +123,38 @@ void cpu_vjp_bias(const Op&, const Arguments& a) {
   cpu::batch_norm_vjp_bias(a.grad_output.as<float>(), a.grad.as<float>(), s.n, s.c, s.h * s.w);
 }
 
+void device_forward(const Op& op, const Arguments& a) {
+  const Nchw s = Nchw::of(a.output.shape);
+  device::batch_norm(a.queue, parameters_of<float>(op, a), a.inputs[0].as<float>(), a.output.as<float>(), s.n,
+                     s.c, s.h * s.w);
+}
+
+void device_vjp_input(const Op& op, const Arguments& a) {
+  const Nchw s = Nchw::of(a.grad.shape);
+  device::batch_norm_vjp_input(a.queue, parameters_of<float>(op, a), a.grad_output.as<float>(),
+                               a.grad.as<float>(), s.n, s.c, s.h * s.w);
+}
+
+void device_vjp_weight(const Op& op, const Arguments& a) {
+  const Nchw s = Nchw::of(a.grad_output.shape);
+  device::batch_norm_vjp_weight(a.queue, parameters_of<float>(op, a), a.inputs[0].as<float>(),
+                                a.grad_output.as<float>(), a.grad.as<float>(), s.n, s.c, s.h * s.w);
+}
+
+void device_vjp_bias(const Op&, const Arguments& a) {
+  const Nchw s = Nchw::of(a.grad_output.shape);
+  device::batch_norm_vjp_bias(a.queue, a.grad_output.as<float>(), a.grad.as<float>(), s.n, s.c, s.h * s.w);
+}
+
 }  // namespace
 
-extern const OpKind batch_norm_kind{"batch_norm",
-                                    "a scale and a shift a channel, from running statistics",
-                                    {{Direction::forward, ref_forward, cpu_forward},
-                                     {Direction::vjp_input, ref_vjp_input, cpu_vjp_input},
-                                     {Direction::vjp_weight, ref_vjp_weight, cpu_vjp_weight},
-                                     {Direction::vjp_bias, ref_vjp_bias, cpu_vjp_bias}}};
+extern const OpKind batch_norm_kind{
+    "batch_norm",
+    "a scale and a shift a channel, from running statistics",
+    {{Direction::forward, ref_forward, cpu_forward, device_forward},
+     {Direction::vjp_input, ref_vjp_input, cpu_vjp_input, device_vjp_input},
+     {Direction::vjp_weight, ref_vjp_weight, cpu_vjp_weight, device_vjp_weight},
+     {Direction::vjp_bias, ref_vjp_bias, cpu_vjp_bias, device_vjp_bias}}};
 
 const OpKind& BatchNormOp::kind() const { return batch_norm_kind; }
 

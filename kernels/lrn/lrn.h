@@ -38,4 +38,13 @@ void lrn_vjp(const Lrn& lrn, const float* x, const float* gy, float* gx, float* 
 int64_t lrn_workspace(int64_t size, int64_t c);
 }  // namespace cpu
 
+namespace device {  // lrn.cu; layouts as ref's
+inline constexpr DeviceFunction<void(const Lrn& lrn, const float* x, float* y, int64_t n, int64_t c,
+                                     int64_t pixels)>
+    lrn{"lrn"};
+inline constexpr DeviceFunction<void(const Lrn& lrn, const float* x, const float* gy, float* gx, int64_t n,
+                                     int64_t c, int64_t pixels)>
+    lrn_vjp{"lrn_vjp"};
+}  // namespace device
+
 }  // namespace loupe

@@ -83,12 +83,24 @@ void cpu_vjp(const Op& op, const Arguments& a) {
                workspace_of(a), s[0], s[1], s[2] * s[3]);
 }
 
+void device_forward(const Op& op, const Arguments& a) {
+  const Shape& s = a.output.shape;
+  device::lrn(a.queue, attributes_of(op), a.inputs[0].as<float>(), a.output.as<float>(), s[0], s[1],
+              s[2] * s[3]);
+}
+
+void device_vjp(const Op& op, const Arguments& a) {
+  const Shape& s = a.grad.shape;
+  device::lrn_vjp(a.queue, attributes_of(op), a.inputs[0].as<float>(), a.grad_output.as<float>(),
+                  a.grad.as<float>(), s[0], s[1], s[2] * s[3]);
+}
+
 }  // namespace
 
-extern const OpKind lrn_kind{
-    "lrn",
-    "local response normalisation across channels",
-    {{Direction::forward, ref_forward, cpu_forward}, {Direction::vjp_input, ref_vjp, cpu_vjp}}};
+extern const OpKind lrn_kind{"lrn",
+                             "local response normalisation across channels",
+                             {{Direction::forward, ref_forward, cpu_forward, device_forward},
+                              {Direction::vjp_input, ref_vjp, cpu_vjp, device_vjp}}};
 
 const OpKind& LrnOp::kind() const { return lrn_kind; }
 

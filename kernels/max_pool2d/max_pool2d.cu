@@ -39,15 +39,18 @@ LOUPE_KERNEL max_pool2d_kernel(Cells outputs, WindowAxis rows, WindowAxis column
   const int top = rows.begin(i), left = columns.begin(j);
   Best best;
   if constexpr (K > 0) {
+    const auto inside = [&](int k) {
+      const int h = top + k / K, w = left + k % K;
+      return h >= 0 && h < rows.size && w >= 0 && w < columns.size;
+    };
+    const float* corner = map + top * columns.size + left;
+    float v[K * K];  // all loads are under way before the first comparison
     LOUPE_UNROLL
-    for (int r = 0; r < K; ++r) {
-      LOUPE_UNROLL
-      for (int s = 0; s < K; ++s) {
-        const int h = top + r, w = left + s;
-        if (h >= 0 && h < rows.size && w >= 0 && w < columns.size)
-          best.offer(load_readonly(map + h * columns.size + w), r * K + s);
-      }
-    }
+    for (int k = 0; k < K * K; ++k)
+      v[k] = inside(k) ? load_readonly(corner + k / K * columns.size + k % K) : 0.0f;
+    LOUPE_UNROLL
+    for (int k = 0; k < K * K; ++k)
+      if (inside(k)) best.offer(v[k], k);
   } else {
     for (int r = 0, h = top; r < rows.kernel && h < rows.size; ++r, h += rows.dilation) {
       if (h < 0) continue;

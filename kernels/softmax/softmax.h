@@ -47,4 +47,13 @@ void softmax(bool log, const float* x, float* y, int64_t n, int64_t c, int64_t p
 void softmax_vjp(bool log, const float* y, const float* gy, float* gx, int64_t n, int64_t c, int64_t pixels);
 }  // namespace cpu
 
+namespace device {  // softmax.cu; layouts as ref's
+inline constexpr DeviceFunction<void(bool log, const float* x, float* y, int64_t n, int64_t c,
+                                     int64_t pixels)>
+    softmax{"softmax"};
+inline constexpr DeviceFunction<void(bool log, const float* y, const float* gy, float* gx, int64_t n,
+                                     int64_t c, int64_t pixels)>
+    softmax_vjp{"softmax_vjp"};
+}  // namespace device
+
 }  // namespace loupe

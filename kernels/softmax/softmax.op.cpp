@@ -27,10 +27,22 @@ void vjp(const Op& op, const Arguments& a) {
   });
 }
 
+void device_forward(const Op& op, const Arguments& a) {
+  const auto [n, c, h, w] = Nchw::of(a.output.shape);
+  device::softmax(a.queue, is_log(op), a.inputs[0].as<float>(), a.output.as<float>(), n, c, h * w);
+}
+
+void device_vjp(const Op& op, const Arguments& a) {
+  const auto [n, c, h, w] = Nchw::of(a.grad.shape);
+  device::softmax_vjp(a.queue, is_log(op), a.output.as<float>(), a.grad_output.as<float>(),
+                      a.grad.as<float>(), n, c, h * w);
+}
+
 }  // namespace
 
 std::vector<OpKind::Row> softmax_kernels() {
-  return {{Direction::forward, forward, forward}, {Direction::vjp_input, vjp, vjp}};
+  return {{Direction::forward, forward, forward, device_forward},
+          {Direction::vjp_input, vjp, vjp, device_vjp}};
 }
 
 Shape SoftmaxOp::infer(Shapes inputs) const {

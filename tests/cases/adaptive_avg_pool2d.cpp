@@ -22,10 +22,12 @@ extern const OpSuite adaptive_avg_pool2d_suite{
     .cases =
         {
             {"global", global_avg_pool2d(), {{3, 17, 7, 5}}},
+            {"global, whole vectors", global_avg_pool2d(), {{3, 11, 8, 9}}},
             {"global, 1×1 map", global_avg_pool2d(), {{1, 40, 1, 1}}},
             {"global, one channel", global_avg_pool2d(), {{1, 1, 13, 13}}},
             pool("the map's own size", 6, {1, 16, 6, 6}),
             pool("windows that divide the map", {3, 2}, {3, 3, 9, 8}),
+            pool("large windows", {2, 3}, {3, 3, 16, 19}),
             pool("overlapping windows of two sizes", {3, 5}, {1, 17, 7, 8}),
             pool("larger than the map", {7, 5}, {1, 40, 3, 2}),
             pool("larger one way only", {2, 6}, {3, 16, 5, 4}),

@@ -40,6 +40,9 @@ std::vector<double> magnitude(const OpCase&, Direction direction, const Operands
 extern const OpSuite log_softmax_suite{
     .cases = {{"vectors, batch 3", log_softmax(), {{3, 37}}},
               {"a thousand classes", log_softmax(), {{1, 1000}}},
+              {"more than a warp's share", log_softmax(), {{3, 1033}}},
+              {"more than a warp's share, whole vectors", log_softmax(), {{1, 2100}}},
+              {"more rows than a block takes", log_softmax(), {{10, 12}}},
               {"whole blocks", log_softmax(), {{1, 32}}},
               {"odd map", log_softmax(), {{3, 5, 3, 5}}},
               {"map, several blocks", log_softmax(), {{1, 35, 3, 3}}},

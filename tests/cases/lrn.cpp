@@ -40,6 +40,7 @@ extern const OpSuite lrn_suite{
         {
             norm("AlexNet's", {.size = 5}, {1, 17, 5, 4}),
             norm("strong", {.size = 5, .alpha = 0.5}, {3, 40, 3, 3}),
+            norm("as wide as a slice reaches", {.size = 33, .alpha = 2}, {3, 40, 1, 13}),
             norm("even size reaches one further down", {.size = 4, .alpha = 0.3, .k = 2}, {1, 16, 4, 5}),
             norm("size 1", {.size = 1, .alpha = 1}, {3, 3, 2, 3}),
             norm("across several blocks", {.size = 35, .alpha = 2}, {1, 40, 2, 3}),
