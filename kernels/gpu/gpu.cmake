@@ -13,10 +13,10 @@ elseif(CMAKE_CXX_FLAGS MATCHES "fsanitize")
 else()
   set(CMAKE_CUDA_ARCHITECTURES ${LOUPE_CUDA_CODE})
   include(CheckLanguage)
-  if(NOT CMAKE_CUDA_COMPILER) # nvcc is often beside the PATH
+  if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX}) # nvcc is often not on the PATH
     find_program(LOUPE_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH PATHS /usr/local/cuda /opt/cuda PATH_SUFFIXES bin)
     if(LOUPE_NVCC)
-      set(CMAKE_CUDA_COMPILER ${LOUPE_NVCC})
+      set(ENV{CUDACXX} ${LOUPE_NVCC})
     endif()
   endif()
   check_language(CUDA)
