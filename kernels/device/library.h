@@ -15,12 +15,10 @@ struct LibraryConvolution {
 
 #if !defined(LOUPE_SIM)
 
-/// y = x · weightᵀ and gx = gy · weight, in float32: x, gx (rows, in); weight (out, in); y, gy (rows, out). A
-/// row's bits do not depend on the other rows.
+/// y = x · weight in float32: x (rows, in), weight (in, out) with `pitch` floats from row to row, y (rows,
+/// out). A row's bits do not depend on the other rows.
 bool library_linear(Stream, int64_t rows, int64_t in, int64_t out, const float* x, const float* weight,
-                    float* y);
-bool library_linear_vjp(Stream, int64_t rows, int64_t in, int64_t out, const float* gy, const float* weight,
-                        float* gx);
+                    int64_t pitch, float* y);
 /// Without bias. x, gx (n, c, h, w); weight, gweight (k, c/groups, kernel); y, gy (n, k, oh, ow).
 bool library_convolution(Stream, const LibraryConvolution&, const float* x, const float* weight, float* y);
 bool library_convolution_vjp_input(Stream, const LibraryConvolution&, const float* gy, const float* weight,
@@ -30,10 +28,7 @@ bool library_convolution_vjp_weight(Stream, const LibraryConvolution&, const flo
 
 #else
 
-inline bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, float*) {
-  return false;
-}
-inline bool library_linear_vjp(Stream, int64_t, int64_t, int64_t, const float*, const float*, float*) {
+inline bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, int64_t, float*) {
   return false;
 }
 inline bool library_convolution(Stream, const LibraryConvolution&, const float*, const float*, float*) {

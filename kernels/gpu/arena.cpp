@@ -52,7 +52,7 @@ void* Arena::allocate(int64_t bytes) {
                         mib(total) + " are free; lower --memory or the batch",
                     Outcome::out_of_memory);
     }
-    LOUPE_CUDA(status);
+    check(status, "cudaMalloc", LOUPE_PLACE);
   }
   live_[block] = size;
   live_bytes_ += size;

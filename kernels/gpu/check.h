@@ -29,4 +29,5 @@ inline void check(cudaError_t status, const char* what, const char* place) {
 
 #define LOUPE_TEXT_OF(x) #x
 #define LOUPE_LINE_TEXT(x) LOUPE_TEXT_OF(x)
-#define LOUPE_CUDA(call) ::loupe::gpu::check((call), #call, __FILE__ ":" LOUPE_LINE_TEXT(__LINE__))
+#define LOUPE_PLACE __FILE__ ":" LOUPE_LINE_TEXT(__LINE__)
+#define LOUPE_CUDA(call) ::loupe::gpu::check((call), #call, LOUPE_PLACE)

@@ -16,8 +16,7 @@ void choose_linear(const std::string& choice) {
   if (choice == "cublas") throw Failure(kMissing, Outcome::usage);
 }
 LibraryStatus cublas_status() { return {"", kMissing}; }
-bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, float*) { return false; }
-bool library_linear_vjp(Stream, int64_t, int64_t, int64_t, const float*, const float*, float*) {
+bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, int64_t, float*) {
   return false;
 }
 }  // namespace loupe::gpu
@@ -57,14 +56,14 @@ class Cublas {
     return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
   }
 
-  /// Column-major: c (m, kChunk) = op(a) · b (k, kChunk).
-  void multiply(Stream stream, cublasOperation_t op, int64_t m, int64_t k, const float* a, int64_t lda,
-                const float* b, float* c) {
+  /// y = x · weight for kChunk rows. cuBLAS counts columns first: to it these are yᵀ = weightᵀ · xᵀ.
+  void multiply(Stream stream, int64_t in, int64_t out, const float* x, const float* weight, int64_t pitch,
+                float* y) {
     const std::scoped_lock lock(mutex_);
     const float one = 1, zero = 0;
-    check(gemm_(handle(stream), op, CUBLAS_OP_N, static_cast<int>(m), static_cast<int>(kChunk),
-                static_cast<int>(k), &one, a, static_cast<int>(lda), b, static_cast<int>(k), &zero, c,
-                static_cast<int>(m)),
+    const auto i = [](int64_t v) { return static_cast<int>(v); };
+    check(gemm_(handle(stream), CUBLAS_OP_N, CUBLAS_OP_N, i(out), i(kChunk), i(in), &one, weight, i(pitch), x,
+                i(in), &zero, y, i(out)),
           "cublasSgemm");
   }
 
@@ -110,30 +109,6 @@ class Cublas {
   decltype(cublasSgemm_v2)* gemm_ = nullptr;
 };
 
-// to (rows, m) = from (rows, k) times the weight (out, in), chunk by chunk.
-bool multiply_rows(Stream stream, int64_t rows, int64_t m, int64_t k, cublasOperation_t op, int64_t in,
-                   const float* weight, const float* from, float* to) {
-  if (g_own || m > INT_MAX || k > INT_MAX || !Cublas::get().found()) return false;
-  Cublas& cublas = Cublas::get();
-  const auto queue = static_cast<cudaStream_t>(stream);
-  const int64_t whole = rows / kChunk * kChunk, rest = rows - whole;
-  for (int64_t r = 0; r < whole; r += kChunk)
-    cublas.multiply(stream, op, m, k, weight, in, from + r * k, to + r * m);
-  if (rest == 0) return true;
-  const auto bytes = [](int64_t n, int64_t floats) {
-    return static_cast<size_t>(n * floats) * sizeof(float);
-  };
-  const int64_t from_floats = (kChunk * k + 63) / 64 * 64;  // `to` begins at a multiple of 256 bytes
-  auto* padded_from =
-      static_cast<float*>(scratch(stream, (from_floats + kChunk * m) * static_cast<int64_t>(sizeof(float))));
-  float* padded_to = padded_from + from_floats;
-  LOUPE_CUDA(cudaMemcpyAsync(padded_from, from + whole * k, bytes(rest, k), cudaMemcpyDeviceToDevice, queue));
-  LOUPE_CUDA(cudaMemsetAsync(padded_from + rest * k, 0, bytes(kChunk - rest, k), queue));
-  cublas.multiply(stream, op, m, k, weight, in, padded_from, padded_to);
-  LOUPE_CUDA(cudaMemcpyAsync(to + whole * m, padded_to, bytes(rest, m), cudaMemcpyDeviceToDevice, queue));
-  return true;
-}
-
 }  // namespace
 
 void choose_linear(const std::string& choice) {
@@ -148,13 +123,26 @@ LibraryStatus cublas_status() {
 }
 
 bool library_linear(Stream stream, int64_t rows, int64_t in, int64_t out, const float* x, const float* weight,
-                    float* y) {
-  return multiply_rows(stream, rows, out, in, CUBLAS_OP_T, in, weight, x, y);
-}
-
-bool library_linear_vjp(Stream stream, int64_t rows, int64_t in, int64_t out, const float* gy,
-                        const float* weight, float* gx) {
-  return multiply_rows(stream, rows, in, out, CUBLAS_OP_N, in, weight, gy, gx);
+                    int64_t pitch, float* y) {
+  if (g_own || std::max(in, std::max(out, pitch)) > INT_MAX || !Cublas::get().found()) return false;
+  Cublas& cublas = Cublas::get();
+  const auto queue = static_cast<cudaStream_t>(stream);
+  const int64_t whole = rows / kChunk * kChunk, rest = rows - whole;
+  for (int64_t r = 0; r < whole; r += kChunk)
+    cublas.multiply(stream, in, out, x + r * in, weight, pitch, y + r * out);
+  if (rest == 0) return true;
+  const auto bytes = [](int64_t n, int64_t floats) {
+    return static_cast<size_t>(n * floats) * sizeof(float);
+  };
+  const int64_t padded_in = (kChunk * in + 63) / 64 * 64;  // so that y begins at a multiple of 256 bytes
+  auto* padded_x =
+      static_cast<float*>(scratch(stream, static_cast<int64_t>(bytes(1, padded_in + kChunk * out))));
+  float* padded_y = padded_x + padded_in;
+  LOUPE_CUDA(cudaMemcpyAsync(padded_x, x + whole * in, bytes(rest, in), cudaMemcpyDeviceToDevice, queue));
+  LOUPE_CUDA(cudaMemsetAsync(padded_x + rest * in, 0, bytes(kChunk - rest, in), queue));
+  cublas.multiply(stream, in, out, padded_x, weight, pitch, padded_y);
+  LOUPE_CUDA(cudaMemcpyAsync(y + whole * out, padded_y, bytes(rest, out), cudaMemcpyDeviceToDevice, queue));
+  return true;
 }
 
 }  // namespace loupe::gpu

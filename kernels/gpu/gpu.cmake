@@ -13,10 +13,10 @@ elseif(CMAKE_CXX_FLAGS MATCHES "fsanitize")
 else()
   set(CMAKE_CUDA_ARCHITECTURES ${LOUPE_CUDA_CODE})
   include(CheckLanguage)
-  if(NOT CMAKE_CUDA_COMPILER) # nvcc is often beside the PATH
+  if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX}) # nvcc is often not on the PATH
     find_program(LOUPE_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH PATHS /usr/local/cuda /opt/cuda PATH_SUFFIXES bin)
     if(LOUPE_NVCC)
-      set(CMAKE_CUDA_COMPILER ${LOUPE_NVCC})
+      set(ENV{CUDACXX} ${LOUPE_NVCC})
     endif()
   endif()
   check_language(CUDA)
@@ -56,8 +56,10 @@ target_compile_options(loupe_cuda PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-unused-parameter,-fvisibility=hidden>
     $<$<COMPILE_LANGUAGE:CXX>:-fvisibility=hidden;$<TARGET_PROPERTY:loupe_warnings,INTERFACE_COMPILE_OPTIONS>>)
 target_link_libraries(loupe_cuda PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
-target_link_options(loupe_cuda PRIVATE -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,-z,defs)
+target_link_options(loupe_cuda PRIVATE -static-libstdc++ -static-libgcc -Wl,-Bsymbolic -Wl,-z,defs
+                    -Wl,--version-script=${PROJECT_SOURCE_DIR}/kernels/gpu/exports.map)
 target_include_directories(loupe_cuda PRIVATE ${PROJECT_SOURCE_DIR})
 set_target_properties(loupe_cuda PROPERTIES POSITION_INDEPENDENT_CODE ON CUDA_STANDARD 20 CUDA_RUNTIME_LIBRARY Static LINKER_LANGUAGE CXX
+                      LINK_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/gpu/exports.map
                       LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 install(TARGETS loupe_cuda DESTINATION ${CMAKE_INSTALL_LIBDIR}/loupe)

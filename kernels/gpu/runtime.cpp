@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <map>
@@ -80,7 +81,8 @@ std::string last_kernel() {
   return kernel ? kernel_name(kernel) : "";
 }
 
-void fail(cudaError_t status, const char* what, const char* place) {
+void fail(cudaError_t status, const char* what, const char* file_and_line) {
+  const std::string file = file_and_line, place = file.substr(std::min(file.size(), file.find("kernels/")));
   cudaGetLastError();  // an error that does not stick should not come up again in the next call
   if (status == cudaErrorMemoryAllocation) {
     size_t free = 0, total = 0;
