@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <thread>
+#include <unordered_map>
 
 namespace loupe::sim {
 
@@ -54,10 +56,7 @@ std::string file_of(Dwarf_Die* cu, Dwarf_Attribute* attribute) {
   return name ? name : "";
 }
 
-}  // namespace
-
-Line line_of(const void* return_address) {
-  const std::scoped_lock lock(g_mutex);
+Line look_up(const void* return_address) {
   Dwfl* dwfl = session();
   const auto pc = reinterpret_cast<Dwarf_Addr>(return_address) - 1;
   Dwfl_Module* module = dwfl ? dwfl_addrmodule(dwfl, pc) : nullptr;
@@ -88,12 +87,30 @@ Line line_of(const void* return_address) {
   return line;
 }
 
+// libdw wants more stack than a fiber has.
+template <typename F>
+void on_a_thread_of_its_own(const F& f) {
+  std::thread(f).join();
+}
+
+}  // namespace
+
+Line line_of(const void* return_address) {
+  static std::unordered_map<const void*, Line> known;
+  const std::scoped_lock lock(g_mutex);
+  const auto [found, fresh] = known.try_emplace(return_address);
+  if (fresh) on_a_thread_of_its_own([&line = found->second, return_address] { line = look_up(return_address); });
+  return found->second;
+}
+
 std::string function_name(const void* address) {
   const std::scoped_lock lock(g_mutex);
-  Dwfl* dwfl = session();
-  const auto pc = reinterpret_cast<Dwarf_Addr>(address);
-  Dwfl_Module* module = dwfl ? dwfl_addrmodule(dwfl, pc) : nullptr;
-  const char* symbol = module ? dwfl_module_addrname(module, pc) : nullptr;
+  const char* symbol = nullptr;
+  on_a_thread_of_its_own([&symbol, pc = reinterpret_cast<Dwarf_Addr>(address)] {
+    Dwfl* dwfl = session();
+    Dwfl_Module* module = dwfl ? dwfl_addrmodule(dwfl, pc) : nullptr;
+    symbol = module ? dwfl_module_addrname(module, pc) : nullptr;
+  });
   if (!symbol) return "kernel";
   int status = 0;
   const std::unique_ptr<char, decltype(&std::free)> text(
