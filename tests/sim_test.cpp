@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 #include <span>
@@ -336,6 +338,72 @@ TEST_CASE("the seed decides the order of threads, and nothing else does") {
   std::iota(sorted.begin(), sorted.end(), 0);
   CHECK(one != sorted);
   module().configure("seed", "1");
+}
+
+// The lines of one traced launch, in the order of the source.
+static nlohmann::json traced(const std::function<void()>& launch) {
+  module().synchronize();
+  module().configure("trace", "1");
+  launch();
+  const nlohmann::json trace = nlohmann::json::parse(module().query("trace"));
+  module().configure("trace", "0");
+  REQUIRE(trace.at("launches").size() == 1);
+  return trace.at("launches").at(0);
+}
+
+TEST_CASE("the tracer counts sectors, wavefronts and bytes as one would by hand") {
+  const Queue queue{&module()};
+  SUBCASE("a transposed tile: 32 lanes in one bank, and none with a padded row") {
+    for (const int pitch : {32, 33}) {
+      std::vector<float> x(1024);
+      std::iota(x.begin(), x.end(), 0.0f);
+      const Buffer<float> in(x), out(x);
+      const nlohmann::json t = traced([&] { device::transpose_tile(queue, pitch, out, in); });
+      CHECK(out.read()[5] == x[5 * 32]);
+      const auto& lines = t.at("lines");
+      REQUIRE(lines.size() == 4);  // global read, shared write; shared read, global write
+      for (const nlohmann::json& l : lines) {
+        CAPTURE(l.dump());
+        CHECK(l.at("requests") == 32);
+        CHECK(l.at("lanes") == 1024);
+        CHECK(l.at("file") == "tests/sim/right.cu");
+        if (l.at("space") == "global") {
+          CHECK(l.at("sectors") == 128);
+          CHECK(l.at("ideal") == 128);
+        } else {
+          CHECK(l.at("ideal") == 32);
+          CHECK(l.at("wavefronts") == (l.at("write") || pitch == 33 ? 32 : 1024));
+        }
+      }
+      CHECK(t.at("global").at("read_bytes") == 4096);
+      CHECK(t.at("global").at("unique_written_bytes") == 4096);
+      CHECK(t.at("shared").at("wavefronts") == (pitch == 33 ? 64 : 1056));
+      CHECK(t.at("kernel") == "transpose_tile_kernel");
+      CHECK(t.at("blocks") == 1);
+    }
+  }
+  SUBCASE("a strided gather touches more sectors than it needs") {
+    for (const int stride : {1, 2, 8, 16}) {
+      const Buffer<float> in(ramp(512)), out(ramp(32));
+      const nlohmann::json t = traced([&] { device::gather_strided(queue, stride, out, in); });
+      for (const nlohmann::json& l : t.at("lines")) {
+        if (l.at("write")) continue;
+        CHECK(l.at("sectors") == std::min(32, 4 * stride));
+        CHECK(l.at("ideal") == 4);
+        CHECK(l.at("example").at(3) == 12 * stride);
+      }
+    }
+  }
+  SUBCASE("vectors") {
+    const Buffer<float> in(ramp(128)), out(ramp(128));
+    const nlohmann::json t = traced([&] { device::copy_vectors(queue, out, in); });
+    REQUIRE(t.at("lines").size() == 2);
+    for (const nlohmann::json& l : t.at("lines")) {
+      CHECK(l.at("bytes_each") == 16);
+      CHECK(l.at("requests") == 1);
+      CHECK(l.at("sectors") == 16);
+    }
+  }
 }
 
 TEST_CASE("launches and memory that a GPU would refuse") {
