@@ -127,6 +127,7 @@ struct Gather {
   static constexpr int kMine = Tile::kCols / kWarp;  // columns of this lane: lane, lane + 32 …
   static constexpr int kNowhere = -(1 << 30);
 
+  const int lane = lane_id(), warp = warp_id();
   const Convolution& c;
   const float *from, *weight;  // at the first cell; at the group and this lane's four rows
   bool weight_wanted, weight_valid;
@@ -140,7 +141,7 @@ struct Gather {
   LOUPE_DEVICE Gather(const Convolution& convolution, const Place& place, const float* x, const float* packed,
                       int rows, int cols)
       : c(convolution), from(x) {
-    const int row = 4 * lane_id();
+    const int row = 4 * lane;
     weight_wanted = row < Tile::kRows && Tile::row_is_read(row, rows);
     weight_valid = place.first_row + row < c.pitch;
     const int tap = place.h.tap * c.w.kernel + place.w.tap;
@@ -148,7 +149,7 @@ struct Gather {
              place.first_row + row;
     taps_h = place.h.taps > 1 ? place.h.taps : 1;
     taps_w = place.w.taps > 1 ? place.w.taps : 1;
-    k = Digits::of(warp_id(), taps_w, taps_h);
+    k = Digits::of(warp, taps_w, taps_h);
     step = Digits::of(Tile::kWarps, taps_w, taps_h);
     weight_step_h = place.h.tap_step * c.w.kernel;
     weight_step_w = place.w.tap_step;
@@ -156,7 +157,7 @@ struct Gather {
     cell_step_w = place.w.cell_step;
     LOUPE_UNROLL
     for (int j = 0; j < kMine; ++j) {
-      const int col = c.vectors ? 4 * lane_id() : lane_id() + kWarp * j;
+      const int col = c.vectors ? 4 * lane : lane + kWarp * j;
       wanted[j] = col < Tile::kCols && Tile::col_is_read(col, cols);
       const Pixel p = pixel_of(place, place.first_col + (col < cols ? col : 0));
       cell_h[j] = p.row * place.h.in_step + place.h.cell;
@@ -170,12 +171,12 @@ struct Gather {
   LOUPE_DEVICE void operator()(typename Tile::Slab& slab) {
     LOUPE_UNROLL
     for (int i = 0; i < Tile::kDepth / Tile::kWarps; ++i) {
-      const int row = warp_id() + i * Tile::kWarps;
+      const int row = warp + i * Tile::kWarps;
       const bool inside = k.z < c.in_channels;
       if (weight_wanted) {
         const int at = k.z * c.taps + k.y * weight_step_h + k.x * weight_step_w;
         const bool valid = inside && weight_valid;
-        copy_async<16>(&slab.a[row][4 * lane_id()], weight + (valid ? int64_t{at} * c.pitch : 0), valid);
+        copy_async<16>(&slab.a[row][4 * lane], weight + (valid ? int64_t{at} * c.pitch : 0), valid);
       }
       copy_cells(slab.b[row], inside);
       k.add(step, taps_w, taps_h);
@@ -187,15 +188,14 @@ struct Gather {
     const int offset = k.z * c.map_in + h * c.w.in + w;
     if (c.vectors) {
       const bool valid = inside && cell_h[0] != kNowhere;
-      if (wanted[0]) copy_async<16>(&to[4 * lane_id()], from + (valid ? element[0] + offset : 0), valid);
+      if (wanted[0]) copy_async<16>(&to[4 * lane], from + (valid ? element[0] + offset : 0), valid);
       return;
     }
     LOUPE_UNROLL
     for (int j = 0; j < kMine; ++j) {
       const bool valid = inside && static_cast<unsigned>(cell_h[j] + h) < static_cast<unsigned>(c.h.in) &&
                          static_cast<unsigned>(cell_w[j] + w) < static_cast<unsigned>(c.w.in);
-      if (wanted[j])
-        copy_async<4>(&to[lane_id() + kWarp * j], from + (valid ? element[j] + offset : 0), valid);
+      if (wanted[j]) copy_async<4>(&to[lane + kWarp * j], from + (valid ? element[j] + offset : 0), valid);
     }
   }
 };

@@ -55,9 +55,10 @@ struct GatherPixels {
   const float *x, *gy;  // at the group's first channel
   int first_row, rows, cols;
   Digits pixel, step;  // (ow, oh, n)
+  const int k = lane_id() % 8,
+            first = warp_id() * 4 + lane_id() / 8;  // the slab's row; the first row or column copied
 
   LOUPE_DEVICE void operator()(typename Tile::Slab& slab) {
-    const int k = lane_id() % 8, first = warp_id() * 4 + lane_id() / 8;
     const bool inside = pixel.z < g.n;
     const int64_t map = int64_t{g.oh} * g.ow, at = int64_t{pixel.y} * g.ow + pixel.x;
     const float* gy_pixel = gy + (int64_t{pixel.z} * g.groups * g.group_k + first_row) * map + at;
