@@ -80,7 +80,8 @@ struct Convolution {
   int n, groups, in_channels, out_channels;
   int pitch;  // of a row of packed weights: out_channels, or more
   Axis h, w;
-  bool vectors;  // 1×1, stride 1, no padding, maps of 4·i cells: pixels are read four at a time
+  int map_in, taps;  // input cells of a channel, taps of the kernel
+  bool vectors;      // 1×1, stride 1, no padding, maps of 4·i cells: pixels are read four at a time
 };
 
 /// Where a block works.
@@ -89,7 +90,8 @@ struct Place {
   int first_col;         // the first pixel of the phase, over the batch
   PhaseAxis h, w;
 
-  LOUPE_DEVICE Place(const Convolution& c, int tile_rows, int tile_cols, int row_tiles) {
+  LOUPE_DEVICE Place(const Convolution& c, int tile_rows, int tile_cols) {
+    const int row_tiles = (c.out_channels + tile_rows - 1) / tile_rows;
     // Blocks that differ in their channels alone are neighbours, and find each other's pixels in L2.
     unsigned b = blockIdx.x;
     first_row = static_cast<int>(b % static_cast<unsigned>(row_tiles)) * tile_rows;
@@ -123,79 +125,86 @@ LOUPE_DEVICE int64_t element_of(const Convolution& c, const Place& place, const 
 template <typename Tile>
 struct Gather {
   static constexpr int kMine = Tile::kCols / kWarp;  // columns of this lane: lane, lane + 32 …
+  static constexpr int kNowhere = -(1 << 30);
 
+  const int lane = lane_id(), warp = warp_id();
   const Convolution& c;
-  const Place& place;
-  const float *from, *weight;
-  int rows, cols;
-  Digits k, step;
-  int64_t element[kMine];  // of `from`, of a column's cell at channel 0 of the group and the first tap
+  const float *from, *weight;  // at the first cell; at the group and this lane's four rows
+  bool weight_wanted, weight_valid;
+  Digits k, step;  // (tap.w, tap.h, channel)
+  int taps_h, taps_w;
+  int weight_step_h, weight_step_w, cell_step_h, cell_step_w;
+  int element[kMine];  // of `from`, of a column's cell at channel 0 of the group and the first tap
   int cell_h[kMine], cell_w[kMine];  // that cell; far outside where there is no such column
   bool wanted[kMine];
 
-  LOUPE_DEVICE Gather(const Convolution& convolution, const Place& block, const float* x, const float* packed,
-                      int row_count, int col_count)
-      : c(convolution), place(block), from(x), weight(packed), rows(row_count), cols(col_count) {
-    k = Digits::of(warp_id(), bases_w(), bases_h());
-    step = Digits::of(Tile::kWarps, bases_w(), bases_h());
+  LOUPE_DEVICE Gather(const Convolution& convolution, const Place& place, const float* x, const float* packed,
+                      int rows, int cols)
+      : c(convolution), from(x) {
+    const int row = 4 * lane;
+    weight_wanted = row < Tile::kRows && Tile::row_is_read(row, rows);
+    weight_valid = place.first_row + row < c.pitch;
+    const int tap = place.h.tap * c.w.kernel + place.w.tap;
+    weight = packed + (int64_t{place.group} * c.in_channels * c.h.kernel * c.w.kernel + tap) * c.pitch +
+             place.first_row + row;
+    taps_h = place.h.taps > 1 ? place.h.taps : 1;
+    taps_w = place.w.taps > 1 ? place.w.taps : 1;
+    k = Digits::of(warp, taps_w, taps_h);
+    step = Digits::of(Tile::kWarps, taps_w, taps_h);
+    weight_step_h = place.h.tap_step * c.w.kernel;
+    weight_step_w = place.w.tap_step;
+    cell_step_h = place.h.cell_step;
+    cell_step_w = place.w.cell_step;
     LOUPE_UNROLL
     for (int j = 0; j < kMine; ++j) {
-      const int col = c.vectors ? 4 * lane_id() : lane_id() + kWarp * j;
+      const int col = c.vectors ? 4 * lane : lane + kWarp * j;
       wanted[j] = col < Tile::kCols && Tile::col_is_read(col, cols);
       const Pixel p = pixel_of(place, place.first_col + (col < cols ? col : 0));
       cell_h[j] = p.row * place.h.in_step + place.h.cell;
       cell_w[j] = p.col * place.w.in_step + place.w.cell;
-      element[j] = (int64_t{p.image} * c.groups + place.group) * c.in_channels * c.h.in * c.w.in +
-                   int64_t{cell_h[j]} * c.w.in + cell_w[j];
-      if (col >= cols) cell_h[j] = -(1 << 30);
+      element[j] =
+          (p.image * c.groups + place.group) * c.in_channels * c.map_in + cell_h[j] * c.w.in + cell_w[j];
+      if (col >= cols) cell_h[j] = kNowhere;
     }
   }
-  LOUPE_DEVICE int bases_w() const { return place.w.taps > 1 ? place.w.taps : 1; }
-  LOUPE_DEVICE int bases_h() const { return place.h.taps > 1 ? place.h.taps : 1; }
 
   LOUPE_DEVICE void operator()(typename Tile::Slab& slab) {
     LOUPE_UNROLL
     for (int i = 0; i < Tile::kDepth / Tile::kWarps; ++i) {
-      const int row = warp_id() + i * Tile::kWarps;
+      const int row = warp + i * Tile::kWarps;
       const bool inside = k.z < c.in_channels;
-      copy_weights(slab.a[row], inside);
+      if (weight_wanted) {
+        const int at = k.z * c.taps + k.y * weight_step_h + k.x * weight_step_w;
+        const bool valid = inside && weight_valid;
+        copy_async<16>(&slab.a[row][4 * lane], weight + (valid ? int64_t{at} * c.pitch : 0), valid);
+      }
       copy_cells(slab.b[row], inside);
-      k.add(step, bases_w(), bases_h());
+      k.add(step, taps_w, taps_h);
     }
   }
 
-  LOUPE_DEVICE void copy_weights(float* to, bool inside) const {
-    const int m = 4 * lane_id();
-    if (m >= Tile::kRows || !Tile::row_is_read(m, rows)) return;
-    const int tap =
-        (place.h.tap + k.y * place.h.tap_step) * c.w.kernel + place.w.tap + k.x * place.w.tap_step;
-    const int64_t row = (int64_t{place.group} * c.in_channels + k.z) * (c.h.kernel * c.w.kernel) + tap;
-    const bool valid = inside && place.first_row + m < c.pitch;
-    copy_async<16>(&to[m], weight + (valid ? row * c.pitch + place.first_row + m : 0), valid);
-  }
-
   LOUPE_DEVICE void copy_cells(float* to, bool inside) const {
-    const int h = k.y * place.h.cell_step, w = k.x * place.w.cell_step;
-    const int64_t offset = int64_t{k.z} * c.h.in * c.w.in + int64_t{h} * c.w.in + w;
+    const int h = k.y * cell_step_h, w = k.x * cell_step_w;
+    const int offset = k.z * c.map_in + h * c.w.in + w;
     if (c.vectors) {
-      const bool valid = inside && cell_h[0] >= 0;
-      if (wanted[0]) copy_async<16>(&to[4 * lane_id()], from + (valid ? element[0] + offset : 0), valid);
+      const bool valid = inside && cell_h[0] != kNowhere;
+      if (wanted[0]) copy_async<16>(&to[4 * lane], from + (valid ? element[0] + offset : 0), valid);
       return;
     }
     LOUPE_UNROLL
     for (int j = 0; j < kMine; ++j) {
       const bool valid = inside && static_cast<unsigned>(cell_h[j] + h) < static_cast<unsigned>(c.h.in) &&
                          static_cast<unsigned>(cell_w[j] + w) < static_cast<unsigned>(c.w.in);
-      if (wanted[j])
-        copy_async<4>(&to[lane_id() + kWarp * j], from + (valid ? element[j] + offset : 0), valid);
+      if (wanted[j]) copy_async<4>(&to[lane + kWarp * j], from + (valid ? element[j] + offset : 0), valid);
     }
   }
 };
 
 template <typename Tile>
-LOUPE_KERNEL convolve_kernel(Convolution c, int row_tiles, const float* from, const float* weight,
-                             const float* bias, Activation activation, float* to) {
-  const Place place(c, Tile::kRows, Tile::kCols, row_tiles);
+LOUPE_KERNEL_FOR(Tile::kThreads, Tile::kBlocks)
+convolve_kernel(Convolution c, const float* from, const float* weight, const float* bias,
+                Activation activation, float* to) {
+  const Place place(c, Tile::kRows, Tile::kCols);
   const int rows = c.out_channels - place.first_row;
   const int cols = c.n * place.image_cols() - place.first_col;
   if (cols <= 0) return;  // the phases are not all of one size
@@ -240,7 +249,7 @@ constexpr int kDirectThreads = 128;
 // Every read of a warp is of consecutive pixels (where the stride is 1) or one weight for all of them.
 LOUPE_KERNEL convolve_direct_kernel(Convolution c, const float* from, const float* weight, const float* bias,
                                     Activation activation, float* to) {
-  const Place place(c, 1, kDirectThreads, c.out_channels);
+  const Place place(c, 1, kDirectThreads);
   const int p = place.first_col + static_cast<int>(threadIdx.x), m = place.first_row;
   if (p >= c.n * place.image_cols()) return;
   const Pixel pixel = pixel_of(place, p);
@@ -270,14 +279,20 @@ LOUPE_KERNEL convolve_direct_kernel(Convolution c, const float* from, const floa
 
 // ---- host
 
+constexpr int64_t kMostElements = (int64_t{1} << 30) - 1;
+
+/// Blocks of `rows` × `cols` that cover every phase as if all were as large as the first.
+unsigned blocks_of(const Convolution& c, int rows, int cols) {
+  const int64_t pixels = int64_t{c.n} * ceil_div(c.h.out, c.h.phases) * ceil_div(c.w.out, c.w.phases);
+  return blocks_for(
+      ceil_div(pixels, cols) * ceil_div(c.out_channels, rows) * c.groups * c.h.phases * c.w.phases, 1);
+}
+
 template <typename Tile>
-void launch_tiles(Stream stream, const Convolution& c, int64_t largest_phase, const float* from,
-                  const float* weight, const float* bias, Activation activation, float* to) {
-  const int row_tiles = (c.out_channels + Tile::kRows - 1) / Tile::kRows;
-  const int64_t blocks =
-      ceil_div(largest_phase, Tile::kCols) * row_tiles * c.groups * c.h.phases * c.w.phases;
-  launch({{blocks_for(blocks, 1)}, {Tile::kThreads}, 0, stream}, convolve_kernel<Tile>, c, row_tiles, from,
-         weight, bias, activation, to);
+void launch_tiles(Stream stream, const Convolution& c, const float* from, const float* weight,
+                  const float* bias, Activation activation, float* to) {
+  launch({{blocks_of(c, Tile::kRows, Tile::kCols)}, {Tile::kThreads}, 0, stream}, convolve_kernel<Tile>, c,
+         from, weight, bias, activation, to);
 }
 
 }  // namespace
@@ -298,31 +313,43 @@ void conv2d_convolve(Stream stream, ConvSizes s, Direction direction, ConvTile t
                 adjoint,
                 count(adjoint ? std::min(stride, x) : 1)};
   };
-  Convolution c{count(s.n),
-                count(s.groups),
-                count(adjoint ? s.group_k() : s.group_c()),
-                count(adjoint ? s.group_c() : s.group_k()),
-                count(device::conv2d_pitch(s, direction, tile)),
-                axis(s.h, s.oh, s.kernel.h, s.stride.h, s.padding.h, s.dilation.h),
-                axis(s.w, s.ow, s.kernel.w, s.stride.w, s.padding.w, s.dilation.w),
-                false};
-  count((s.group_c() + s.group_k()) * s.kernel.h * s.kernel.w);
-  c.vectors = s.kernel == Pair(1) && s.stride == Pair(1) && s.padding == Pair(0) && s.h * s.w % 4 == 0;
-  const int64_t largest_phase =
-      count(s.n * ceil_div(c.h.out, adjoint ? s.stride.h : 1) * ceil_div(c.w.out, adjoint ? s.stride.w : 1));
-  switch (tile) {
-    case ConvTile::direct: {
-      const int64_t blocks =
-          ceil_div(largest_phase, kDirectThreads) * s.groups * c.out_channels * c.h.phases * c.w.phases;
-      return launch({{blocks_for(blocks, 1)}, {kDirectThreads}, 0, stream}, convolve_direct_kernel, c, from,
-                    weight, bias, activation, to);
+  Convolution c{
+      .n = 0,
+      .groups = count(s.groups),
+      .in_channels = count(adjoint ? s.group_k() : s.group_c()),
+      .out_channels = count(adjoint ? s.group_c() : s.group_k()),
+      .pitch = count(device::conv2d_pitch(s, direction, tile)),
+      .h = axis(s.h, s.oh, s.kernel.h, s.stride.h, s.padding.h, s.dilation.h),
+      .w = axis(s.w, s.ow, s.kernel.w, s.stride.w, s.padding.w, s.dilation.w),
+      .map_in = count(adjoint ? s.oh * s.ow : s.h * s.w),
+      .taps = count(s.kernel.h * s.kernel.w),
+      .vectors = s.kernel == Pair(1) && s.stride == Pair(1) && s.padding == Pair(0) && s.h * s.w % 4 == 0};
+  count(int64_t{c.in_channels} * c.taps);
+  const int64_t image_in = int64_t{c.groups} * c.in_channels * c.map_in;
+  const int64_t map_out = int64_t{c.h.out} * c.w.out,
+                image_out = int64_t{c.groups} * c.out_channels * map_out;
+  // As many images at once as 32 bits can count.
+  const int64_t together = std::max<int64_t>(1, kMostElements / std::max(image_in, map_out));
+  for (int64_t first = 0; first < s.n; first += together) {
+    c.n = count(std::min(together, s.n - first));
+    count(c.n * std::max(image_in, map_out));
+    const float* x = from + first * image_in;
+    float* y = to + first * image_out;
+    switch (tile) {
+      case ConvTile::direct:
+        launch({{blocks_of(c, 1, kDirectThreads)}, {kDirectThreads}, 0, stream}, convolve_direct_kernel, c, x,
+               weight, bias, activation, y);
+        break;
+      case ConvTile::rows_32:
+        launch_tiles<GemmTile<1, 1>>(stream, c, x, weight, bias, activation, y);
+        break;
+      case ConvTile::rows_64:
+        launch_tiles<GemmTile<2, 1>>(stream, c, x, weight, bias, activation, y);
+        break;
+      case ConvTile::rows_128:
+        launch_tiles<GemmTile<4, 2>>(stream, c, x, weight, bias, activation, y);
+        break;
     }
-    case ConvTile::rows_32:
-      return launch_tiles<GemmTile<1, 1>>(stream, c, largest_phase, from, weight, bias, activation, to);
-    case ConvTile::rows_64:
-      return launch_tiles<GemmTile<2, 1>>(stream, c, largest_phase, from, weight, bias, activation, to);
-    case ConvTile::rows_128:
-      return launch_tiles<GemmTile<4, 2>>(stream, c, largest_phase, from, weight, bias, activation, to);
   }
 }
 

@@ -55,15 +55,14 @@ struct GatherPixels {
   const float *x, *gy;  // at the group's first channel
   int first_row, rows, cols;
   Digits pixel, step;  // (ow, oh, n)
+  const int k = lane_id() % 8,
+            first = warp_id() * 4 + lane_id() / 8;  // the slab's row; the first row or column copied
 
   LOUPE_DEVICE void operator()(typename Tile::Slab& slab) {
-    const int k = lane_id() % 8, first = warp_id() * 4 + lane_id() / 8;
     const bool inside = pixel.z < g.n;
     const int64_t map = int64_t{g.oh} * g.ow, at = int64_t{pixel.y} * g.ow + pixel.x;
     const float* gy_pixel = gy + (int64_t{pixel.z} * g.groups * g.group_k + first_row) * map + at;
-    LOUPE_UNROLL
-    for (int i = 0; i < Tile::kRows / kAtOnce; ++i) {
-      const int row = first + i * kAtOnce;
+    for (int row = first; row < Tile::kRows; row += kAtOnce) {
       const bool valid = inside && row < rows;
       if (Tile::row_is_read(row, rows))
         copy_async<4>(&slab.a[k][row], valid ? gy_pixel + row * map : gy, valid);
@@ -71,9 +70,7 @@ struct GatherPixels {
     const int h = pixel.y * g.stride_h, w = pixel.x * g.stride_w;
     const float* x_image = x + int64_t{pixel.z} * g.groups * g.group_c * g.h * g.w;
     const int64_t x_pixel = int64_t{h} * g.w + w;
-    LOUPE_UNROLL
-    for (int i = 0; i < Tile::kCols / kAtOnce; ++i) {
-      const int col = first + i * kAtOnce;
+    for (int col = first; col < Tile::kCols; col += kAtOnce) {
       if (!Tile::col_is_read(col, cols)) continue;
       const Column& c = columns.of[col];
       const bool valid = inside && col < cols &&
@@ -86,8 +83,8 @@ struct GatherPixels {
 };
 
 template <typename Tile>
-LOUPE_KERNEL weight_gradient_kernel(WeightGradient g, int row_tiles, const float* x, const float* gy,
-                                    float* gw) {
+LOUPE_KERNEL_FOR(Tile::kThreads, Tile::kBlocks)
+weight_gradient_kernel(WeightGradient g, int row_tiles, const float* x, const float* gy, float* gw) {
   unsigned block = blockIdx.x;
   const int first_row = static_cast<int>(block % static_cast<unsigned>(row_tiles)) * Tile::kRows;
   block /= static_cast<unsigned>(row_tiles);

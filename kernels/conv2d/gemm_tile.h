@@ -27,6 +27,8 @@ template <int WarpsDown, int WarpsAcross>
 struct GemmTile {
   static constexpr int kRows = 32 * WarpsDown, kCols = 64 * WarpsAcross, kDepth = 8, kSlabs = 3;
   static constexpr int kWarps = WarpsDown * WarpsAcross, kThreads = kWarps * kWarp;
+  /// A multiprocessor shall hold 12 warps, where a block does not have more than half of them: 168 registers.
+  static constexpr int kBlocks = 384 / kThreads;
 
   /// Rows are padded by 16 bytes, so that 8 × 4 lanes may write 4 neighbours in each of 8 rows at once.
   struct Slab {

@@ -39,15 +39,20 @@ LOUPE_DEVICE T load_readonly(const T* p) {
 
 #else
 
+// Values come and go in registers: the address of one on a kernel's stack, once handed out, would make every
+// later use of it an access to check.
 template <int N, typename T>
 LOUPE_DEVICE Vector<T, N> load_vector(const T* p) {
   Vector<T, N> value;
-  vector_load(&value, p, sizeof value);
+  const Bytes16 bytes = vector_load(p, sizeof value);
+  __builtin_memcpy(&value, &bytes, sizeof value);
   return value;
 }
 template <int N, typename T>
 LOUPE_DEVICE void store_vector(T* p, const Vector<T, N>& value) {
-  vector_store(p, &value, sizeof value);
+  Bytes16 bytes{};
+  __builtin_memcpy(&bytes, &value, sizeof value);
+  vector_store(p, bytes, sizeof value);
 }
 template <typename T>
 LOUPE_DEVICE T load_readonly(const T* p) {

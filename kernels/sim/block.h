@@ -25,9 +25,13 @@ void warp_barrier(uint32_t mask);
 void warp_collective(const char* what, uint32_t mask, void* operand,
                      void (*combine)(void* const* operands, uint32_t mask));
 
-/// One access of 8 or 16 bytes.
-void vector_load(void* to, const void* from, size_t bytes);
-void vector_store(void* to, const void* from, size_t bytes);
+/// Up to 16 bytes, the first ones first.
+struct Bytes16 {
+  uint64_t low, high;
+};
+/// One access of up to 16 bytes.
+Bytes16 vector_load(const void* from, size_t bytes);
+void vector_store(void* to, Bytes16 value, size_t bytes);
 
 enum class Atomic : uint8_t { add, max, bit_or, exchange, compare_exchange };
 /// Returns what was there before.

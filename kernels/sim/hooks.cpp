@@ -1,6 +1,8 @@
 // The functions that -fsanitize=thread makes the compiler call at every access of a kernel, and the ones
 // behind kernels/device/'s wrappers. All hand on to this core's Executor; in host code there is none, and
 // they return.
+#include <cstring>
+
 #include "kernels/sim/block.h"
 #include "kernels/sim/executor.h"
 
@@ -22,13 +24,15 @@ void warp_collective(const char* what, uint32_t mask, void* operand,
                      void (*combine)(void* const*, uint32_t)) {
   paused()->collective(what, mask, operand, combine, LOUPE_HERE);
 }
-void vector_load(void* to, const void* from, size_t bytes) {
+Bytes16 vector_load(const void* from, size_t bytes) {
   paused()->vector_access(from, bytes, Executor::read, LOUPE_HERE);
-  __builtin_memcpy(to, from, bytes);
+  Bytes16 value{};
+  std::memcpy(&value, from, bytes);
+  return value;
 }
-void vector_store(void* to, const void* from, size_t bytes) {
+void vector_store(void* to, Bytes16 value, size_t bytes) {
   paused()->vector_access(to, bytes, Executor::write, LOUPE_HERE);
-  __builtin_memcpy(to, from, bytes);
+  std::memcpy(to, &value, bytes);
 }
 uint32_t atomic_word(void* p, Atomic operation, uint32_t value, uint32_t expected) {
   return paused()->atomic_word(p, operation, value, expected, LOUPE_HERE);
