@@ -8,6 +8,8 @@
 
 #include "kernels/max_pool2d/max_pool2d.h"
 #include "kernels/max_unpool2d/max_unpool2d.h"
+#include "tests/support/device.h"
+#include "tests/support/op_call.h"
 
 namespace loupe {
 
@@ -23,28 +25,11 @@ struct Way {
   Backend backend;
   Dtype dtype;
 };
-constexpr Way kWays[] = {{Backend::ref, Dtype::f64}, {Backend::ref, Dtype::f32}, {Backend::cpu, Dtype::f32}};
-
-// Storage in a backend's layout, filled from and read back to planar numbers.
-struct Store {
-  std::vector<std::byte> bytes;
-  Array array;
-
-  Store(Dtype dtype, Shape shape, Layout layout) : array{nullptr, dtype, shape, layout} {
-    bytes.resize(static_cast<size_t>(array.bytes()));
-    array.data = bytes.data();
-  }
-  template <typename T>
-  void set(std::vector<T> values, Dtype dtype) {
-    convert({values.data(), dtype, array.shape, Layout::planar}, array);
-  }
-  template <typename T>
-  std::vector<T> get(Dtype dtype) const {
-    std::vector<T> values(static_cast<size_t>(array.shape.numel()));
-    convert(array, {values.data(), dtype, array.shape, Layout::planar});
-    return values;
-  }
-};
+std::vector<Way> ways() {
+  std::vector<Way> all{{Backend::ref, Dtype::f64}};
+  for (const Backend b : test::host_and_simulator()) all.push_back({b, Dtype::f32});
+  return all;
+}
 
 struct Pooled {
   Numbers y;
@@ -52,31 +37,18 @@ struct Pooled {
 };
 
 Pooled pool(Way way, const OpPtr& op, const Shape& shape, const Numbers& x) {
-  const Layout layout = backend_layout(way.backend);
-  const Shape out = op->infer(std::vector<Shape>{shape});
-  Store in(way.dtype, shape, layout), y(way.dtype, out, layout), switches(Dtype::u8, out, layout);
-  in.set(x, Dtype::f64);
-  const std::vector<Array> inputs{in.array};
-  Arguments arguments;
-  arguments.inputs = inputs;
-  arguments.output = y.array;
-  arguments.saved = switches.array;
-  op->kind().kernel(way.backend, Direction::forward)(*op, arguments);
-  return {y.get<double>(Dtype::f64), switches.get<uint8_t>(Dtype::u8)};
+  const test::Result r = test::call(*op, Direction::forward, {.backend = way.backend, .dtype = way.dtype},
+                                    {.shapes = {shape}, .inputs = {x}});
+  Switches switches;
+  for (const double s : r.saved->numbers()) switches.push_back(static_cast<uint8_t>(s));
+  return {r.value.numbers(), switches};
 }
 
 Numbers unpool(Way way, const OpPtr& op, const Shape& shape, const Numbers& x, const Switches& switches) {
-  const Layout layout = backend_layout(way.backend);
-  Store in(way.dtype, shape, layout), at(Dtype::u8, shape, layout);
-  Store y(way.dtype, op->infer(std::vector<Shape>{shape, shape}), layout);
-  in.set(x, Dtype::f64);
-  at.set(switches, Dtype::u8);
-  const std::vector<Array> inputs{in.array, at.array};
-  Arguments arguments;
-  arguments.inputs = inputs;
-  arguments.output = y.array;
-  op->kind().kernel(way.backend, Direction::forward)(*op, arguments);
-  return y.get<double>(Dtype::f64);
+  const test::How how{.backend = way.backend, .dtype = way.dtype, .input_types = {way.dtype, Dtype::u8}};
+  const test::Operands operands{.shapes = {shape, shape},
+                                .inputs = {x, Numbers(switches.begin(), switches.end())}};
+  return test::call(*op, Direction::forward, how, operands).value.numbers();
 }
 
 // Equal as numbers, NaN equal to NaN.
@@ -115,7 +87,7 @@ const Example kExamples[] = {
 
 TEST_CASE("the winner of a window") {
   const OpPtr op = max_pool2d({.kernel = {2, 3}});
-  for (const Way& way : kWays) {
+  for (const Way& way : ways()) {
     CAPTURE(backend_name(way.backend));
     for (const Example& e : kExamples) {
       CAPTURE(e.what);
@@ -140,7 +112,7 @@ TEST_CASE("the winner of a window") {
 
 TEST_CASE("padding is never chosen, but counts in the position") {
   const OpPtr op = max_pool2d({.kernel = 3, .stride = 2, .padding = 1});
-  for (const Way& way : kWays) {
+  for (const Way& way : ways()) {
     const Pooled p = pool(way, op, {1, 1, 3, 3}, {-4, -3, -3, -9, -9, -3, -5, -2, -2});
     CHECK(same(p.y, {-3, -3, -2, -2}));  // never the padding, though every number is below 0
     CHECK(p.switches == Switches{5, 3, 5, 3});
@@ -151,7 +123,7 @@ TEST_CASE("overlapping windows that meet in one maximum add up there") {
   const OpPtr op = max_pool2d({.kernel = 3, .stride = 1});
   const Numbers x = {0, 0, 0, 0, 0, 9, 9, 0,
                      0, 0, 0, 0, 0, 0, 0, 0};  // the tie goes to (1, 1) in all windows that see it
-  for (const Way& way : kWays) {
+  for (const Way& way : ways()) {
     const Pooled p = pool(way, op, {1, 1, 4, 4}, x);
     CHECK(p.switches == Switches{4, 3, 1, 0});
     const OpPtr back = max_unpool2d({.kernel = 3, .stride = 1, .output = 4});
@@ -163,7 +135,7 @@ TEST_CASE("overlapping windows that meet in one maximum add up there") {
 
 TEST_CASE("a dilated window that misses the map") {
   const OpPtr op = max_pool2d({.kernel = 2, .padding = 1, .dilation = 3});
-  for (const Way& way : kWays) {
+  for (const Way& way : ways()) {
     const Pooled p =
         pool(way, op, {1, 2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});  // its rows and columns are -1 and 2
     CHECK(same(p.y, {-kInf, -kInf}));
@@ -175,7 +147,7 @@ TEST_CASE("a dilated window that misses the map") {
 
 TEST_CASE("switches that name no place are skipped") {
   const OpPtr op = max_unpool2d({.kernel = 3, .stride = 2, .padding = 1, .output = 3});
-  for (const Way& way : kWays) {
+  for (const Way& way : ways()) {
     CAPTURE(backend_name(way.backend));
     // Window (0, 0) begins at (-1, -1): position 1 is in the padding; 9 and 255 are no position of a 3×3
     // window.
@@ -188,7 +160,7 @@ TEST_CASE("there is no derivative with respect to switches") {
   const OpPtr op = max_unpool2d({.kernel = 2, .output = 4});
   Arguments arguments;
   arguments.input = 1;
-  for (const Way& way : kWays)
+  for (const Way& way : ways())
     CHECK_THROWS_WITH_AS(op->kind().kernel(way.backend, Direction::vjp_input)(*op, arguments),
                          "max_unpool2d has no derivative with respect to its switches (input 1)", Error);
 }

@@ -42,7 +42,9 @@ struct Activation {
 
 /// What one kernel call reads and writes. Unused members are empty. Arrays are in the backend's layout
 /// (parameter gradients are planar), parameters as Op::pack left them. Destinations are overwritten, never
-/// added to; `output` may be inputs[0] itself, and `grad` may be `grad_output`, where the op says in_place().
+/// added to. On a device every array begins at a multiple of 16 bytes, so that a kernel can tell from the
+/// shape alone where 16-byte accesses are possible. `output` may be inputs[0] itself, and `grad` may be
+/// `grad_output`, where the op says in_place().
 struct Arguments {
   std::span<const Array>
       inputs;  // x: of forward; of a vjp where needs() says so (else data may be null, shape is set)

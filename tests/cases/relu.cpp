@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/support/device.h"
 #include "tests/support/op_call.h"
 #include "tests/support/op_suite.h"
 
@@ -14,6 +15,7 @@ extern const OpSuite relu_suite{
     .cases = {{"odd map, 17 channels, batch 3", relu(), {{3, 17, 5, 7}}, {Draw::distinct}},
               {"1×1 map", relu(), {{1, 16, 1, 1}}, {Draw::distinct}},
               {"vectors", relu(), {{3, 33}}, {Draw::distinct}},
+              {"whole vectors, half a byte at the end", relu(), {{3, 5, 2, 2}}, {Draw::distinct}},
               {"one element", relu(), {{1, 1, 1, 1}}, {Draw::distinct}},
               {"several tasks", relu(), {{1, 20, 23, 25}}, {Draw::distinct}}},
     .rejections = {{"no element",
@@ -31,7 +33,7 @@ extern const OpSuite relu_suite{
 
 TEST_CASE("relu: at zero the derivative is that of the flat side, and NaN passes") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (const Backend backend : {Backend::ref, Backend::cpu})
+  for (const Backend backend : host_and_simulator())
     for (const OpPtr& op : {relu(), relu6(), leaky_relu(0.25)}) {
       CAPTURE(op->kind().name);
       CAPTURE(backend_name(backend));

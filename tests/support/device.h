@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include "kernels/common/error.h"
 #include "kernels/common/op.h"
@@ -19,6 +20,13 @@ inline void skip_without(Backend device) {
     std::fflush(stdout);
     std::_Exit(77);
   }
+}
+
+/// ref, cpu, and the simulator where it was built.
+inline std::vector<Backend> host_and_simulator() {
+  std::vector<Backend> all{Backend::ref, Backend::cpu};
+  if (DeviceModule::status(Backend::sim).starts_with('/')) all.push_back(Backend::sim);
+  return all;
 }
 
 }  // namespace loupe::test
