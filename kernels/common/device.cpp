@@ -50,6 +50,8 @@ std::string DeviceModule::status(Backend b) {
   return path.empty() ? absent(b) : path;
 }
 
+bool DeviceModule::present(Backend b) { return !find_module(b).empty(); }
+
 DeviceModule& DeviceModule::of(Backend b) {
   struct Slot {
     std::mutex mutex;
@@ -148,6 +150,17 @@ void DeviceModule::synchronize(void* stream) const {
   Outcome outcome{};
   interface_->synchronize(stream, &outcome);
   check(outcome);
+}
+
+std::shared_ptr<void> DeviceModule::create_stream() const {
+  Outcome outcome{};
+  void* stream = interface_->create_stream(&outcome);
+  check(outcome);
+  return {stream, [interface = interface_](void* s) {
+            Outcome ignored{};
+            interface->synchronize(s, &ignored);
+            interface->destroy_stream(s);
+          }};
 }
 
 const ModuleFunction* DeviceModule::find(std::string_view name) const {
