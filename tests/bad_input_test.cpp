@@ -226,11 +226,13 @@ TEST_CASE("names and values that do not exist") {
   };
   refused({"--model", "squeezenet1_2"}, {"squeezenet1_2", "squeezenet1_1"});
   refused({"--method", "gradients"}, {"gradients", "gradient"});
-  for (const char* option : {"--method", "--class", "--out", "--device", "--memory"})
+  for (const char* option :
+       {"--method", "--class", "--out", "--device", "--memory", "--sim.seed", "--sim.memory"})
     refused({option, ""}, {option, "empty"});
   refused({"--method", "all,cam"}, {"all"});
   refused({"--device", "gpu"}, {"gpu"});
-  refused({"--device", "cuda"}, {"cuda"});
+  refused({"--device", "cpu", "--sim.seed", "2"}, {"--sim.seed", "cpu"});
+  refused({"--device", "ref", "--sim.memory", "1G"}, {"--sim.memory", "ref"});
   refused({"--class", "1000"}, {"1000", "999"});
   refused({"--class", "-1"}, {"-1"});
   refused({"--class", "jaguar"}, {"jaguar", "--labels"});
@@ -269,6 +271,32 @@ TEST_CASE("names and values that do not exist") {
   other.refused(
       1, {explain.photo(), "--method", "integrated_gradients", "--integrated_gradients.baseline", "none.png"},
       {"none.png"});
+}
+
+TEST_CASE("a device that this build or this machine lacks") {
+  const Explain explain;
+  for (const Backend b : {Backend::cuda, Backend::sim}) {
+    try {
+      DeviceModule::of(b);
+    } catch (const Error& e) {
+      const std::string name(backend_name(b));
+      explain.refused(1, {explain.photo(), "--device", name}, {"device " + name, e.what()});
+    }
+  }
+}
+
+TEST_CASE("the simulator's options, and a device with too little memory") {
+  if (!DeviceModule::present(Backend::sim)) return;
+  const Explain explain;
+  const auto refused = [&](int status, const std::string& option, const std::string& value,
+                           const std::vector<std::string>& parts) {
+    explain.refused(status, {explain.photo(), "--device", "sim", option, value}, parts);
+  };
+  refused(2, "--sim.seed", "-1", {"--sim.seed"});
+  refused(2, "--sim.seed", "two", {"--sim.seed", "two"});
+  refused(2, "--sim.memory", "some", {"--sim.memory", "some"});
+  refused(1, "--sim.memory", "1M", {"weights of squeezenet1_1", "5 MiB", "sim", "of 1 MiB"});
+  refused(1, "--sim.memory", "6M", {"one image", "sim", "MiB free of 6 MiB", "smaller images"});
 }
 
 TEST_CASE("a method that does not suit the network, when asked for by name") {
@@ -315,7 +343,8 @@ TEST_CASE("commands that are not understood") {
   check_refused(loupe({"plan", "--model", "alexnet", "--to", "features.0"}), 2, {"--rule"});
   check_refused(loupe({"plan", "--model", "alexnet", "--from", "features.O"}), 2, {"features.O"});
   check_refused(loupe({"plan", "--model", "alexnet", "--batch", "0"}), 2, {"--batch"});
-  check_refused(loupe({"plan", "--model", "alexnet", "--device", "sim"}), 2, {"sim"});
+  check_refused(loupe({"plan", "--model", "alexnet", "--device", "gpu"}), 2, {"gpu", "cuda"});
+  check_refused(loupe({"plan", "--model", "alexnet", "--sim.seed", "1"}), 2, {"--sim.seed"});
 }
 
 }  // namespace loupe::test

@@ -75,10 +75,45 @@ TEST_CASE("--version and --help") {
       CHECK(page.find("--" + std::string(m->name) + "." + o.name) != std::string::npos);
 }
 
+TEST_CASE("--version says what this build has, and why something is missing") {
+  const std::string text = loupe({"--version"}).out;
+  for (const char* part : {"\ncompiler  ", "\ncpu       ", "; this machine runs "})
+    CHECK(text.find(part) != std::string::npos);
+  for (const Backend b : {Backend::cuda, Backend::sim}) {
+    const std::string name(backend_name(b)), row = "\n" + name + std::string(10 - name.size(), ' ');
+    CHECK(text.find(row + DeviceModule::status(b)) != std::string::npos);
+    if (DeviceModule::present(b)) CHECK(fs::exists(DeviceModule::status(b)));
+    const bool noted = loupe({"ops"}).out.find(name + " cannot be used: ") != std::string::npos;
+    CHECK(noted == !DeviceModule::present(b));
+  }
+}
+
+// What the dynamic linker says about the files that it loads.
+TEST_CASE("a run on the cpu loads no device module and nothing of a GPU") {
+  const Folder folder;
+  const std::string photo = photograph(folder, "photo.png");
+  const auto loaded = [&](std::vector<std::string> words) { return loupe(words, "LD_DEBUG=files").err; };
+  const std::string explained = loaded({"explain", photo, "--model", "squeezenet1_1", "--weights", "formula",
+                                        "--device", "cpu", "--out", folder / "out"});
+  CHECK(fs::exists(folder / "out/report.html"));
+  for (const std::string& text : {explained, loaded({"--version"}), loaded({"ops"}),
+                                  loaded({"plan", "--model", "alexnet", "--device", "cuda"})}) {
+    REQUIRE(text.find("libstdc++.so") != std::string::npos);
+    for (const char* library : {"libloupe_", "libcuda", "libcublas", "libcudnn", "libnvidia"})
+      CHECK_MESSAGE(text.find(library) == std::string::npos, library);
+  }
+  if (!DeviceModule::present(Backend::sim)) return;
+  const std::string simulated = loaded({"explain", photo, "--model", "squeezenet1_1", "--weights", "formula",
+                                        "--device", "sim", "--sim.memory", "1M", "--out", folder / "out"});
+  CHECK(simulated.find("libloupe_sim.so") != std::string::npos);
+}
+
 TEST_CASE("ops lists every kernel with its test") {
   const json rows = json::parse(loupe({"ops", "--json"}).out);
   size_t kernels = 0, listed = 0;
-  for (const OpKind* kind : all_ops()) kernels += kind->kernels.size();
+  for (const OpKind* kind : all_ops())
+    for (const Backend b : kBackends)
+      for (const Direction d : kDirections) kernels += kind->has(b, d);
   for (const json& row : rows) {
     listed += row["backends"].size();
     CHECK(row["test"] == "op." + row["op"].get<std::string>());
@@ -144,6 +179,12 @@ TEST_CASE("plan shows steps, arena and tape") {
   const json part =
       json::parse(loupe({"plan", "--model", "squeezenet1_1", "--from", "features.3", "--json"}).out);
   CHECK(part["steps"].size() < forward["steps"].size());
+  for (const char* device : {"ref", "cpu", "cuda", "sim"}) {  // a plan needs no device
+    const json plan =
+        json::parse(loupe({"plan", "--model", "squeezenet1_1", "--device", device, "--json"}).out);
+    CHECK(plan["device"] == device);
+    CHECK(plan["arena_bytes"] > 0);
+  }
 }
 
 TEST_CASE("explain writes pictures, tensors and a report, and prints JSON alone") {

@@ -1,6 +1,8 @@
-# A ctest golden.<device>.<name> for each tests/golden/architectures/<name>.json. All run on cpu; textbook loops in double
-# take their time, so on ref most have the label "slow". Under sanitizers only the smallest is left.
+# A ctest golden.<device>.<name> for each tests/golden/architectures/<name>.json. All run on cpu, and on cuda where there is
+# a GPU; textbook loops in double take their time, so on ref most have the label "slow"; of the simulator's, only the quickest
+# exist. Under sanitizers only the smallest is left.
 set(golden_quick_on_ref alexnet resnet18 squeezenet1_1 vgg11)
+set(golden_quick_on_sim squeezenet1_1)
 file(GLOB golden_files CONFIGURE_DEPENDS golden/architectures/*.json)
 set(golden_cases "")
 foreach(file IN LISTS golden_files)
@@ -8,13 +10,19 @@ foreach(file IN LISTS golden_files)
   if(CMAKE_CXX_FLAGS MATCHES "fsanitize" AND NOT name STREQUAL "squeezenet1_1")
     continue()
   endif()
-  foreach(device cpu ref)
+  foreach(device cpu ref sim cuda)
+    if(device STREQUAL "sim" AND NOT name IN_LIST golden_quick_on_sim)
+      continue()
+    endif()
     set(test golden.${device}.${name})
     string(APPEND golden_cases "TEST_CASE(\"${test}\") { check_architecture(\"${device}\", \"${name}\"); }\n")
     loupe_ctest(${test} golden_architectures --test-case=${test})
     set_tests_properties(${test} PROPERTIES PROCESSORS 2)
     if(device STREQUAL "ref" AND NOT name IN_LIST golden_quick_on_ref)
       set_tests_properties(${test} PROPERTIES LABELS slow)
+    endif()
+    if(device MATCHES "sim|cuda")
+      set_tests_properties(${test} PROPERTIES LABELS ${device})
     endif()
   endforeach()
 endforeach()

@@ -11,6 +11,8 @@ namespace {
 constexpr size_t kCachedExecutions = 16;
 
 Dtype real_of(Device d) { return d.compute_dtype(); }
+
+std::string mib(int64_t bytes) { return std::to_string(ceil_div(bytes, 1 << 20)) + " MiB"; }
 }  // namespace
 
 // ---- Network
@@ -25,6 +27,10 @@ Network::Network(std::string name, Graph graph, std::map<std::string, Tensor> pa
       throw Error("the tensor '" + spec.name + "' has shape " + found->second.shape().str() + ", but " +
                   name_ + " needs " + spec.shape.str());
     parameters_.emplace(spec.name, found->second.to(Dtype::f32));
+  }
+  if (const DeviceModule* module = device_.module()) {
+    stream_ = module->create_stream();
+    queue_ = {module, stream_.get()};
   }
 }
 
@@ -63,16 +69,28 @@ Execution& Network::execution(int64_t batch, const Purpose& purpose) {
   return *executions_.front();
 }
 
-int64_t Network::batch_for(int64_t wanted, const Purpose& purpose) {
+int64_t Network::batch_within_limit(int64_t wanted, const Purpose& purpose) {
   if (memory_limit == 0) return wanted;
   const auto bytes = [&](int64_t batch) { return plan_for(batch, purpose)->arena_bytes(); };
   if (bytes(1) > memory_limit)
-    throw Error("one image of this pass needs " + std::to_string(ceil_div(bytes(1), 1 << 20)) +
-                " MiB of activations, more than the " + std::to_string(memory_limit >> 20) +
-                " MiB of --memory");
+    throw Error("one image of this pass needs " + mib(bytes(1)) + " of activations, more than the " +
+                std::to_string(memory_limit >> 20) + " MiB of --memory");
   int64_t batch = 1;
   while (batch * 2 <= wanted && bytes(batch * 2) <= memory_limit) batch *= 2;
   return batch * 2 > wanted && bytes(wanted) <= memory_limit ? wanted : batch;
+}
+
+int64_t Network::batch_for(int64_t wanted, const Purpose& purpose) {
+  int64_t batch = batch_within_limit(wanted, purpose);
+  if (!queue_.module) return batch;
+  for (;; batch /= 2) {
+    try {
+      prepare(*plan_for(batch, purpose));
+      return batch;
+    } catch (const DeviceOutOfMemory&) {
+      if (batch == 1) throw;
+    }
+  }
 }
 
 Tensor Network::logits(const Tensor& x) {
@@ -105,40 +123,94 @@ const std::vector<Array>& Network::packed(const PlanStep& step) {
   static const std::vector<Array> none;
   const NodeId node = step.parameters.node, norm = step.parameters.batch_norm.value_or(-1);
   if (node < 0 || graph_.node(node).parameters.empty()) return none;
-  // `ref` reads parameters as they are, so that every direction shares them.
-  const PackedKey key{node, norm, device_.backend == Backend::ref ? Direction::forward : step.direction};
+  const PackedKey key{node, norm, step.direction};
   const auto found = packed_.find(key);
   if (found != packed_.end()) return found->second.arrays;
 
   const Node& n = graph_.node(node);
-  Packed made;
-  std::vector<std::vector<double>> values;
   const bool as_loaded = norm < 0;
+  // Folding gives a bias to a convolution that has none.
+  const size_t count = as_loaded ? n.parameters.size() : 2;
+  std::vector<int64_t> sizes;
+  for (size_t p = 0; p < count; ++p)
+    sizes.push_back(n.op->packed_size(device_.backend, step.direction, step.input_shapes, p));
+  Packed made;
+  made.as_they_are = std::ranges::count(sizes, 0) == std::ssize(sizes);
+  if (made.as_they_are)
+    for (const auto& [other, packed] : packed_)
+      if (other.node == node && other.batch_norm == norm && packed.as_they_are)
+        return packed_.emplace(key, packed).first->second.arrays;
+
+  std::vector<std::vector<double>> values;
   if (!as_loaded) values = folded(node, norm);
-  const size_t count = as_loaded ? n.parameters.size() : values.size();
+  int64_t bytes = 0;  // kept only if all of it fits
   for (size_t p = 0; p < count; ++p) {
-    // The bias that folding made for a convolution without one has no spec: one value a channel.
     const Shape shape =
         p < n.parameters.size() ? n.parameters[p].shape : Shape{static_cast<int64_t>(values[p].size())};
-    Tensor planar =
+    const Tensor loaded =
         as_loaded ? parameter(n.parameters[p].name) : Tensor::from(std::span<const double>(values[p]), shape);
-    planar = planar.to(real_of(device_));
-    const int64_t size = n.op->packed_size(device_.backend, step.direction, step.input_shapes, p);
-    if (size == 0) {
-      made.arrays.push_back(planar.array());
-      made.storage.push_back(planar.storage());
-      if (planar.storage() != (as_loaded ? parameter(n.parameters[p].name).storage() : nullptr))
-        packed_bytes_ += planar.bytes();
-      continue;
+    Tensor host = loaded.to(real_of(device_));
+    if (sizes[p] > 0) {
+      const Tensor packed(Dtype::f32, {sizes[p]});
+      n.op->pack(device_.backend, step.direction, step.input_shapes, p, host.values<float>().data(),
+                 packed.values<float>().data());
+      host = packed;
     }
-    const std::shared_ptr<Storage> to = Storage::allocate(size * 4);
-    n.op->pack(device_.backend, step.direction, step.input_shapes, p, planar.values<float>().data(),
-               reinterpret_cast<float*>(to->data()));
-    made.arrays.push_back({to->data(), Dtype::f32, shape, Layout::planar});
-    made.storage.push_back(to);
-    packed_bytes_ += to->bytes();
+    std::shared_ptr<Storage> storage = host.storage();
+    std::byte* data = host.raw();
+    if (queue_.module) {
+      storage = Storage::allocate(host.bytes(), device_);
+      queue_.module->upload(storage->data(), data, host.bytes(), queue_.stream);
+      data = storage->data();
+    }
+    if (!as_loaded || storage != loaded.storage()) bytes += host.bytes();
+    made.arrays.push_back({data, host.dtype(), shape, Layout::planar});
+    made.storage.push_back(std::move(storage));
   }
+  packed_bytes_ += bytes;
   return packed_.emplace(key, std::move(made)).first->second.arrays;
+}
+
+void Network::release_arena() {
+  if (!arena_) return;
+  if (queue_.module) queue_.module->synchronize(queue_.stream);
+  ++ticket_;  // what executions computed is gone
+  arena_.reset();
+}
+
+void Network::prepare(const Plan& plan) {
+  const auto weights = [&] {
+    for (const PlanStep& s : plan.steps()) packed(s);
+  };
+  const auto lacks = [&](const std::string& who, int64_t bytes, const std::string& advice) {
+    const DeviceModule::Memory m = queue_.module->memory();
+    return DeviceOutOfMemory(who + " " + mib(bytes) + ", but device " + device_.str() + " has " +
+                             std::to_string(m.free >> 20) + " MiB free of " + mib(m.total) + ": " + advice);
+  };
+  try {
+    weights();
+  } catch (const DeviceOutOfMemory&) {
+    release_arena();  // it may be of an earlier, larger pass
+    try {
+      weights();
+    } catch (const DeviceOutOfMemory&) {
+      int64_t bytes = 0;
+      for (const auto& [name, tensor] : parameters_) bytes += tensor.bytes();
+      throw lacks("the weights of " + name_ + " need at least", bytes, "use --device cpu");
+    }
+  }
+  if (arena_ && arena_->bytes() >= plan.arena_bytes()) return;
+  release_arena();  // before the larger one, so that both never exist
+  try {
+    arena_ = Storage::allocate(plan.arena_bytes(), device_);
+  } catch (const DeviceOutOfMemory&) {
+    const int64_t n = plan.batch();
+    if (n > 1)
+      throw lacks("the activations of " + std::to_string(n) + " images need", plan.arena_bytes(),
+                  "use a smaller batch");
+    throw lacks("the activations of one image need", plan.arena_bytes(),
+                "use smaller images or --device cpu");
+  }
 }
 
 // ---- Execution
@@ -170,7 +242,16 @@ void Execution::write(ValueId id, const Tensor& from, const std::string& what) {
   const Array to = array(id);
   if (from.shape() != to.shape)
     throw UsageError(what + " takes a tensor " + to.shape.str() + ", got " + from.shape().str());
-  convert(from.array(), to);
+  store(from, to);
+}
+
+void Execution::store(const Tensor& from, const Array& to) {
+  const Queue& queue = network_.queue();
+  if (!queue.module) return convert(from.array(), to);
+  if (from.dtype() == to.dtype) return queue.module->upload(to.data, from.raw(), to.bytes(), queue.stream);
+  const std::shared_ptr<Storage> staging = Storage::allocate(to.bytes());
+  convert(from.array(), {staging->data(), to.dtype, to.shape, to.layout});
+  queue.module->upload(to.data, staging->data(), to.bytes(), queue.stream);
 }
 
 void Execution::forward(const std::vector<Tensor>& inputs) {
@@ -178,10 +259,7 @@ void Execution::forward(const std::vector<Tensor>& inputs) {
   if (inputs.size() != ids.size())
     throw UsageError(network_.name() + " takes " + std::to_string(ids.size()) + " input(s), got " +
                      std::to_string(inputs.size()));
-  if (!network_.arena_ || network_.arena_->bytes() < plan_->arena_bytes()) {
-    network_.arena_.reset();  // before the larger one, so that both never exist
-    network_.arena_ = Storage::allocate(plan_->arena_bytes());
-  }
+  network_.prepare(*plan_);
   ticket_ = ++network_.ticket_;
   done_ = Done::nothing;
   for (size_t i = 0; i < ids.size(); ++i)
@@ -221,6 +299,7 @@ void Execution::run(int begin, int end) {
     call.grad = array(s.grad);
     call.input = s.input;
     call.activation = s.activation;
+    call.queue = network_.queue();
     if (const Array w = array(s.workspace))
       call.workspace = {w.as<std::byte>(), static_cast<size_t>(w.bytes())};
     const Kernel kernel = s.op->kind().kernel(plan_->backend(), s.direction);
@@ -239,7 +318,16 @@ Array Execution::planned(ValueId id, NodeId node, const char* what) const {
 Tensor Execution::read(ValueId id, NodeId node, const char* what) const {
   const Array from = planned(id, node, what);
   Tensor t(from.dtype == Dtype::bit ? Dtype::u8 : from.dtype, from.shape);
-  convert(from, t.array());
+  const Queue& queue = network_.queue();
+  if (!queue.module) {
+    convert(from, t.array());
+  } else if (from.dtype == t.dtype()) {
+    queue.module->download(t.raw(), from.data, t.bytes(), queue.stream);
+  } else {
+    const std::shared_ptr<Storage> staging = Storage::allocate(from.bytes());
+    queue.module->download(staging->data(), from.data, from.bytes(), queue.stream);
+    convert({staging->data(), from.dtype, from.shape, from.layout}, t.array());
+  }
   return t;
 }
 

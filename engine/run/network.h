@@ -16,16 +16,16 @@ namespace loupe {
 
 class Network;
 
-/// Runs one plan. The arena belongs to the network and is shared by its executions: what an execution
-/// computed is good until another execution of the same network runs (reading it later is an Error, never a
-/// wrong answer).
+/// Runs one plan. Tensors are the host's; on cuda and sim inputs go up to the device, and what is read comes
+/// down. The arena belongs to the network and is shared by its executions: what an execution computed is good
+/// until another execution of the same network runs (reading it later is an Error, never a wrong answer).
 class Execution {
  public:
   Execution(Network& network, std::shared_ptr<const Plan> plan);
 
   const Plan& plan() const { return *plan_; }
   /// Inputs in the order of graph().inputs(), each (batch, …) with the plan's batch; f32, or f64 (u8 for u8
-  /// inputs).
+  /// inputs). Throws DeviceOutOfMemory with the sizes where the device cannot hold weights and activations.
   void forward(const std::vector<Tensor>& inputs);
   void forward(const Tensor& input) { forward(std::vector<Tensor>{input}); }
   /// Starts at purpose().from with `seed`, dL/d(its value), of the same shape. Once after each forward: it
@@ -49,6 +49,7 @@ class Execution {
   Array planned(ValueId, NodeId, const char* what) const;
   Tensor read(ValueId, NodeId, const char* what) const;
   void write(ValueId, const Tensor&, const std::string& what);
+  void store(const Tensor& from, const Array& to);
   void run(int begin, int end);
   void check_owner() const;
   void check_tape(const char* what) const;
@@ -62,7 +63,7 @@ class Execution {
 class Network {
  public:
   /// `parameters` holds every parameter of the graph by its full name, f32. Throws Error naming what is
-  /// missing or misshapen; others are ignored.
+  /// missing or misshapen; others are ignored. Throws Error, too, where the device cannot be used here.
   Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device);
   Network(Network&&) = default;
 
@@ -84,8 +85,9 @@ class Network {
 
   /// A plan for `batch` images, made once for each batch and purpose and then reused.
   Execution& execution(int64_t batch, const Purpose& purpose);
-  /// The largest batch ≤ `wanted` whose arena fits memory_limit. Throws Error with the sizes if one image
-  /// does not fit.
+  /// The largest batch ≤ `wanted` whose arena fits memory_limit and, on cuda and sim, the device's free
+  /// memory beside the weights; both are then reserved. Throws Error with the sizes if one image does not
+  /// fit.
   int64_t batch_for(int64_t wanted, const Purpose& purpose);
 
   /// Logits (N, classes) of x (N, 3, H, W).
@@ -93,6 +95,8 @@ class Network {
 
   /// A parameter as it was loaded. Throws Error if there is none of that name.
   const Tensor& parameter(const std::string& full_name) const;
+  /// The device and this network's stream of it; nothing for ref and cpu.
+  const Queue& queue() const { return queue_; }
   /// Bytes of the weights as the kernels read them, made so far.
   int64_t packed_bytes() const { return packed_bytes_; }
 
@@ -105,6 +109,10 @@ class Network {
     auto operator<=>(const PackedKey&) const = default;
   };
   const std::vector<Array>& packed(const PlanStep& step);
+  /// Makes the weights and the arena of a plan. Throws DeviceOutOfMemory with the sizes.
+  void prepare(const Plan& plan);
+  void release_arena();
+  int64_t batch_within_limit(int64_t wanted, const Purpose& purpose);
   /// weight, bias … of a node as planar doubles, with a batch norm folded in.
   std::vector<std::vector<double>> folded(NodeId node, NodeId batch_norm) const;
 
@@ -115,6 +123,7 @@ class Network {
   struct Packed {
     std::vector<std::shared_ptr<Storage>> storage;
     std::vector<Array> arrays;
+    bool as_they_are = false;  // planar, so that all directions share them
   };
   std::map<PackedKey, Packed> packed_;
   int64_t packed_bytes_ = 0;
@@ -127,6 +136,8 @@ class Network {
   } executions_;
   std::shared_ptr<Storage> arena_;
   uint64_t ticket_ = 0;  // of the execution that last ran
+  Queue queue_;
+  std::shared_ptr<void> stream_;  // last, so that its work ends before the memory goes
 };
 
 /// Seeds for backward passes, all in float64 and of shape (N, …) = `shape`.

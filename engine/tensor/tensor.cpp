@@ -1,56 +1,84 @@
 #include "engine/tensor/tensor.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
 
 namespace loupe {
 
-Device Device::best() { return cpu(); }
+namespace {
+// The driver's own nodes, of Linux and of Linux under Windows.
+bool driver_is_there() { return ::access("/dev/nvidiactl", F_OK) == 0 || ::access("/dev/dxg", F_OK) == 0; }
+}  // namespace
+
+Device Device::best() { return driver_is_there() && DeviceModule::present(Backend::cuda) ? cuda() : cpu(); }
 
 Device Device::parse(const std::string& name) {
-  for (Backend b : kBackends) {
-    if (name != backend_name(b)) continue;
-    if (b == Backend::cuda || b == Backend::sim)
-      throw UsageError("device '" + name + "' is not in this build; use cpu or ref");
-    return {b};
-  }
-  throw UsageError("unknown device '" + name + "'; one of cpu, ref");
+  for (Backend b : kBackends)
+    if (name == backend_name(b)) return {b};
+  throw UsageError("unknown device '" + name + "'; one of cpu, cuda, sim, ref");
+}
+
+const DeviceModule* Device::module() const {
+  return backend == Backend::cuda || backend == Backend::sim ? &DeviceModule::of(backend) : nullptr;
 }
 
 namespace {
-std::atomic<int64_t> g_now{0}, g_peak{0};
+struct Counter {
+  std::atomic<int64_t> now{0}, peak{0};
 
-void count(int64_t bytes) {
-  const int64_t now = g_now.fetch_add(bytes) + bytes;
-  int64_t peak = g_peak.load();
-  while (now > peak && !g_peak.compare_exchange_weak(peak, now)) {
+  void add(int64_t bytes) {
+    const int64_t sum = now.fetch_add(bytes) + bytes;
+    int64_t most = peak.load();
+    while (sum > most && !peak.compare_exchange_weak(most, sum)) {
+    }
   }
+};
+
+Counter g_counters[std::size(kBackends)];
+Counter& counter(Device d) {
+  return g_counters[static_cast<size_t>(d.backend == Backend::ref ? Backend::cpu : d.backend)];
 }
 }  // namespace
 
-MemoryCount memory_count() { return {g_now.load(), g_peak.load()}; }
-void reset_memory_peak() { g_peak.store(g_now.load()); }
+MemoryCount memory_count(Device device) {
+  const Counter& c = counter(device);
+  return {c.now.load(), c.peak.load()};
+}
+void reset_memory_peak() {
+  for (Counter& c : g_counters) c.peak.store(c.now.load());
+}
 
-std::shared_ptr<Storage> Storage::allocate(int64_t bytes) {
-  // Rounded up because aligned_alloc wants a multiple, and so that a vector load at the end stays inside.
-  const int64_t size = round_up(std::max<int64_t>(bytes, 1), 64);
-  auto* data = static_cast<std::byte*>(std::aligned_alloc(64, static_cast<size_t>(size)));
-  if (!data)
-    throw Error("out of memory: " + std::to_string(size) +
-                " bytes were asked for; lower --memory or the batch");
-  count(bytes);
-  return std::shared_ptr<Storage>(new Storage(data, bytes, nullptr));
+std::shared_ptr<Storage> Storage::allocate(int64_t bytes, Device device) {
+  std::byte* data;
+  if (const DeviceModule* module = device.module()) {
+    data = static_cast<std::byte*>(module->allocate(bytes));
+  } else {
+    // Rounded up because aligned_alloc wants a multiple, and so that a vector load at the end stays inside.
+    const int64_t size = round_up(std::max<int64_t>(bytes, 1), 64);
+    data = static_cast<std::byte*>(std::aligned_alloc(64, static_cast<size_t>(size)));
+    if (!data)
+      throw Error("out of memory: " + std::to_string(size) +
+                  " bytes were asked for; lower --memory or the batch");
+    device = Device::cpu();
+  }
+  counter(device).add(bytes);
+  return std::shared_ptr<Storage>(new Storage(data, bytes, device, nullptr));
 }
 
 std::shared_ptr<Storage> Storage::borrow(std::byte* data, int64_t bytes, std::shared_ptr<const void> owner) {
-  return std::shared_ptr<Storage>(new Storage(data, bytes, std::move(owner)));
+  return std::shared_ptr<Storage>(new Storage(data, bytes, Device::cpu(), std::move(owner)));
 }
 
 Storage::~Storage() {
   if (owner_) return;
-  std::free(data_);
-  count(-bytes_);
+  if (const DeviceModule* module = device_.module())
+    module->release(data_);
+  else
+    std::free(data_);
+  counter(device_).add(-bytes_);
 }
 
 Tensor::Tensor(Dtype dtype, Shape shape)

@@ -1,5 +1,5 @@
-// Tensor: a typed, shaped, reference-counted array that a user holds. Always planar (row-major) and
-// contiguous; slices of the first dimension and reshapes are views that share storage.
+// Tensor: a typed, shaped, reference-counted array that a user holds. Always in the host's memory, planar
+// (row-major) and contiguous; slices of the first dimension and reshapes are views that share storage.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -16,47 +16,57 @@ namespace loupe {
 struct Device {
   Backend backend = Backend::cpu;
 
-  /// The fastest device of this machine that this build can use.
+  /// cuda where its module and the driver of a GPU are installed, else cpu. Looks for two files; loads no
+  /// module and asks no device.
   static Device best();
   /// Textbook loops in double: the oracle.
   static Device ref() { return {Backend::ref}; }
   static Device cpu() { return {Backend::cpu}; }
-  /// "cpu" → cpu. Throws UsageError for an unknown name, and for a device that this build cannot use.
+  static Device cuda() { return {Backend::cuda}; }
+  static Device sim() { return {Backend::sim}; }
+  /// "cpu" → cpu. Throws UsageError for an unknown name. Whether the device is there shows where it is used.
   static Device parse(const std::string& name);
+  /// What runs the kernels of cuda and sim, loaded on first use; null for ref and cpu, which need none.
+  /// Throws Error, one line, where this build or this machine lacks the device.
+  const DeviceModule* module() const;
   std::string str() const { return std::string(backend_name(backend)); }
   /// The type that this device computes in: f64 on ref, f32 elsewhere.
   Dtype compute_dtype() const { return backend == Backend::ref ? Dtype::f64 : Dtype::f32; }
   friend bool operator==(const Device&, const Device&) = default;
 };
 
-/// Bytes of tensors and arenas that are alive now, and the most there were at once since reset_peak().
+/// Bytes of tensors, weights and arenas that are alive now in the memory of a device, and the most there were
+/// at once since reset_memory_peak(). ref and cpu share the host's memory.
 struct MemoryCount {
   int64_t now = 0, peak = 0;
 };
-MemoryCount memory_count();
+MemoryCount memory_count(Device device = Device::cpu());
+/// Of every memory.
 void reset_memory_peak();
 
-/// Reference-counted bytes, 64-byte aligned. Counted by memory_count(), except memory that belongs to
-/// somebody else.
+/// Reference-counted bytes of the host or of a device, 64-byte aligned. Counted by memory_count(), except
+/// memory that belongs to somebody else.
 class Storage {
  public:
-  /// Uninitialised memory. Throws Error if there is not enough.
-  static std::shared_ptr<Storage> allocate(int64_t bytes);
+  /// Uninitialised memory. Throws Error if there is not enough, of a device DeviceOutOfMemory.
+  static std::shared_ptr<Storage> allocate(int64_t bytes, Device device = Device::cpu());
   /// Memory kept alive by `owner` (a mapped file).
   static std::shared_ptr<Storage> borrow(std::byte* data, int64_t bytes, std::shared_ptr<const void> owner);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
+  /// An address of the device: only its kernels, and upload and download of its module, read what is there.
   std::byte* data() const { return data_; }
   int64_t bytes() const { return bytes_; }
-  /// Whose memory it is. cpu and ref share the host's, which counts as cpu.
-  Device device() const { return Device::cpu(); }
+  /// Whose memory it is; the host's counts as cpu.
+  Device device() const { return device_; }
 
  private:
-  Storage(std::byte* data, int64_t bytes, std::shared_ptr<const void> owner)
-      : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
+  Storage(std::byte* data, int64_t bytes, Device device, std::shared_ptr<const void> owner)
+      : data_(data), bytes_(bytes), device_(device), owner_(std::move(owner)) {}
   std::byte* data_;
   int64_t bytes_;
+  Device device_;
   std::shared_ptr<const void> owner_;  // null: our own
 };
 
@@ -78,7 +88,6 @@ class Tensor {
   int64_t numel() const { return shape_.numel(); }
   int64_t bytes() const { return numel() * dtype_bytes(dtype_); }
   const std::shared_ptr<Storage>& storage() const { return storage_; }
-  Device device() const { return storage_->device(); }
 
   /// The elements; throws Error if T is not the tensor's type. Writing through a view writes the shared
   /// storage.

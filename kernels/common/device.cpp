@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -26,13 +27,30 @@ std::string file_name(Backend b) { return "libloupe_" + std::string(backend_name
 
 std::string missing_reason(Backend b) { return b == Backend::cuda ? LOUPE_CUDA_MISSING : LOUPE_SIM_MISSING; }
 
-// Beside the program, in ../lib and ../lib/loupe of it, or where the build put it.
+// Where the dynamic linker looks for the program's own libraries: LD_LIBRARY_PATH and the program's run path,
+// which find_package(loupe) sets.
+std::vector<fs::path> library_path() {
+  void* program = dlopen(nullptr, RTLD_LAZY);
+  Dl_serinfo size{};
+  if (!program || dlinfo(program, RTLD_DI_SERINFOSIZE, &size) != 0) return {};
+  std::vector<std::max_align_t> memory(size.dls_size / sizeof(std::max_align_t) + 1);
+  auto* info = reinterpret_cast<Dl_serinfo*>(memory.data());
+  if (dlinfo(program, RTLD_DI_SERINFOSIZE, info) != 0 || dlinfo(program, RTLD_DI_SERINFO, info) != 0)
+    return {};
+  std::vector<fs::path> folders;
+  for (unsigned i = 0; i < info->dls_cnt; ++i) folders.emplace_back(info->dls_serpath[i].dls_name);
+  return folders;
+}
+
+// Beside the program, in ../lib and ../lib/loupe of it, on its library path, or where the build put it.
 std::string find_module(Backend b) {
   std::error_code ignored;
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   const std::string name = file_name(b);
-  for (const fs::path& folder : {program, program / "../lib", program / "../lib/loupe",
-                                 fs::path(LOUPE_MODULE_DIR), fs::path(LOUPE_MODULE_INSTALL_DIR)})
+  std::vector<fs::path> folders{program, program / "../lib", program / "../lib/loupe"};
+  for (fs::path& folder : library_path()) folders.push_back(std::move(folder));
+  folders.insert(folders.end(), {LOUPE_MODULE_DIR, LOUPE_MODULE_INSTALL_DIR});
+  for (const fs::path& folder : folders)
     if (!folder.empty() && fs::exists(folder / name, ignored))
       return (folder / name).lexically_normal().string();
   return {};
@@ -49,6 +67,8 @@ std::string DeviceModule::status(Backend b) {
   const std::string path = find_module(b);
   return path.empty() ? absent(b) : path;
 }
+
+bool DeviceModule::present(Backend b) { return !find_module(b).empty(); }
 
 DeviceModule& DeviceModule::of(Backend b) {
   struct Slot {
@@ -148,6 +168,17 @@ void DeviceModule::synchronize(void* stream) const {
   Outcome outcome{};
   interface_->synchronize(stream, &outcome);
   check(outcome);
+}
+
+std::shared_ptr<void> DeviceModule::create_stream() const {
+  Outcome outcome{};
+  void* stream = interface_->create_stream(&outcome);
+  check(outcome);
+  return {stream, [interface = interface_](void* s) {
+            Outcome ignored{};
+            interface->synchronize(s, &ignored);
+            interface->destroy_stream(s);
+          }};
 }
 
 const ModuleFunction* DeviceModule::find(std::string_view name) const {

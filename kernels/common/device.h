@@ -77,6 +77,8 @@ class DeviceModule {
   static std::unique_ptr<DeviceModule> load(Backend, const std::string& path);
   /// Where the module of a backend lies, or why there is none. Loads nothing.
   static std::string status(Backend);
+  /// The module's file is there. Loads nothing.
+  static bool present(Backend);
 
   /// The device: its name, its driver.
   std::string describe() const;
@@ -94,6 +96,8 @@ class DeviceModule {
   void upload(void* to, const void* from, int64_t bytes, void* stream = nullptr) const;
   void download(void* to, const void* from, int64_t bytes, void* stream = nullptr) const;
   void synchronize(void* stream = nullptr) const;
+  /// A stream of its own, for the `stream` arguments here. Its work is done when the last owner lets go.
+  std::shared_ptr<void> create_stream() const;
 
   void call(std::string_view function, void* stream, const void* const* arguments) const;
   bool has(std::string_view function) const;

@@ -30,7 +30,7 @@ double head_magnitude(Network& net, const Tensor& x, int64_t cls) {
 
 TEST_CASE("cam: its mean and the bias make up the score") {
   const Tensor x = formula_input({3, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     const double unit = device.backend == Backend::ref ? 0x1p-53 : 0x1p-24;
@@ -50,7 +50,7 @@ TEST_CASE("cam: its mean and the bias make up the score") {
 
 TEST_CASE("cam: the channel of the class before its ReLU, where maps of classes are averaged") {
   const Tensor x = formula_input({2, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(channel_head_graph(), device);
     const NodeId classes = net.graph().find("classes");

@@ -10,7 +10,7 @@ namespace loupe::test {
 namespace {
 
 TEST_CASE("deconvnet: the network that can be computed by hand") {
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = hand_network(device);
     CHECK(values_of(deconvnet(net, hand_input(), {.target = 0})) ==
@@ -20,7 +20,7 @@ TEST_CASE("deconvnet: the network that can be computed by hand") {
 
 TEST_CASE("deconvnet: without ReLUs it is the gradient") {
   const Tensor x = formula_input({3, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{.relus = false}.graph(), device);
     CHECK(same_bits(deconvnet(net, x), gradient(net, x)));
@@ -31,7 +31,7 @@ TEST_CASE("deconvnet: without ReLUs it is the gradient") {
 
 // Its ReLU forgets the forward pass, so the input matters through the switches alone.
 TEST_CASE("deconvnet: the tape holds switches and no masks") {
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     std::vector<std::string> kept;
@@ -49,7 +49,7 @@ TEST_CASE("deconvnet: the tape holds switches and no masks") {
 
 TEST_CASE("deconvnet: an image's map does not depend on the batch") {
   const Tensor x = formula_input({4, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     const Tensor all = deconvnet(net, x);
     for (int64_t n = 0; n < 4; ++n) CHECK(same_bits(deconvnet(net, x.slice(n, n + 1)).row(0), all.row(n)));

@@ -20,7 +20,7 @@ Tensor maps_of(Network& net, const Tensor& x) {
 // There ∂score/∂A_k is W[c,k] / places everywhere, so α_k is that and Grad-CAM is max(0, CAM) / places.
 TEST_CASE("grad_cam: proportional to CAM where the head is global average pooling and a linear layer") {
   const Tensor x = formula_input({3, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     net.trunk = "relu3";
@@ -44,7 +44,7 @@ TEST_CASE("grad_cam: proportional to CAM where the head is global average poolin
 
 TEST_CASE("grad_cam: at any layer, and independent of the batch") {
   const Tensor x = formula_input({4, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     for (const std::string layer : {"conv1", "relu1", "pool1", "conv2", "relu2", "add"}) {

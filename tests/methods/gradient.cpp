@@ -11,7 +11,7 @@ namespace loupe::test {
 namespace {
 
 TEST_CASE("gradient: the network that can be computed by hand") {
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = hand_network(device);
     CHECK(net.logits(hand_input()).item() == 54);
@@ -55,7 +55,7 @@ TEST_CASE("gradient: central differences in double") {
 
 TEST_CASE("gradient: an image's map does not depend on the batch or on memory") {
   const Tensor x = formula_input({5, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     const Tensor all = gradient(net, x);

@@ -8,7 +8,7 @@ namespace loupe::test {
 namespace {
 
 TEST_CASE("guided_backprop: the network that can be computed by hand") {
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = hand_network(device);
     CHECK(values_of(guided_backprop(net, hand_input(), {.target = 0})) ==
@@ -18,7 +18,7 @@ TEST_CASE("guided_backprop: the network that can be computed by hand") {
 
 TEST_CASE("guided_backprop: without ReLUs it is the gradient") {
   const Tensor x = formula_input({3, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{.relus = false}.graph(), device);
     CHECK(same_bits(guided_backprop(net, x), gradient(net, x)));
@@ -30,7 +30,7 @@ TEST_CASE("guided_backprop: without ReLUs it is the gradient") {
 
 TEST_CASE("guided_backprop: an image's map does not depend on the batch") {
   const Tensor x = formula_input({4, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     const Tensor all = guided_backprop(net, x);
     for (int64_t n = 0; n < 4; ++n)

@@ -11,7 +11,7 @@ namespace loupe::test {
 namespace {
 
 TEST_CASE("input_x_gradient: the network that can be computed by hand") {
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = hand_network(device);
     CHECK(values_of(input_x_gradient(net, hand_input(), {.target = 0})) ==
@@ -22,7 +22,7 @@ TEST_CASE("input_x_gradient: the network that can be computed by hand") {
 // Euler: f(x) = Σ x·∂f/∂x where f(t·x) = t·f(x), so without biases the shares make up the score.
 TEST_CASE("input_x_gradient: shares of a network without biases sum to the score") {
   const Tensor x = formula_input({3, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{.biases = false}.graph(), device);
     const Tensor map = input_x_gradient(net, x, {.target = 3}), logits = net.logits(x);

@@ -39,7 +39,7 @@ TEST_CASE("integrated_gradients: Gauss–Legendre is exact for polynomials up to
 
 TEST_CASE("integrated_gradients: of a linear network, the weights times the difference, in one step") {
   const Tensor x = formula_input({3, 3, 6, 5}), baseline = formula_input({4, 3, 6, 5}).slice(3, 4);
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(linear_graph(6, 5), device);
     const IntegratedGradientsResult r =
@@ -58,7 +58,7 @@ TEST_CASE("integrated_gradients: of a linear network, the weights times the diff
 // steps; the sum of shares then meets the difference of the scores.
 TEST_CASE("integrated_gradients: completeness") {
   const Tensor x = formula_input({2, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     double before = INFINITY;
@@ -96,7 +96,7 @@ TEST_CASE("integrated_gradients: completeness to rounding where the network is l
 
 TEST_CASE("integrated_gradients: the same bits in any batch and memory") {
   const Tensor x = formula_input({3, 3, 14, 11}), baseline = formula_input({4, 3, 14, 11}).slice(3, 4);
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     const auto run = [&](const Tensor& images) {

@@ -56,7 +56,7 @@ void check_linear(Device device, OcclusionOptions options, Shape grid) {
 }
 
 TEST_CASE("occlusion: of a linear network, the exact sum over the patch") {
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     check_linear(device, {.window = 4, .stride = 3}, {2, 4, 3});  // (13 − 4) / 3 + 1, (10 − 4) / 3 + 1
     check_linear(device, {.window = 4, .stride = 3, .fill = -1.5}, {2, 4, 3});
@@ -76,7 +76,7 @@ TEST_CASE("occlusion: a square of the image's size takes any stride") {
 }
 
 TEST_CASE("occlusion: the probability is the softmax of the occluded image's scores") {
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     const Tensor x = formula_input({1, 3, 14, 11});
@@ -98,7 +98,7 @@ TEST_CASE("occlusion: the probability is the softmax of the occluded image's sco
 
 TEST_CASE("occlusion: the same bits in any batch and memory, and top1 of the whole image") {
   const Tensor x = formula_input({3, 3, 14, 11});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
+  for (const Device device : devices()) {
     CAPTURE(device.str());
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     const OcclusionOptions options{.window = 6, .stride = 4};

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
     auto x = net.preprocess(loupe::read_image(argv[1]));
     auto map = loupe::gradient(net, x, {.target = loupe::top1});
     loupe::write_png(argv[3], loupe::overlay(x, map));
+    std::printf("sim: %s\n", loupe::DeviceModule::status(loupe::Backend::sim).c_str());
     std::printf("a gradient %s for %s\n", map.shape().str().c_str(), net.name().c_str());
   } catch (const loupe::Error& e) {
     std::fprintf(stderr, "outside: %s\n", e.what());

@@ -14,7 +14,7 @@ namespace loupe::test {
 namespace {
 using Signal = Tensor (*)(Network&, const Tensor&, const GradientOptions&);
 
-constexpr const char* kInjected = "cpu with ref's masks and switches";
+std::string injected(const Network& net) { return net.device().str() + " with ref's masks and switches"; }
 
 // Checks, and what they found in one message.
 struct Findings {
@@ -49,7 +49,7 @@ Tensor input_of(const MethodGoldens& goldens) {
 constexpr int64_t kRefMemory = int64_t{1} << 29;  // of a batch of which every value is kept
 }  // namespace
 
-MethodGoldens formula_goldens(const std::string& model) {
+MethodGoldens formula_goldens(const std::string& model, Device device) {
   const auto file = std::make_shared<SafetensorsFile>(
       SafetensorsFile::open(LOUPE_SOURCE_DIR "/tests/golden/methods/" + model + ".safetensors"));
   const Shape& input = file->info("input").shape;
@@ -63,7 +63,7 @@ MethodGoldens formula_goldens(const std::string& model) {
   return {.title = model,
           .map = [file](const std::string& map) { return file->tensor(map); },
           .ref = models::load(model, "formula", Device::ref(), size),
-          .cpu = models::load(model, "formula", Device::cpu(), size),
+          .fast = models::load(model, "formula", device, size),
           .target = std::stoll(file->metadata().at("class")),
           .grad_cam_layer = layer,
           .has_cam = file->contains("cam"),
@@ -72,7 +72,7 @@ MethodGoldens formula_goldens(const std::string& model) {
           .occlusion = {.window = 16, .stride = 8}};
 }
 
-MethodGoldens photo_goldens(const std::string& photo) {
+MethodGoldens photo_goldens(const std::string& photo, Device device) {
   const std::string shared = LOUPE_SHARED_DIR, weights = shared + "/weights/squeezenet1_1.safetensors";
   const auto file = std::make_shared<SafetensorsFile>(
       SafetensorsFile::open(shared + "/golden/squeezenet1_1/" + photo + ".safetensors"));
@@ -82,7 +82,7 @@ MethodGoldens photo_goldens(const std::string& photo) {
                 return file->tensor(map == "occlusion_attribution" ? "occlusion_captum" : map);
               },
           .ref = models::load("squeezenet1_1", weights, Device::ref()),
-          .cpu = models::load("squeezenet1_1", weights, Device::cpu()),
+          .fast = models::load("squeezenet1_1", weights, device),
           .target = std::stoll(file->metadata().at("class")),
           .grad_cam_layer = "features.12",
           .has_cam = true,
@@ -94,10 +94,10 @@ MethodGoldens photo_goldens(const std::string& photo) {
 void check_methods(MethodGoldens goldens) {
   const Tensor x = input_of(goldens);
   const Target target = goldens.target;
-  Network &ref = goldens.ref, &cpu = goldens.cpu;
+  Network &ref = goldens.ref, &fast = goldens.fast;
   Findings findings(goldens);
 
-  for (Network* net : {&ref, &cpu}) {
+  for (Network* net : {&ref, &fast}) {
     const bool exact = net == &ref;
     const std::string how = net->device().str();
     const double bound = exact ? 1e-5 : 1e-4;
@@ -117,7 +117,7 @@ void check_methods(MethodGoldens goldens) {
   }
 
   ref.memory_limit = kRefMemory;
-  Tapes tapes(ref, cpu);
+  Tapes tapes(ref, fast);
   bool first = true;
   for (const auto& [name, signal] : {std::pair<const char*, Signal>{"gradient", gradient},
                                      {"input_x_gradient", input_x_gradient},
@@ -128,27 +128,27 @@ void check_methods(MethodGoldens goldens) {
     first = false;
     findings.check(name, "ref", signal(ref, x, options), 1e-5);
     options.probe = tapes.inject();
-    findings.check(name, kInjected, signal(cpu, x, options), 1e-4);
-    findings.check(name, "cpu", signal(cpu, x, {.target = target}), 0.1);
+    findings.check(name, injected(fast), signal(fast, x, options), 1e-4);
+    findings.check(name, fast.device().str(), signal(fast, x, {.target = target}), 0.1);
   }
   findings.check("the forward pass", tapes.report());
 }
 
 void check_integrated_gradients(MethodGoldens goldens) {
   const Tensor x = input_of(goldens);
-  Network &ref = goldens.ref, &cpu = goldens.cpu;
+  Network &ref = goldens.ref, &fast = goldens.fast;
   Findings findings(goldens);
   ref.memory_limit = kRefMemory;
-  Tapes steps(ref, cpu);
+  Tapes steps(ref, fast);
   IntegratedGradientsOptions options{.target = goldens.target};
-  const auto check = [&](const char* how, Network& net, Probe probe, double bound) {
+  const auto check = [&](const std::string& how, Network& net, Probe probe, double bound) {
     options.probe = std::move(probe);
     const IntegratedGradientsResult r = integrated_gradients(net, x, options);
     findings.check("integrated_gradients", how, r.attribution, bound);
   };
   check("ref", ref, steps.record_and_account(), 1e-5);
-  check(kInjected, cpu, steps.inject(), 1e-4);
-  check("cpu", cpu, {}, 0.1);
+  check(injected(fast), fast, steps.inject(), 1e-4);
+  check(fast.device().str(), fast, {}, 0.1);
   findings.check("all steps", steps.report());
 }
 

@@ -15,6 +15,13 @@
 
 namespace loupe::test {
 
+std::vector<Device> devices() {
+  std::vector<Device> here{Device::ref(), Device::cpu()};
+  if (DeviceModule::present(Backend::sim)) here.push_back(Device::sim());
+  if (Device::best() == Device::cuda()) here.push_back(Device::cuda());
+  return here;
+}
+
 Network with_formula_weights(Graph graph, Device device) {
   std::map<std::string, Tensor> parameters;
   for (const ParameterSpec& p : graph.parameters())

@@ -7,6 +7,9 @@
 
 namespace loupe::test {
 
+/// The devices that are here: ref and cpu; sim where it was built; cuda where there is a GPU.
+std::vector<Device> devices();
+
 /// A graph with formula weights on a device.
 Network with_formula_weights(Graph graph, Device device);
 

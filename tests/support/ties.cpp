@@ -68,7 +68,7 @@ Tensor apply(const Op& op, const std::vector<Tensor>& inputs, const std::vector<
   return out;
 }
 
-/// How far the cpu may be from the exact result, given how far (`errors`) it may be from the inputs.
+/// How far the device may be from the exact result, given how far (`errors`) it may be from the inputs.
 Tensor rounding_bound(const Node& n, const std::vector<Tensor>& inputs, const std::vector<Tensor>& errors,
                       const std::vector<Tensor>& parameters, const Tensor& exact, int64_t folded_length) {
   const std::string_view kind = kind_of(n);
@@ -164,7 +164,7 @@ std::string TieReport::str() const {
 }
 
 Probe Tapes::record_and_account() {
-  Probe probe = tie_probe(cpu_.graph());
+  Probe probe = tie_probe(fast_.graph());
   probe.look = [this, records = probe.records](Execution& run, int64_t first) {
     std::map<NodeId, Tensor> record;
     for (const NodeId n : records) record[n] = run.record(n);
@@ -173,7 +173,7 @@ Probe Tapes::record_and_account() {
       std::map<NodeId, Tensor>& row = rows_.emplace_back();
       for (const NodeId n : records) row[n] = record.at(n).slice(i, i + 1);
     }
-    report_.add(account_for_ties(ref_, run, cpu_));
+    report_.add(account_for_ties(ref_, run, fast_));
   };
   return probe;
 }
@@ -203,8 +203,8 @@ Probe tie_probe(const Graph& graph) {
   return probe;
 }
 
-TieReport account_for_ties(const Network& ref, const Execution& of_ref, Network& cpu) {
-  const Graph& graph = cpu.graph();
+TieReport account_for_ties(const Network& ref, const Execution& of_ref, Network& fast) {
+  const Graph& graph = fast.graph();
   const std::vector<NodeId> records = recorders(graph), kept = tie_probe(graph).values;
   const Tensor x = of_ref.value(graph.inputs()[0]).to(Dtype::f32);
   const int64_t batch = x.shape()[0];
@@ -216,17 +216,17 @@ TieReport account_for_ties(const Network& ref, const Execution& of_ref, Network&
 
   // As a method runs it, then with everything kept but what a batch norm is folded into.
   std::vector<Tensor> fused(static_cast<size_t>(graph.size()));
-  Execution& as_run = cpu.execution(batch, {.values = {graph.output()}, .records = records});
+  Execution& as_run = fast.execution(batch, {.values = {graph.output()}, .records = records});
   as_run.forward(x);
   for (const NodeId n : records) fused[static_cast<size_t>(n)] = as_run.record(n);
   Purpose everything{.records = records};
   for (NodeId n = 0; n < graph.size(); ++n)
     if (!folds_into(graph, n)) everything.values.push_back(n);
-  Execution& run = cpu.execution(batch, everything);
+  Execution& run = fast.execution(batch, everything);
   run.forward(x);
 
-  // What the cpu computed or, inside of folds, the exact result; how far the cpu may be from that; how far
-  // from ref's value.
+  // What the device computed or, inside of folds, the exact result; how far the device may be from that; how
+  // far from ref's value.
   std::vector<Tensor> value(fused.size()), error(fused.size()), reach(fused.size());
   const auto is_kept = [&](NodeId n) { return std::ranges::count(kept, n) > 0; };
   const auto forget_before = [&](NodeId id) {  // what no later node reads

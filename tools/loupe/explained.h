@@ -32,7 +32,7 @@ struct MethodResult {
   std::vector<DrawnMap> maps = {};
   std::vector<Check> checks = {};
   double seconds = 0;
-  int64_t peak_bytes = 0;
+  int64_t peak_bytes = 0, device_peak_bytes = 0;  // of the host's memory; of cuda's or sim's
 };
 
 struct Skipped {
@@ -47,11 +47,12 @@ struct ExplainedImage {
   std::vector<MethodResult> methods = {};
   std::vector<uint8_t> photo = {};  // PNG of what the network saw
   double seconds = 0;
-  int64_t peak_bytes = 0;
+  int64_t peak_bytes = 0, device_peak_bytes = 0;
 };
 
 struct Explained {
   std::string model, weights, device, out;
+  std::string device_name = {};  // "NVIDIA H200, …"; empty for ref and cpu
   int threads = 1;
   int64_t memory_limit = 0;  // 0: none
   Shape input = {};          // (1, 3, H, W)

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "kernels/common/error.h"
+#include "kernels/common/build_info.h"
+#include "kernels/common/device.h"
+#include "kernels/common/op.h"
 #include "kernels/common/suggest.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/help.h"
@@ -49,12 +51,23 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
   return what + see;
 }
 
+// What this binary has, and why something is missing. Asks no device.
+std::string version() {
+  const auto module = [](Backend b) {
+    const std::string toolkit = b == Backend::cuda && DeviceModule::present(b) ? cuda_toolkit() : "";
+    return DeviceModule::status(b) + (toolkit.empty() ? "" : ", made with CUDA " + toolkit);
+  };
+  return "loupe " LOUPE_VERSION "\ncompiler  " + compiler_name() + "\ncpu       " + join(simd_targets()) +
+         " code; this machine runs " + simd_target_here() + "\nsim       " + module(Backend::sim) +
+         "\ncuda      " + module(Backend::cuda);
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Loupe shows what in a picture made a network decide.", "loupe");
   app.formatter(help_formatter());
   app.get_formatter()->label("", "");
   app.set_help_flag("-h,--help", "This page; `loupe COMMAND --help` says more about a command");
-  app.set_version_flag("--version", "loupe " LOUPE_VERSION, "The version of Loupe");
+  app.set_version_flag("--version", version, "The version of Loupe, what this build has and what it lacks");
   app.require_subcommand(1);
   app.get_option("--help")->group("Options");
   app.footer(

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/common/suggest.h"
@@ -41,6 +42,36 @@ Graph SizeChoice::graph(const ModelChoice& choice) const {
   const auto [height, width] = parse_size("--size", size);
   return build_for_size(choice.model, {.classes = choice.class_count(), .height = height, .width = width})
       .graph;
+}
+
+void DeviceChoice::add_name_to(CLI::App& app, const std::string& group) {
+  value_option(
+      app, "--device", device, "D",
+      "cpu; cuda: an NVIDIA GPU; sim: the GPU's kernels in a simulator, slow; ref: textbook loops in "
+      "double, slow (cuda where there is one, else cpu)",
+      group);
+}
+
+void DeviceChoice::add_to(CLI::App& app, const std::string& group) {
+  add_name_to(app, group);
+  const std::string sim = "Options of the simulator";
+  value_option(app, "--sim.seed", seed, "N", "Shuffles the order in which a kernel's threads run (1)", sim);
+  value_option(app, "--sim.memory", memory, "BYTES", "Memory of the simulated GPU (8G)", sim);
+}
+
+Device DeviceChoice::named() const { return device.empty() ? Device::best() : Device::parse(device); }
+
+Device DeviceChoice::open() const {
+  const Device chosen = named();
+  const auto set = [&](const std::string& option, const std::string& value) {
+    if (chosen != Device::sim())
+      throw UsageError("--sim." + option + " has no effect, because the device is " + chosen.str());
+    chosen.module()->configure(option, value);
+  };
+  if (!seed.empty()) set("seed", std::to_string(parse_whole("--sim.seed", seed, 0, INT64_MAX)));
+  if (!memory.empty()) set("memory", std::to_string(parse_bytes("--sim.memory", memory)));
+  chosen.module();
+  return chosen;
 }
 
 Model build_for_size(const std::string& model, const ModelOptions& options) {

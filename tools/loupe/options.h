@@ -26,6 +26,18 @@ struct ModelChoice {
   int64_t class_count() const;
 };
 
+/// --device D, and the simulator's --sim.seed N and --sim.memory BYTES: where to compute.
+struct DeviceChoice {
+  std::string device, seed, memory;
+  void add_to(CLI::App& app, const std::string& group = "Options");
+  /// --device alone, for a command that computes nothing.
+  void add_name_to(CLI::App& app, const std::string& group = "Options");
+  /// The device of that name. Loads nothing. Throws UsageError.
+  Device named() const;
+  /// The same, ready. Throws UsageError, and Error where this build or this machine lacks the device.
+  Device open() const;
+};
+
 /// The architecture for inputs of that size. Throws UsageError where they are too small for it.
 Model build_for_size(const std::string& model, const ModelOptions& options);
 

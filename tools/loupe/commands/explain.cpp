@@ -32,7 +32,8 @@ struct Settings {
   std::vector<std::string> images;
   ModelChoice model;
   MethodChoice methods;
-  std::string weights, labels, target, out = "out", device, memory, threads;
+  DeviceChoice device;
+  std::string weights, labels, target, out = "out", memory, threads;
   bool json = false, verbose = false;
 
   void add_to(CLI::App& app);
@@ -56,8 +57,7 @@ void Settings::add_to(CLI::App& app) {
       app, "--class", target, "C",
       "The class to explain: its index, its label, or a part that no other label has (the likeliest)", what);
   methods.add_to(app, how);
-  value_option(app, "--device", device, "D",
-               "cpu, or ref: textbook loops in double, slow (the fastest there is)", how);
+  device.add_to(app, how);
   value_option(app, "--memory", memory, "BYTES",
                "Limit for activations, such as 512M; results do not depend on it (none)", how);
   value_option(app, "--threads", threads, "N",
@@ -107,7 +107,7 @@ Run prepare(const Settings& s) {
   s.model.check_name();
   const int64_t classes = s.model.class_count();
   std::vector<ChosenMethod> methods = s.methods.chosen();
-  const Device device = s.device.empty() ? Device::best() : Device::parse(s.device);
+  const Device device = s.device.open();
   const int64_t memory = s.memory.empty() ? 0 : parse_bytes("--memory", s.memory);
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
 
@@ -204,9 +204,13 @@ ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, Progress
   Network& network = run.network;
   ExplainedImage image{.path = input.path, .name = input.name};
 
+  const auto device_peak = [&] {
+    return network.device().module() ? memory_count(network.device()).peak : 0;
+  };
   reset_memory_peak();
   const Tensor logits = network.logits(input.tensor);
   image.peak_bytes = memory_count().peak;
+  image.device_peak_bytes = device_peak();
   const std::vector<Verdict> ranking = rank(network, logits);
   image.top.assign(ranking.begin(), ranking.begin() + std::min<ptrdiff_t>(5, std::ssize(ranking)));
   image.target = *std::ranges::find(ranking, run.target.value_or(ranking[0].index), &Verdict::index);
@@ -228,8 +232,10 @@ ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, Progress
                         .options = chosen.options.all(),
                         .checks = std::move(found.checks),
                         .seconds = since(method_start),
-                        .peak_bytes = memory_count().peak};
+                        .peak_bytes = memory_count().peak,
+                        .device_peak_bytes = device_peak()};
     image.peak_bytes = std::max(image.peak_bytes, result.peak_bytes);
+    image.device_peak_bytes = std::max(image.device_peak_bytes, result.device_peak_bytes);
     for (const Map& map : found.maps) {
       const std::string file = (found.maps.size() == 1 ? std::string(method.name) : map.name) + ".png";
       result.maps.push_back(draw(map, file, input.tensor, network.preprocessing));
@@ -279,6 +285,7 @@ void run_explain(const Settings& s) {
                 .memory_limit = run.network.memory_limit,
                 .input = run.inputs[0].tensor.shape(),
                 .skipped = run.skipped};
+  if (const DeviceModule* module = run.network.device().module()) all.device_name = module->describe();
   ProgressBar progress;
   for (Input& input : run.inputs) {
     all.images.push_back(explain(run, input, out, progress));

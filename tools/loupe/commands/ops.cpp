@@ -36,17 +36,22 @@ void as_table() {
       std::vector<std::string> cells{first ? std::string(kind->name) : "", std::string(direction_name(d))};
       for (const Backend b : kBackends) {
         cells.push_back(kind->has(b, d) ? "yes" : "·");
-        kernels += kind->has(b, d);
+        kernels += b != Backend::sim && kind->has(b, d);
       }
       cells.push_back(test_of(*kind));
       table.row(cells);
       first = false;
     }
   }
+  std::string missing;
+  for (const Backend b : {Backend::cuda, Backend::sim})
+    if (!DeviceModule::present(b))
+      missing += "\n" + std::string(backend_name(b)) + " cannot be used: " + DeviceModule::status(b) + ".";
   print(table.str() + "\n" + meanings + "\n" + std::to_string(all_ops().size()) + " ops, " +
         std::to_string(kernels) +
-        " kernels. Where there is a dot, asking for that kernel is an error. A test runs with `ctest -R "
-        "'^op.NAME$'`.\n");
+        " kernels; cuda and sim run the same ones. Where there is a dot, asking for that kernel is an "
+        "error.\nA test runs with `ctest -R '^op.NAME$'`, on a device with '^op.NAME.sim$'." +
+        missing + "\n");
 }
 
 void as_json() {

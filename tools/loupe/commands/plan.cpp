@@ -19,7 +19,8 @@ namespace {
 struct Settings {
   ModelChoice model;
   SizeChoice size;
-  std::string rule, from, to, batch = "1", device;
+  DeviceChoice device;
+  std::string rule, from, to, batch = "1";
   bool json = false;
 };
 
@@ -147,10 +148,10 @@ extern const Command plan_command{
                    "Where the forward pass ends and the way back begins (the logits)");
       value_option(app, "--to", s->to, "NODE", "Where the way back ends (the input)");
       value_option(app, "--batch", s->batch, "N", "Images at once (1)");
-      value_option(app, "--device", s->device, "D", "cpu or ref (the fastest there is)");
+      s->device.add_name_to(app);
       app.add_flag("--json", s->json, "For programs")->group("Options");
       return [s] {
-        const Device device = s->device.empty() ? Device::best() : Device::parse(s->device);
+        const Device device = s->device.named();
         const int64_t batch = parse_whole("--batch", s->batch, 1, 1 << 20);
         const Graph graph = s->size.graph(s->model);
         const Plan plan(graph, batch, device.backend, purpose(*s, graph));
