@@ -235,8 +235,9 @@ class Call {
   }
 
   void* parameter(size_t p, const ParameterSpec& spec, Direction direction, const Operands& in) {
-    const int64_t packed =
-        how_.dtype == Dtype::f64 ? 0 : op_.packed_size(how_.backend, direction, in.shapes, p);
+    // Rungs of a ladder read parameters planar, as ref does.
+    const bool planar = how_.dtype == Dtype::f64 || how_.kernel;
+    const int64_t packed = planar ? 0 : op_.packed_size(how_.backend, direction, in.shapes, p);
     Stored plain = Stored::of(in.parameters[p], how_.dtype, spec.shape, Layout::planar);
     if (packed == 0) return operand(spec.name, plain);
     std::vector<std::byte> first;

@@ -178,7 +178,7 @@ class CaseChecks {
   std::vector<Step> steps(Backend backend) const {
     std::vector<Step> s;
     for (Direction d : kDirections) {
-      if (!kind_.has(backend, d) || (rung_ && !kernel_of(d))) continue;
+      if (!has(backend, d)) continue;
       if (d == Direction::vjp_input) {
         for (size_t i = 0; i < case_.inputs.size(); ++i)
           if (draw_of(i) != Draw::switches) s.push_back({d, static_cast<int>(i)});
@@ -193,9 +193,11 @@ class CaseChecks {
   std::vector<Target> targets() const {
     std::vector<Target> t;
     for (Backend b : backends_)
-      if (kind_.has(b, Direction::forward)) t.push_back({b, Dtype::f32});
+      if (has(b, Direction::forward)) t.push_back({b, Dtype::f32});
     return t;
   }
+
+  bool has(Backend b, Direction d) const { return rung_ ? kernel_of(d) != nullptr : kind_.has(b, d); }
 
   Kernel kernel_of(Direction d) const {
     return d == Direction::forward ? rung_->forward : d == Direction::vjp_input ? rung_->vjp_input : nullptr;
@@ -702,6 +704,7 @@ std::vector<std::string> check_rung_on(Backend device, const OpKind& kind, const
   std::set<std::pair<Backend, Direction>> reached;
   for (const OpCase& c : suite.cases)
     CaseChecks(kind, suite, c, failures, reached, {&device, 1}, &rung).run();
+  if (!reached.contains({device, Direction::forward})) failures.push_back("no case ran it");
   return failures;
 }
 
