@@ -1,0 +1,87 @@
+#include "bench/gpu/cases.h"
+
+#include <algorithm>
+
+#include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
+#include "kernels/add/add.h"
+#include "kernels/avg_pool2d/avg_pool2d.h"
+#include "kernels/batch_norm/batch_norm.h"
+#include "kernels/concat/concat.h"
+#include "kernels/conv2d/conv2d.h"
+#include "kernels/conv_transpose2d/conv_transpose2d.h"
+#include "kernels/dropout/dropout.h"
+#include "kernels/flatten/flatten.h"
+#include "kernels/linear/linear.h"
+#include "kernels/lrn/lrn.h"
+#include "kernels/max_pool2d/max_pool2d.h"
+#include "kernels/max_unpool2d/max_unpool2d.h"
+#include "kernels/relu/relu.h"
+#include "kernels/softmax/softmax.h"
+
+namespace loupe::bench {
+
+std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor) {
+  const auto part = [&](int64_t size) { return std::max<int64_t>(1, size / divisor); };
+  const auto maps = [&](int64_t channels, int64_t side) {
+    return Shape{batch, part(channels), part(side), part(side)};
+  };
+  std::vector<KernelCase> cases;
+  const auto add_case = [&](std::string name, OpPtr op, std::vector<Shape> inputs,
+                            std::vector<Dtype> types = {}) {
+    cases.push_back({std::move(name), std::move(op), std::move(inputs), std::move(types)});
+  };
+
+  const auto conv = [&](const char* name, int64_t channels, int64_t side, Conv2d c) {
+    const Shape x = maps(channels, side);
+    c.out_channels = part(c.out_channels);
+    c.groups = c.groups > 1 ? x[1] : 1;  // all or none here
+    add_case(name, conv2d(c), {x});
+  };
+  conv("vgg16/features.0", 3 * divisor, 224, {.out_channels = 64, .kernel = 3, .padding = 1});
+  conv("vgg16/features.2", 64, 224, {.out_channels = 64, .kernel = 3, .padding = 1});
+  conv("vgg16/features.12", 256, 56, {.out_channels = 256, .kernel = 3, .padding = 1});
+  conv("vgg16/features.26", 512, 14, {.out_channels = 512, .kernel = 3, .padding = 1});
+  conv("resnet50/conv1", 3 * divisor, 224, {.out_channels = 64, .kernel = 7, .stride = 2, .padding = 3});
+  conv("resnet50/layer1.0.conv3", 64, 56, {.out_channels = 256, .kernel = 1});
+  conv("resnet50/layer2.0.conv2", 128, 56, {.out_channels = 128, .kernel = 3, .stride = 2, .padding = 1});
+  conv("resnet50/layer3.1.conv2", 256, 14, {.out_channels = 256, .kernel = 3, .padding = 1});
+  conv("resnet50/layer4.1.conv3", 512, 7, {.out_channels = 2048, .kernel = 1});
+  conv("squeezenet1_1/features.3.squeeze", 64, 55, {.out_channels = 16, .kernel = 1});
+  conv("squeezenet1_1/features.3.expand3x3", 16, 55, {.out_channels = 64, .kernel = 3, .padding = 1});
+  conv("mobilenet_v2/features.4.conv.1, depthwise", 144, 56,
+       {.out_channels = 144, .kernel = 3, .stride = 2, .padding = 1, .groups = 144});
+  add_case("2×2, stride 2, as in a U-Net",
+           conv_transpose2d({.out_channels = part(64), .kernel = 2, .stride = 2}), {maps(128, 56)});
+
+  const auto dense = [&](const char* name, int64_t in, int64_t out) {
+    add_case(name, linear({.out_features = part(out)}), {{batch, part(in)}});
+  };
+  dense("vgg16/classifier.0", 25088, 4096);
+  dense("vgg16/classifier.3", 4096, 4096);
+  dense("resnet50/fc", 2048, 1000);
+
+  const Shape large = maps(64, 112);
+  add_case("resnet50, first block", relu(), {large});
+  add_case("mobilenet_v2, first block", relu6(), {large});
+  add_case("64 maps", leaky_relu(0.1), {large});
+  add_case("resnet50, first block", batch_norm(), {large});
+  add_case("resnet50/layer1", add(), {maps(256, 56), maps(256, 56)});
+  add_case("squeezenet1_1/features.3", concat(), {maps(64, 55), maps(64, 55)});
+  add_case("alexnet, after conv1", lrn({.size = 5}), {maps(64, 55)});
+  add_case("resnet50/maxpool", max_pool2d({.kernel = 3, .stride = 2, .padding = 1}), {large});
+  add_case("vgg16/features.4", max_pool2d({.kernel = 2}), {maps(64, 224)});
+  const Shape pooled = maps(64, 112);
+  add_case("vgg16/features.4, undone", max_unpool2d({.kernel = 2, .output = {2 * pooled[2], 2 * pooled[3]}}),
+           {pooled, pooled}, {Dtype::f32, Dtype::u8});
+  add_case("densenet121, transition", avg_pool2d({.kernel = 2}), {maps(128, 56)});
+  add_case("resnet50/avgpool", adaptive_avg_pool2d(1), {maps(2048, 7)});
+  add_case("1000 classes", softmax(), {{8 * batch, 1000}});
+  add_case("1000 classes", log_softmax(), {{8 * batch, 1000}});
+  add_case("alexnet/classifier.0", dropout(0.5), {{batch, part(9216)}});
+  add_case("alexnet, before the classifier", flatten(), {maps(256, 6)});
+  for (KernelCase& c : cases)
+    c.ladder = c.name == "vgg16/features.12" || c.name == "vgg16/features.4" || c.name == "1000 classes";
+  return cases;
+}
+
+}  // namespace loupe::bench

@@ -1,0 +1,120 @@
+// gpu_methods: images a second of each method on whole networks with formula weights; one line of JSON each.
+//
+//   build/release/bin/gpu_methods [--device D] [--quick] [--networks a,b]
+//
+// A batch of images is explained as a whole, in the largest batch that fits where a method needs many passes;
+// the time is from pixels on the host to maps on the host, the median of several runs after one that makes
+// plans and weights. bench/peers/methods.py prints the same lines for PyTorch.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "engine/methods/methods.h"
+#include "models/io/formula.h"
+#include "models/models.h"
+
+namespace loupe::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+struct Method {
+  const char* name;
+  int64_t
+      passes;  // forward passes of one image; there are about as many backward, but for occlusion and forward
+  std::function<void(Network&, const Tensor&)> run;
+};
+
+// The options are those of bench/peers/methods.py.
+const std::vector<Method>& methods() {
+  static const std::vector<Method> all{
+      {"forward", 1, [](Network& n, const Tensor& x) { n.logits(x); }},
+      {"gradient", 1, [](Network& n, const Tensor& x) { gradient(n, x, {.target = 0}); }},
+      {"input_x_gradient", 1, [](Network& n, const Tensor& x) { input_x_gradient(n, x, {.target = 0}); }},
+      {"guided_backprop", 1, [](Network& n, const Tensor& x) { guided_backprop(n, x, {.target = 0}); }},
+      {"deconvnet", 1, [](Network& n, const Tensor& x) { deconvnet(n, x, {.target = 0}); }},
+      {"grad_cam", 1, [](Network& n, const Tensor& x) { grad_cam(n, x, {.target = 0}); }},
+      {"integrated_gradients", 50,
+       [](Network& n, const Tensor& x) { integrated_gradients(n, x, {.target = 0, .steps = 50}); }},
+      {"occlusion", 49,
+       [](Network& n, const Tensor& x) { occlusion(n, x, {.target = 0, .window = 32, .stride = 32}); }},
+  };
+  return all;
+}
+
+double median_seconds(const std::function<void()>& work, int runs) {
+  work();
+  std::vector<double> seconds;
+  for (int i = 0; i < runs; ++i) {
+    const auto start = Clock::now();
+    work();
+    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  std::ranges::nth_element(seconds, seconds.begin() + runs / 2);
+  return seconds[static_cast<size_t>(runs / 2)];
+}
+
+void print(const Json& row) {
+  std::puts(row.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  std::fflush(stdout);
+}
+
+void run(const std::string& device_name, bool quick, const std::vector<std::string>& networks, int64_t size) {
+  const Device device = Device::parse(device_name);
+  for (const std::string& name : networks) {
+    Network net = models::load(name, "formula", device, {.height = size, .width = size});
+    for (const Method& m : methods()) {
+      const int64_t batch = size < 224 ? 1 : m.passes > 1 ? (quick ? 1 : 4) : (quick ? 16 : 64);
+      const Tensor x = formula_input(net.graph().node(net.graph().inputs()[0]).shape.with(0, batch));
+      Json row{{"engine", "loupe, " + device.str()}, {"network", name}, {"method", m.name}, {"batch", batch}};
+      try {
+        reset_memory_peak();
+        const double seconds = median_seconds([&] { m.run(net, x); }, quick || size < 224 ? 3 : 7);
+        row["ms"] = 1e3 * seconds;
+        row["images_per_s"] = static_cast<double>(batch) / seconds;
+        row["peak_mib"] = static_cast<double>(memory_count(device).peak) / (1 << 20);
+      } catch (const std::exception& e) {
+        row["error"] = e.what();
+      }
+      print(row);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace loupe::bench
+
+int main(int argc, char** argv) {
+  std::string device = "cuda", networks = "squeezenet1_1,resnet50,vgg16";
+  bool quick = false;
+  int64_t size = 224;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i], next = i + 1 < argc ? argv[i + 1] : "";
+    if (word == "--quick")
+      quick = true;
+    else if (word == "--device" && ++i < argc)
+      device = next;
+    else if (word == "--networks" && ++i < argc)
+      networks = next;
+    else if (word == "--size" && ++i < argc)
+      size = std::max(1, std::atoi(next.c_str()));
+    else {
+      std::fprintf(stderr, "usage: gpu_methods [--device D] [--quick] [--networks a,b] [--size PIXELS]\n");
+      return 2;
+    }
+  }
+  std::vector<std::string> names;
+  std::istringstream list(networks);
+  for (std::string name; std::getline(list, name, ',');) names.push_back(name);
+  try {
+    loupe::bench::run(device, quick, names, size);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "gpu_methods: %s\n", e.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Images a second of each method by PyTorch, with Captum where it is installed: the same networks, batches and options as
+gpu_methods (bench/gpu/methods.cpp), random weights, float32 without TF32. One line of JSON each.
+
+    python3 bench/peers/methods.py [--device cuda|cpu] [--quick] [--networks a,b]
+
+Time is from pixels on the host to maps on the host, the median of several runs after two to warm up (cuDNN chooses its
+algorithms in them). Without Captum the same computations are written out below, so that there is a figure all the same.
+Exits with 77 and one line that begins with "skipped" where there is no PyTorch, torchvision or device.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+
+
+def skip(why):
+    print(f"skipped: {why}")
+    sys.exit(77)
+
+
+try:
+    import torch
+    import torchvision
+except ImportError as missing:
+    skip(f"{missing.name} is not installed for {sys.executable}")
+try:
+    import captum
+    from captum import attr
+except ImportError:
+    captum = None
+
+# name, forward passes of one image
+METHODS = [
+    ("forward", 1),
+    ("gradient", 1),
+    ("input_x_gradient", 1),
+    ("guided_backprop", 1),
+    ("deconvnet", 1),
+    ("grad_cam", 1),
+    ("integrated_gradients", 50),
+    ("occlusion", 49),
+]
+STEPS, WINDOW, STRIDE = 50, 32, 32
+# Rows of a batch that integrated gradients and occlusion make of several images.
+ROWS = 64
+
+
+def score_gradient(model, x):
+    x = x.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(model(x)[:, 0].sum(), x)
+    return gradient
+
+
+class ReluRule:
+    """Replaces what goes down through every ReLU while it is entered."""
+
+    def __init__(self, model, rule):
+        self.model, self.rule = model, rule
+
+    def __enter__(self):
+        hook = lambda module, down, up: (self.rule(down[0], up[0]),)
+        self.hooks = [
+            m.register_full_backward_hook(hook) for m in self.model.modules() if isinstance(m, torch.nn.ReLU)
+        ]
+
+    def __exit__(self, *_):
+        for hook in self.hooks:
+            hook.remove()
+
+
+def grad_cam(model, layer, x):
+    kept = {}
+
+    def keep(module, inputs, maps):
+        kept["maps"] = maps
+
+    hook = layer.register_forward_hook(keep)
+    try:
+        score = model(x)[:, 0].sum()
+        (gradient,) = torch.autograd.grad(score, kept["maps"])
+    finally:
+        hook.remove()
+    weight = gradient.mean(dim=(2, 3), keepdim=True)
+    return torch.relu((weight * kept["maps"]).sum(dim=1))
+
+
+def integrated_gradients(model, x):
+    total = torch.zeros_like(x)
+    points = (torch.arange(STEPS, device=x.device) + 0.5) / STEPS
+    for image in range(len(x)):
+        rows = points.view(-1, 1, 1, 1) * x[image]
+        total[image] = score_gradient(model, rows).mean(dim=0)
+    return total * x
+
+
+def occlusion(model, x):
+    n, _, height, width = x.shape
+    corners = [(i, j) for i in range(0, height - WINDOW + 1, STRIDE) for j in range(0, width - WINDOW + 1, STRIDE)]
+    scores = []
+    with torch.no_grad():
+        for image in x:
+            rows = image.repeat(len(corners), 1, 1, 1)
+            for k, (i, j) in enumerate(corners):
+                rows[k, :, i : i + WINDOW, j : j + WINDOW] = 0
+            scores.append(model(rows)[:, 0])
+    return torch.stack(scores).view(n, -1)
+
+
+def trunk(model, name):
+    """The layer of Grad-CAM: the last maps."""
+    if name.startswith("resnet"):
+        return model.layer4
+    return model.features[-1] if not name.startswith("squeezenet") else model.features[12]
+
+
+def plain(model, name, x):
+    """Each method without Captum."""
+    relu = torch.relu
+    last = trunk(model, name)
+
+    def with_rule(rule):
+        with ReluRule(model, rule):
+            return score_gradient(model, x)
+
+    def forward():
+        with torch.no_grad():
+            return model(x)
+
+    return {
+        "forward": forward,
+        "gradient": lambda: score_gradient(model, x),
+        "input_x_gradient": lambda: x * score_gradient(model, x),
+        "guided_backprop": lambda: with_rule(lambda down, up: relu(down)),
+        "deconvnet": lambda: with_rule(lambda down, up: relu(up)),
+        "grad_cam": lambda: grad_cam(model, last, x),
+        "integrated_gradients": lambda: integrated_gradients(model, x),
+        "occlusion": lambda: occlusion(model, x),
+    }
+
+
+def by_captum(model, name, x):
+    x.requires_grad_()
+    last = trunk(model, name)
+    window = dict(sliding_window_shapes=(3, WINDOW, WINDOW), strides=(3, STRIDE, STRIDE))
+    return {
+        "gradient": lambda: attr.Saliency(model).attribute(x, target=0, abs=False),
+        "input_x_gradient": lambda: attr.InputXGradient(model).attribute(x, target=0),
+        "guided_backprop": lambda: attr.GuidedBackprop(model).attribute(x, target=0),
+        "deconvnet": lambda: attr.Deconvolution(model).attribute(x, target=0),
+        "grad_cam": lambda: attr.LayerGradCam(model, last).attribute(x, target=0, relu_attributions=True),
+        "integrated_gradients": lambda: attr.IntegratedGradients(model).attribute(
+            x, target=0, n_steps=STEPS, internal_batch_size=ROWS
+        ),
+        "occlusion": lambda: attr.Occlusion(model).attribute(
+            x, target=0, perturbations_per_eval=max(1, ROWS // len(x)), **window
+        ),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--networks", default="squeezenet1_1,resnet50,vgg16")
+    parser.add_argument("--size", type=int, default=224)
+    args = parser.parse_args()
+    if args.device == "cuda" and not torch.cuda.is_available():
+        skip(f"PyTorch {torch.__version__} finds no GPU")
+
+    torch.manual_seed(1)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    for name in args.networks.split(","):
+        model = getattr(torchvision.models, name)(weights=None).eval().to(args.device)
+        for m in model.modules():  # hooks on a module's gradient do not work in place
+            if isinstance(m, torch.nn.ReLU):
+                m.inplace = False
+        for p in model.parameters():
+            p.requires_grad_(False)
+        for method, passes in METHODS:
+            batch = (1 if args.quick else 4) if passes > 1 else (16 if args.quick else 64)
+            if args.size < 224:
+                batch = 1
+            host = torch.rand(batch, 3, args.size, args.size) * 4 - 2
+            engines = [("PyTorch " + torch.__version__, plain)]
+            if captum:
+                engines.append((f"PyTorch + Captum {captum.__version__}", by_captum))
+            for engine, make in engines:
+                row = {"engine": engine, "network": name, "method": method, "batch": batch}
+
+                def once():
+                    x = host.to(args.device)
+                    return make(model, name, x)[method]().detach().cpu()
+
+                if make is by_captum and method == "forward":
+                    continue
+                try:
+                    once()
+                    once()
+                    times = []
+                    for _ in range(3 if args.quick else 7):
+                        start = time.perf_counter()
+                        once()
+                        times.append(time.perf_counter() - start)
+                    row["ms"] = 1e3 * statistics.median(times)
+                    row["images_per_s"] = batch / statistics.median(times)
+                except Exception as error:  # one method that fails should not hide the others
+                    row["error"] = " ".join(str(error).split())[:300]
+                print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
