@@ -13,18 +13,18 @@
 // inserted zero is multiplied. The taps of a phase are evenly spaced along each axis (PhaseAxis); forward is
 // one phase with all of them.
 //
-// Floor: a multiply-add for each product (2·macs operations), and to read `from` and the weights once and
-// write `to` once. A tile of R × C sums reads R + C values from L2 for R·C multiply-adds: 64 a value at
-// 128×128, 32 at 64×64. Tiles (gemm_tile.h), chosen by conv2d_tile() from the layer's shape without the
-// batch:
+// Floor: macs multiply-adds; to read `from` and the weights once and write `to` once. A tile of R × C sums
+// reads R + C values from L2 for R·C multiply-adds: 64 a value at 128×128, 32 at 64×64, 21 at 32×64.
 //
-//   tile       threads   shared memory    for
-//   128 × 128  256       25 344 bytes     many channels and pixels
-//   64 × 64    64        13 056 bytes     what lies between
-//   32 × 64    32        9 984 bytes      few channels, or maps so small that more blocks count for more
-//   direct     128       none             groups of up to four outputs (depthwise): one thread an output
+//   tile       threads   shared memory   registers (nvcc 13.0: sm_80, sm_90a)   for
+//   128 × 128  256       25 344 bytes    157, 161                               many channels and pixels
+//   64 × 64    64        13 056 bytes    150, 155                               what lies between
+//   32 × 64    32        9 984 bytes     150, 155                               few channels, or few pixels
+//   direct     128       none            60, 48                                 small groups (depthwise)
 //
-// A thread holds 64 sums, 16 values of the slab and the places of its 2 or 4 columns: about 128 registers.
+// 64 registers are a thread's sums, 32 two steps' values of the slab, up to 16 the places of its columns.
+// conv2d_tile() chooses by the layer's shape without the batch; a sum's order of additions is the same in
+// every tile (gemm_tile.h).
 #include "kernels/conv2d/conv2d.h"
 
 #include <algorithm>

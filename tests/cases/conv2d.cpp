@@ -78,6 +78,21 @@ extern const OpSuite conv2d_suite{
                  {.out_channels = 17, .kernel = {5, 3}, .padding = {2, 1}, .dilation = 2, .groups = 17}),
             maps("depthwise with multiplier 2", {3, 17, 5, 5},
                  {.out_channels = 34, .kernel = 3, .padding = 1, .groups = 17}),
+            // Each tile of the device kernels in each direction, ragged at both ends; the largest where a
+            // layer just reaches it.
+            maps("tiles of 64 × 64: forward, vjp_weight", {1, 8, 9, 9},
+                 {.out_channels = 67, .kernel = 3, .padding = 1}),
+            maps("tiles of 64 × 64: 4 phases of vjp_input in 2 groups", {1, 70, 17, 17},
+                 {.out_channels = 4, .kernel = 3, .stride = 2, .padding = 1, .groups = 2}),
+            maps("tiles of 64 × 64, maps read 16 bytes at a time", {2, 36, 10, 10},
+                 {.out_channels = 66, .kernel = 1}),
+            maps("tiles of 128 × 128: forward", {1, 6, 33, 33},
+                 {.out_channels = 97, .kernel = {3, 1}, .padding = {1, 0}}),
+            maps("tiles of 128 × 128, maps read 16 bytes at a time", {1, 3, 32, 34},
+                 {.out_channels = 98, .kernel = 1}),
+            maps("tiles of 128 × 128: vjp_input", {1, 97, 33, 33},
+                 {.out_channels = 3, .kernel = 2, .padding = 1}),
+            maps("tiles of 128 × 128: vjp_weight", {2, 41, 5, 6}, {.out_channels = 97, .kernel = 5}),
         },
     .rejections =
         {
