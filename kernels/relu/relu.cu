@@ -20,13 +20,15 @@ template <int Width>
 LOUPE_DEVICE Vector<float, Width> load_part(const float* x, int64_t left) {
   if (left >= Width) return load_vector<Width>(x);
   Vector<float, Width> v{};
-  for (int k = 0; k < left; ++k) v[k] = x[k];
+  for (int k = 0; k < Width; ++k)
+    if (k < left) v[k] = x[k];
   return v;
 }
 template <int Width>
 LOUPE_DEVICE void store_part(float* y, int64_t left, const Vector<float, Width>& v) {
   if (left >= Width) return store_vector(y, v);
-  for (int k = 0; k < left; ++k) y[k] = v[k];
+  for (int k = 0; k < Width; ++k)
+    if (k < left) y[k] = v[k];
 }
 
 template <int Width>
