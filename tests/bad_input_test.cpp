@@ -232,6 +232,8 @@ TEST_CASE("names and values that do not exist") {
   refused({"--method", "all,cam"}, {"all"});
   refused({"--device", "gpu"}, {"gpu"});
   refused({"--device", "cpu", "--sim.seed", "2"}, {"--sim.seed", "cpu"});
+  refused({"--device", "cpu", "--conv", "cudnn"}, {"--conv", "cpu"});
+  refused({"--device", "cuda", "--conv", "mine"}, {"--conv", "own or cudnn", "mine"});
   refused({"--device", "ref", "--sim.memory", "1G"}, {"--sim.memory", "ref"});
   refused({"--class", "1000"}, {"1000", "999"});
   refused({"--class", "-1"}, {"-1"});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/conv2d/by_library.h"
 #include "kernels/relu/relu.h"
 
 namespace loupe {
@@ -54,6 +55,8 @@ void ConvolutionOp::check_elements(std::string_view array, std::initializer_list
   }
 }
 
+bool ConvolutionOp::by_cudnn(Backend b) const { return !is_linear() && device::convolves_by_library(b); }
+
 ConvSizes ConvolutionOp::sizes(const Shape& input) const {
   Nchw x = Nchw::of(input), y = Nchw::of(infer({&input, 1}));
   if (adjoint_) std::swap(x, y);
@@ -89,6 +92,7 @@ std::optional<int> ConvolutionOp::folds_batch_norm() const {
 // with zeros to whole blocks.
 int64_t ConvolutionOp::packed_size(Backend b, Direction d, Shapes inputs, size_t p) const {
   if (!convolves(b, d)) return 0;
+  if (by_cudnn(b)) return 0;
   const ConvSizes s = sizes(inputs[0]);
   if (b != Backend::cpu) return p == 0 ? device::conv2d_packed_size(s, convolution_direction(d)) : 0;
   if (p == 0) return cpu::conv2d_packed_size(s, convolution_direction(d));
@@ -111,6 +115,7 @@ int64_t ConvolutionOp::workspace_bytes(Backend b, Direction d, Shapes inputs) co
 
 std::string ConvolutionOp::algorithm(Backend b, Direction d, Shapes inputs) const {
   const bool on_device = b == Backend::cuda || b == Backend::sim;
+  if (by_cudnn(b) && d != Direction::vjp_bias) return "cuDNN, the fastest of its float32 algorithms";
   if (on_device && d != Direction::vjp_bias)
     return device::conv2d_algorithm(sizes(inputs[0]), convolution_direction(d));
   return convolves(b, d) ? cpu::conv2d_algorithm(sizes(inputs[0]), convolution_direction(d)) : "direct";
@@ -209,8 +214,11 @@ void device_convolve(const Op& op, Direction d, const Arguments& a, const float*
                      Activation activation, float* to) {
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
   const Direction direction = self(op).convolution_direction(d);
-  device::conv2d_convolve(a.queue, s, direction, device::conv2d_tile(s, direction), from,
-                          a.parameters[0].as<float>(), bias, activation, to);
+  const float* weight = a.parameters[0].as<float>();
+  if (self(op).by_cudnn(a.queue.module->backend()))
+    return device::conv2d_by_library(a.queue, s, direction, from, weight, bias, activation, to);
+  const auto& product = self(op).is_linear() ? device::linear_product : device::conv2d_convolve;
+  product(a.queue, s, direction, device::conv2d_tile(s, direction), from, weight, bias, activation, to);
 }
 
 void device_forward(const Op& op, const Arguments& a) {
@@ -232,6 +240,8 @@ void device_vjp_weight(const Op& op, const Arguments& a) {
   const float *x = a.inputs[0].as<float>(), *gy = a.grad_output.as<float>();
   if (self(op).adjoint()) std::swap(x, gy);
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
+  if (self(op).by_cudnn(a.queue.module->backend()))
+    return device::conv2d_vjp_weight_by_library(a.queue, s, x, gy, a.grad.as<float>());
   device::conv2d_vjp_weight(a.queue, s, device::conv2d_tile(s, Direction::vjp_weight), x, gy,
                             a.grad.as<float>());
 }

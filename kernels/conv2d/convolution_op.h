@@ -29,6 +29,10 @@ class ConvolutionOp : public Op {
   int64_t accumulation_length(Direction d, Shapes inputs) const override;
 
   bool adjoint() const { return adjoint_; }
+  /// A 1×1 convolution of 1×1 maps, whatever the input.
+  virtual bool is_linear() const { return false; }
+  /// Device `b` leaves it to cuDNN, with planar weights (by_library.h).
+  bool by_cudnn(Backend b) const;
   /// The convolution behind the op. Of an adjoint, (c, h, w) is the op's output and (k, oh, ow) its input.
   ConvSizes sizes(const Shape& input) const;
   /// The direction of that convolution which computes direction `d` of the op.

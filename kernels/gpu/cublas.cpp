@@ -13,7 +13,7 @@ namespace {
 const char* const kMissing = "this build was made without cuBLAS's headers";
 }
 void choose_linear(const std::string& choice) {
-  if (choice == "cublas") throw Failure(kMissing, Outcome::usage);
+  if (choice == "cublas") throw Failure(kMissing);
 }
 LibraryStatus cublas_status() { return {"", kMissing}; }
 bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, int64_t, float*) {
@@ -113,7 +113,7 @@ class Cublas {
 
 void choose_linear(const std::string& choice) {
   if (choice == "cublas" && !Cublas::get().found())
-    throw Failure("linear layers by cuBLAS: " + Cublas::get().missing(), Outcome::usage);
+    throw Failure("linear layers by cuBLAS: " + Cublas::get().missing());
   g_own = choice == "own";
 }
 

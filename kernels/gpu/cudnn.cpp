@@ -12,7 +12,7 @@ namespace {
 const char* const kMissing = "this build was made without cuDNN's headers";
 }
 void choose_convolution(bool cudnn) {
-  if (cudnn) throw Failure(kMissing, Outcome::usage);
+  if (cudnn) throw Failure(kMissing);
 }
 LibraryStatus cudnn_status() { return {"", kMissing}; }
 bool library_convolution(Stream, const LibraryConvolution&, const float*, const float*, float*) {
@@ -214,8 +214,7 @@ bool run(Pass pass, Stream stream, const LibraryConvolution& c, const float* in,
 }  // namespace
 
 void choose_convolution(bool cudnn) {
-  if (cudnn && !Cudnn::get().found())
-    throw Failure("--conv cudnn: " + Cudnn::get().missing(), Outcome::usage);
+  if (cudnn && !Cudnn::get().found()) throw Failure("convolutions by cuDNN: " + Cudnn::get().missing());
   g_cudnn = cudnn;
 }
 

@@ -8,9 +8,9 @@
 
 namespace loupe::gpu {
 
-/// `auto`: cuBLAS where it is found. `cublas`: throws Failure, usage, where it is not. `own`: our kernels.
+/// `auto`: cuBLAS where it is found. `cublas`: throws Failure where it is not. `own`: our kernels.
 void choose_linear(const std::string& choice);
-/// Convolutions by cuDNN, or by our kernels. Throws Failure, usage, one line, where cuDNN is not found.
+/// Convolutions by cuDNN, or by our kernels. Throws Failure, one line, where cuDNN is not found.
 void choose_convolution(bool cudnn);
 
 /// A library, opened now.

@@ -13,6 +13,7 @@
 #include "models/io/formula.h"
 #include "models/models.h"
 #include "tests/support/device.h"
+#include "tests/support/places.h"
 
 namespace loupe::test {
 namespace {
@@ -27,7 +28,7 @@ struct Golden {
 };
 
 Golden read_golden(const std::string& name) {
-  std::ifstream file(LOUPE_SOURCE_DIR "/tests/golden/architectures/" + name + ".json");
+  std::ifstream file(source_dir() + "/tests/golden/architectures/" + name + ".json");
   const nlohmann::json j = nlohmann::json::parse(file);
   return {
       Shape(j["input"].get<std::vector<int64_t>>()),       j["target"].get<std::vector<int64_t>>(),

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <vector>
 
 #include "kernels/common/error.h"
@@ -9,11 +10,21 @@
 
 namespace loupe::test {
 
+/// Sets what LOUPE_DEVICE_OPTIONS of the environment asks of device cuda, as "arena=plain" under
+/// compute-sanitizer (bench/gpu/run).
+inline void set_options_of_environment() {
+  const char* set = std::getenv("LOUPE_DEVICE_OPTIONS");
+  const std::string text = set ? set : "";
+  if (const size_t equals = text.find('='); equals != std::string::npos)
+    DeviceModule::of(Backend::cuda).configure(text.substr(0, equals), text.substr(equals + 1));
+}
+
 /// Ends the program with status 77, which ctest reports as skipped, where a device cannot be used. A
 /// simulator that was built must work: then nothing is skipped, and the test fails.
 inline void skip_without(Backend device) {
   try {
     DeviceModule::of(device);
+    if (device == Backend::cuda) set_options_of_environment();
   } catch (const Error& e) {
     if (device == Backend::sim && DeviceModule::status(device).starts_with('/')) throw;
     std::printf("skipped: %s\n", e.what());

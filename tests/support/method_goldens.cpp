@@ -7,6 +7,7 @@
 #include "models/io/safetensors.h"
 #include "models/models.h"
 #include "tests/support/networks.h"
+#include "tests/support/places.h"
 #include "tests/support/ties.h"
 
 namespace loupe::test {
@@ -51,7 +52,7 @@ constexpr int64_t kRefMemory = int64_t{1} << 29;  // of a batch of which every v
 
 MethodGoldens formula_goldens(const std::string& model, Device device) {
   const auto file = std::make_shared<SafetensorsFile>(
-      SafetensorsFile::open(LOUPE_SOURCE_DIR "/tests/golden/methods/" + model + ".safetensors"));
+      SafetensorsFile::open(source_dir() + "/tests/golden/methods/" + model + ".safetensors"));
   const Shape& input = file->info("input").shape;
   const ModelOptions size{.height = input[2], .width = input[3]};
   // The file names the layer as a module, or with "<" the module's input.

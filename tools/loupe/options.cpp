@@ -54,6 +54,8 @@ void DeviceChoice::add_name_to(CLI::App& app, const std::string& group) {
 
 void DeviceChoice::add_to(CLI::App& app, const std::string& group) {
   add_name_to(app, group);
+  value_option(app, "--conv", conv, "C",
+               "Who convolves on cuda: own kernels, or cudnn to compare them with (own)", group);
   const std::string sim = "Options of the simulator";
   value_option(app, "--sim.seed", seed, "N", "Shuffles the order in which a kernel's threads run (1)", sim);
   value_option(app, "--sim.memory", memory, "BYTES", "Memory of the simulated GPU (8G)", sim);
@@ -63,6 +65,12 @@ Device DeviceChoice::named() const { return device.empty() ? Device::best() : De
 
 Device DeviceChoice::open() const {
   const Device chosen = named();
+  if (!conv.empty()) {
+    if (conv != "own" && conv != "cudnn") throw UsageError("--conv takes own or cudnn, not '" + conv + "'");
+    if (chosen != Device::cuda())
+      throw UsageError("--conv has no effect, because the device is " + chosen.str());
+    chosen.module()->configure("conv", conv);
+  }
   const auto set = [&](const std::string& option, const std::string& value) {
     if (chosen != Device::sim())
       throw UsageError("--sim." + option + " has no effect, because the device is " + chosen.str());

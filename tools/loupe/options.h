@@ -26,9 +26,9 @@ struct ModelChoice {
   int64_t class_count() const;
 };
 
-/// --device D, and the simulator's --sim.seed N and --sim.memory BYTES: where to compute.
+/// --device D, the GPU's --conv C, and the simulator's --sim.seed N and --sim.memory BYTES: where to compute.
 struct DeviceChoice {
-  std::string device, seed, memory;
+  std::string device, conv, seed, memory;
   void add_to(CLI::App& app, const std::string& group = "Options");
   /// --device alone, for a command that computes nothing.
   void add_name_to(CLI::App& app, const std::string& group = "Options");

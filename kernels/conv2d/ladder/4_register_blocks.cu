@@ -29,7 +29,7 @@ namespace {
 constexpr int kTile = 64;   // channels and pixels of a block
 constexpr int kDepth = 16;  // terms of a slab
 constexpr int kEach = 8;    // channels and pixels of a thread
-constexpr int kSide = kTile / kEach, kThreads = kSide * kSide;
+constexpr int kSide = kTile / kEach;
 
 struct Slab {
   float filters[kTile][kDepth + 1];  // (channel, term)

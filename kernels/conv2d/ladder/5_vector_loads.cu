@@ -34,7 +34,7 @@ namespace {
 constexpr int kTile = 64;   // channels and pixels of a block
 constexpr int kDepth = 16;  // terms of a slab
 constexpr int kEach = 8;    // channels and pixels of a thread
-constexpr int kSide = kTile / kEach, kThreads = kSide * kSide;
+constexpr int kSide = kTile / kEach;
 
 struct Slab {
   alignas(16) float filters[kTile][kDepth + 4];  // (channel, term)

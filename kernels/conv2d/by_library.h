@@ -1,0 +1,34 @@
+// Convolutions and linear layers on a GPU by NVIDIA's libraries (device/library.h): cuBLAS serves linear
+// layers where it is there; cuDNN is what our convolutions are compared with, where `--conv cudnn` asks for
+// it.
+#pragma once
+#include "kernels/conv2d/conv2d.h"
+
+namespace loupe::device {
+
+/// A linear layer, or its vjp_input, as a 1×1 convolution of 1×1 maps with weights packed for `tile`: by
+/// cuBLAS, or where that is missing, and in the simulator, by conv2d_convolve. An image's bits do not depend
+/// on the batch.
+inline constexpr DeviceFunction<void(ConvSizes, Direction direction, ConvTile tile, const float* from,
+                                     const float* packed, const float* bias, Activation, float* to)>
+    linear_product{"linear_product"};
+
+/// As conv2d_convolve, but `weight` is planar. Fails where cuDNN was not chosen, and in the simulator.
+inline constexpr DeviceFunction<void(ConvSizes, Direction direction, const float* from, const float* weight,
+                                     const float* bias, Activation, float* to)>
+    conv2d_by_library{"conv2d_by_library"};
+inline constexpr DeviceFunction<void(ConvSizes, const float* x, const float* gy, float* gw)>
+    conv2d_vjp_weight_by_library{"conv2d_vjp_weight_by_library"};
+
+/// What the libraries leave to do: y = activation(y + bias), in place. y: (n, k, pixels); bias: (k), or null.
+inline constexpr DeviceFunction<void(int64_t n, int64_t k, int64_t pixels, const float* bias, Activation,
+                                     float* y)>
+    bias_and_activation{"bias_and_activation"};
+
+/// Device `b` computes convolutions by cuDNN: its module was configured so. Weights that were packed before
+/// that, or after it was taken back, do not fit: choose before a network is loaded.
+inline bool convolves_by_library(Backend b) {
+  return b == Backend::cuda && DeviceModule::configured(b, "conv") == "cudnn";
+}
+
+}  // namespace loupe::device
