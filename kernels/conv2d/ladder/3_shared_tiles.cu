@@ -53,7 +53,8 @@ LOUPE_KERNEL conv2d_rung3_kernel(Sizes s, const float* x, const float* weight, c
     const bool wanted = row < s.group_k && t0 + tx < s.terms;
     slab.filters[ty][tx] = wanted ? filter[t0 + tx] : 0;
     sync_threads();
-    for (int t = 0; t < kTile; ++t) {
+    const int depth = row >= s.group_k ? 0 : s.terms - t0 < kTile ? s.terms - t0 : kTile;
+    for (int t = 0; t < depth; ++t) {
       const float f = slab.filters[ty][t];
       const float v = slab.cells[t][tx];
       sum = fused(f, v, sum);
