@@ -7,25 +7,13 @@
 #include "kernels/max_pool2d/max_pool2d.h"
 
 #include "kernels/device/export.h"
-#include "kernels/device/math.h"
 #include "kernels/device/memory.h"
 #include "kernels/device/windows.h"
+#include "kernels/max_pool2d/best.h"
 
 namespace loupe::LOUPE_TARGET {
 
 namespace {
-
-// The winner so far. The order of offers decides ties.
-struct Best {
-  float value = minus_infinity();
-  int where = -1;
-  LOUPE_DEVICE void offer(float v, int position) {
-    if (where >= 0 && !(v > value || (is_nan(v) && !is_nan(value)))) return;
-    value = v;
-    where = position;
-  }
-  LOUPE_DEVICE uint8_t position() const { return static_cast<uint8_t>(where < 0 ? 0 : where); }
-};
 
 // K: the side of a square window without dilation; 0 for any other.
 template <int K>

@@ -30,6 +30,9 @@ struct MaxPool2d {
 /// that do not fit.
 OpPtr max_pool2d(MaxPool2d);
 
+/// Of an op that max_pool2d() made.
+const Pooling& max_pool2d_pooling(const Op&);
+
 /// Throws UsageError if the window has more than 256 cells.
 void expect_switch_fits(std::string_view op, Pair kernel);
 
