@@ -409,8 +409,9 @@ TEST_CASE("backward from every node, channel and position is what finite differe
   for (NodeId from = 1; from < net.graph().size(); ++from) {
     const Node& node = net.graph().node(from);
     CAPTURE(node.name);
-    std::vector<Tensor> seeds = {random_tensor(node.shape, 2),
-                                 seed_channels(node.shape, std::vector<int64_t>{2})};
+    std::vector<Tensor> seeds;
+    seeds.push_back(random_tensor(node.shape, 2));
+    seeds.push_back(seed_channels(node.shape, std::vector<int64_t>{2}));
     if (node.shape.rank() == 4) seeds.push_back(seed_position(node.shape, 1, 3, 2));
     int signals = 0;  // a seed may fall on cells that a ReLU closes
     for (const Tensor& seed : seeds) {
@@ -493,6 +494,7 @@ TEST_CASE("with another image's masks and switches the gradient is that image's"
 
       e.forward(other);
       for (const auto& [n, record] : tape) {
+        CAPTURE(net.graph().node(n).name);
         e.set_record(n, record);
         CHECK(same_bits(e.record(n), record));
       }

@@ -354,7 +354,7 @@ void Execution::set_record(NodeId n, const Tensor& record) {
   if (record.shape() != to.shape || record.dtype() != Dtype::u8)
     throw UsageError("the record of '" + plan_->graph().node(n).name + "' is a u8 tensor " + to.shape.str() +
                      ", got " + std::string(dtype_name(record.dtype())) + " " + record.shape().str());
-  convert(record.array(), to);
+  store(record, to);
 }
 
 std::vector<NodeId> Execution::recorded() const {
