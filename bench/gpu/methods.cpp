@@ -63,17 +63,18 @@ void print(const Json& row) {
   std::fflush(stdout);
 }
 
-void run(const std::string& device_name, bool quick, const std::vector<std::string>& networks, int64_t size) {
-  const Device device = Device::parse(device_name);
+void run(const Device& device, const std::string& engine, bool quick,
+         const std::vector<std::string>& networks, int64_t size) {
+  const bool small = size < 224;
   for (const std::string& name : networks) {
     Network net = models::load(name, "formula", device, {.height = size, .width = size});
     for (const Method& m : methods()) {
-      const int64_t batch = size < 224 ? 1 : m.passes > 1 ? (quick ? 1 : 4) : (quick ? 16 : 64);
+      const int64_t batch = small ? 1 : m.passes > 1 ? (quick ? 1 : 4) : (quick ? 16 : 64);
       const Tensor x = formula_input(net.graph().node(net.graph().inputs()[0]).shape.with(0, batch));
-      Json row{{"engine", "loupe, " + device.str()}, {"network", name}, {"method", m.name}, {"batch", batch}};
+      Json row{{"engine", engine}, {"network", name}, {"method", m.name}, {"batch", batch}};
       try {
         reset_memory_peak();
-        const double seconds = median_seconds([&] { m.run(net, x); }, quick || size < 224 ? 3 : 7);
+        const double seconds = median_seconds([&] { m.run(net, x); }, quick || small ? 3 : 7);
         row["ms"] = 1e3 * seconds;
         row["images_per_s"] = static_cast<double>(batch) / seconds;
         row["peak_mib"] = static_cast<double>(memory_count(device).peak) / (1 << 20);
@@ -83,6 +84,22 @@ void run(const std::string& device_name, bool quick, const std::vector<std::stri
       print(row);
     }
   }
+}
+
+// On a GPU once more with convolutions by cuDNN, where it is there.
+void run_all(const std::string& device_name, bool quick, const std::vector<std::string>& networks,
+             int64_t size) {
+  const Device device = Device::parse(device_name);
+  const std::string engine = "Loupe, " + device.str();
+  run(device, engine, quick, networks, size);
+  if (device != Device::cuda()) return;
+  try {
+    device.module()->configure("conv", "cudnn");
+  } catch (const Error& e) {
+    std::printf("%s\n", e.what());
+    return;
+  }
+  run(device, engine + ", convolutions by cuDNN", quick, networks, size);
 }
 
 }  // namespace
@@ -111,7 +128,7 @@ int main(int argc, char** argv) {
   std::istringstream list(networks);
   for (std::string name; std::getline(list, name, ',');) names.push_back(name);
   try {
-    loupe::bench::run(device, quick, names, size);
+    loupe::bench::run_all(device, quick, names, size);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "gpu_methods: %s\n", e.what());
     return 1;

@@ -75,7 +75,8 @@ def grad_cam(model, layer, x):
     kept = {}
 
     def keep(module, inputs, maps):
-        kept["maps"] = maps
+        kept["maps"] = maps.detach().requires_grad_()  # the signal need not go further down
+        return kept["maps"]
 
     hook = layer.register_forward_hook(keep)
     try:
