@@ -46,16 +46,20 @@ const std::vector<Method>& methods() {
   return all;
 }
 
-double median_seconds(const std::function<void()>& work, int runs) {
+// Up to `runs` runs after the first, fewer where they take long.
+double median_seconds(const std::function<void()>& work, size_t runs) {
+  const auto now = [] { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); };
   work();
   std::vector<double> seconds;
-  for (int i = 0; i < runs; ++i) {
-    const auto start = Clock::now();
+  const double begin = now();
+  while (seconds.size() < 2 || (seconds.size() < runs && now() - begin < 0.7)) {
+    const double start = now();
     work();
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    seconds.push_back(now() - start);
   }
-  std::ranges::nth_element(seconds, seconds.begin() + runs / 2);
-  return seconds[static_cast<size_t>(runs / 2)];
+  const auto middle = seconds.begin() + static_cast<ptrdiff_t>(seconds.size() / 2);
+  std::ranges::nth_element(seconds, middle);
+  return *middle;
 }
 
 void print(const Json& row) {
