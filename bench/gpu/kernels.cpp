@@ -168,14 +168,15 @@ Timed time(const Settings& s, const DeviceModule& module, const KernelCase& c, D
   const int64_t bytes = calls.front().bytes();
   // More sets of operands until together they are larger than any cache.
   if (s.backend == Backend::cuda)
-    while (bytes * static_cast<int64_t>(calls.size()) < (int64_t{256} << 20) && calls.size() < 8)
+    while (bytes * static_cast<int64_t>(calls.size()) < (int64_t{256} << 20) && calls.size() < 64)
       calls.emplace_back(module, s.backend, c, d, kernel);
   auto next = calls.begin();
   const auto launch = [&] {
     (*next)();
     if (++next == calls.end()) next = calls.begin();
   };
-  return {time_us(module, launch, s.quick ? 3 : 7, s.backend == Backend::sim), bytes};
+  return {time_us(module, launch, static_cast<int>(calls.size()), s.quick ? 3 : 7, s.backend == Backend::sim),
+          bytes};
 }
 
 // Who else computes it.

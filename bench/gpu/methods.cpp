@@ -46,16 +46,20 @@ const std::vector<Method>& methods() {
   return all;
 }
 
-double median_seconds(const std::function<void()>& work, int runs) {
+// Up to `runs` runs after the first, fewer where they take long.
+double median_seconds(const std::function<void()>& work, size_t runs) {
+  const auto now = [] { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); };
   work();
   std::vector<double> seconds;
-  for (int i = 0; i < runs; ++i) {
-    const auto start = Clock::now();
+  const double begin = now();
+  while (seconds.size() < 2 || (seconds.size() < runs && now() - begin < 0.7)) {
+    const double start = now();
     work();
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    seconds.push_back(now() - start);
   }
-  std::ranges::nth_element(seconds, seconds.begin() + runs / 2);
-  return seconds[static_cast<size_t>(runs / 2)];
+  const auto middle = seconds.begin() + static_cast<ptrdiff_t>(seconds.size() / 2);
+  std::ranges::nth_element(seconds, middle);
+  return *middle;
 }
 
 void print(const Json& row) {
@@ -63,17 +67,18 @@ void print(const Json& row) {
   std::fflush(stdout);
 }
 
-void run(const std::string& device_name, bool quick, const std::vector<std::string>& networks, int64_t size) {
-  const Device device = Device::parse(device_name);
+void run(const Device& device, const std::string& engine, bool quick,
+         const std::vector<std::string>& networks, int64_t size) {
+  const bool small = size < 224;
   for (const std::string& name : networks) {
     Network net = models::load(name, "formula", device, {.height = size, .width = size});
     for (const Method& m : methods()) {
-      const int64_t batch = size < 224 ? 1 : m.passes > 1 ? (quick ? 1 : 4) : (quick ? 16 : 64);
+      const int64_t batch = small ? 1 : m.passes > 1 ? (quick ? 1 : 4) : (quick ? 16 : 64);
       const Tensor x = formula_input(net.graph().node(net.graph().inputs()[0]).shape.with(0, batch));
-      Json row{{"engine", "loupe, " + device.str()}, {"network", name}, {"method", m.name}, {"batch", batch}};
+      Json row{{"engine", engine}, {"network", name}, {"method", m.name}, {"batch", batch}};
       try {
         reset_memory_peak();
-        const double seconds = median_seconds([&] { m.run(net, x); }, quick || size < 224 ? 3 : 7);
+        const double seconds = median_seconds([&] { m.run(net, x); }, quick || small ? 3 : 7);
         row["ms"] = 1e3 * seconds;
         row["images_per_s"] = static_cast<double>(batch) / seconds;
         row["peak_mib"] = static_cast<double>(memory_count(device).peak) / (1 << 20);
@@ -83,6 +88,22 @@ void run(const std::string& device_name, bool quick, const std::vector<std::stri
       print(row);
     }
   }
+}
+
+// On a GPU once more with convolutions by cuDNN, where it is there.
+void run_all(const std::string& device_name, bool quick, const std::vector<std::string>& networks,
+             int64_t size) {
+  const Device device = Device::parse(device_name);
+  const std::string engine = "Loupe, " + device.str();
+  run(device, engine, quick, networks, size);
+  if (device != Device::cuda()) return;
+  try {
+    device.module()->configure("conv", "cudnn");
+  } catch (const Error& e) {
+    std::printf("%s\n", e.what());
+    return;
+  }
+  run(device, engine + ", convolutions by cuDNN", quick, networks, size);
 }
 
 }  // namespace
@@ -111,7 +132,7 @@ int main(int argc, char** argv) {
   std::istringstream list(networks);
   for (std::string name; std::getline(list, name, ',');) names.push_back(name);
   try {
-    loupe::bench::run(device, quick, names, size);
+    loupe::bench::run_all(device, quick, names, size);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "gpu_methods: %s\n", e.what());
     return 1;

@@ -57,7 +57,7 @@ inline double time_us(const DeviceModule& module, const std::function<void()>& l
       for (int i = 0; i < n; ++i) launch();
     });
   };
-  many(8);
+  many(std::max(sets, 4));
   const double first = many(3) / 3;
   const int launches = static_cast<int>(std::clamp(2.0 / std::max(first, 1e-3), 1.0, 500.0));
   std::vector<double> times;

@@ -165,14 +165,16 @@ class Cudnn {
     return plans_.emplace(std::pair{pass, c}, p).first->second;
   }
 
-  // Of the algorithms that work in float32, the fastest; they come sorted by time.
+  // The fastest algorithm; they come sorted by time. The descriptor allows float32 arithmetic alone, whatever
+  // name an algorithm's answer has for that, but for those that say tensor cores.
   template <typename Measured, typename Find, typename... Descriptors>
   void choose(Planned& p, Find find, Descriptors... descriptors) {
     Measured all[16];
     int count = 0;
     check(find(handle_, descriptors..., 16, &count, all), "finding an algorithm of cuDNN");
     for (int i = 0; i < count; ++i)
-      if (all[i].status == CUDNN_STATUS_SUCCESS && all[i].mathType == CUDNN_FMA_MATH) {
+      if (all[i].status == CUDNN_STATUS_SUCCESS &&
+          (all[i].mathType == CUDNN_FMA_MATH || all[i].mathType == CUDNN_DEFAULT_MATH)) {
         p.algorithm = all[i].algo;
         p.workspace = all[i].memory;
         return;
