@@ -43,30 +43,33 @@ std::string ladder_counters(const TraceRequest& request) {
   const Ladder* ladder = ladder_of(request.op);
   if (!ladder) throw UsageError("there is no ladder of " + request.op);
   std::string text =
-      "| rung | global memory, MB | times the floor | sectors a request | fewest | shared memory, wavefronts "
-      "| times the "
-      "fewest | operations a byte |\n|---|--:|--:|--:|--:|--:|--:|--:|\n";
+      "| rung | global memory, MB | times the floor | operations a byte | requests | sectors, times the "
+      "fewest "
+      "| shared memory, requests | wavefronts, times the fewest |\n|---|--:|--:|--:|--:|--:|--:|--:|\n";
   TraceRequest each = request;
   const auto count = static_cast<int>(ladder->rungs.size());
   for (int rung = 1; rung <= count + 1; ++rung) {
     each.rung = rung <= count ? std::optional(rung) : std::nullopt;
     const Trace t = run_trace(each);
-    int64_t requests = 0, sectors = 0, fewest = 0;
+    int64_t requests = 0, sectors = 0, fewest = 0, shared_requests = 0;
     for (const TracedLaunch& launch : t.launches)
-      for (const TracedLine& line : launch.lines) {
-        if (line.shared) continue;
-        requests += line.requests;
-        sectors += line.cost;
-        fewest += line.ideal;
-      }
+      for (const TracedLine& line : launch.lines)
+        if (line.shared) {
+          shared_requests += line.requests;
+        } else {
+          requests += line.requests;
+          sectors += line.cost;
+          fewest += line.ideal;
+        }
     char bytes[32];
     std::snprintf(bytes, sizeof bytes, "%.3f", static_cast<double>(t.bytes()) / 1e6);
     text += "| " +
             (rung <= count ? "`" + std::string(ladder->rungs[static_cast<size_t>(rung - 1)].name) + "`"
                            : std::string("production")) +
-            " | " + bytes + " | " + ratio(t.bytes(), t.floor()) + " | " + ratio(sectors, requests) + " | " +
-            ratio(fewest, requests) + " | " + (t.wavefronts() ? with_commas(t.wavefronts()) : "–") + " | " +
-            ratio(t.wavefronts(), t.ideal_wavefronts()) + " | " + ratio(t.operations, t.bytes()) + " |\n";
+            " | " + bytes + " | " + ratio(t.bytes(), t.floor()) + " | " + ratio(t.operations, t.bytes()) +
+            " | " + with_commas(requests) + " | " + ratio(sectors, fewest) + " | " +
+            (shared_requests ? with_commas(shared_requests) : "–") + " | " +
+            ratio(t.wavefronts(), t.ideal_wavefronts()) + " |\n";
   }
   return text;
 }

@@ -1,15 +1,18 @@
 // Rung 2 of conv2d: neighbouring threads make neighbouring pixels.
 //
 // Slow in rung 1: a warp reads 32 weights from 32 places, and global memory moves a sector of 32 bytes for
-// each. The idea: exchange the roles of threadIdx.x and threadIdx.y, and nothing else. Now a warp makes 32
+// each.
+//
+// The idea: exchange the roles of threadIdx.x and threadIdx.y, and nothing else. Now a warp makes 32
 // neighbouring pixels of one channel: it reads one weight, the same for all, and 32 cells that lie side by
 // side, and it writes 32 outputs that lie side by side. That is called *coalesced*.
 //
-// Look at: sectors of the same three lines. Ideal are 1 for the weight and 4 for the 32 cells; where they do
+// Look at: sectors of the same three lines. Ideal is 1 for the weight and 4 for the 32 cells. Where these do
 // not begin at a sector's edge, or go on in the next row of the map, it is one or two more. With a stride of
 // 2 every other cell of a sector is for nobody.
 //
-// Bytes that a multiply-add moves from global memory: 1 for the weight, 4 to 6 for the cell, 33 → 5 to 7.
+// Bytes that a multiply-add moves from global memory: 32 + 1 before, now 1 for the weight and 4 to 6 for the
+// cell.
 #include "kernels/conv2d/ladder/ladder.h"
 #include "kernels/conv2d/ladder/sizes.h"
 #include "kernels/device/export.h"

@@ -1,23 +1,25 @@
 // Rung 3 of conv2d: a block reads what its threads have in common once, into shared memory.
 //
 // Slow in rung 2: a thread still goes to global memory for both factors of every product, though its
-// neighbours need the same ones: a weight serves all pixels, a cell serves all channels. The idea: a block of
-// 32 × 32 threads makes a *tile* of 32 channels × 32 pixels. It cuts the sum into slabs of 32 terms. For each
-// slab the threads first fetch 32 × 32 weights and 32 × 32 cells, one of each a thread; wait for each other;
-// and then multiply from shared memory, 32 products a thread for its two reads. (The loops over c, r and q
-// become one over terms t; Sizes::cell says which cell term t of a window is.)
+// neighbours need the same ones: a weight serves all pixels, a cell serves all channels.
 //
-// A thread whose pixel or channel does not exist must not leave: the others wait for it at sync_threads(). It
-// fetches zeros. And there are two waits: nobody multiplies before the slab is full, nobody fills it while
-// another still reads.
+// The idea: a block of 16 × 16 threads makes a *tile* of 16 channels × 16 pixels. It cuts the sum behind an
+// output into slabs of 16 terms. For each slab the threads fetch 16 × 16 cells and 16 × 16 weights, one of
+// each a thread; wait for each other; and then multiply from shared memory, 16 products for the two reads of
+// global memory. (The loops over c, r and q become one over terms t; Sizes::cell says where the cell of term
+// t is.)
 //
-// Look at: the reads of global memory are few now, and those of shared memory many. These have no bank
-// conflicts: in a warp (one ty) all 32 threads read one filter value, which is one word, and 32 cells side by
-// side, which are 32 banks.
+// There are two waits: nobody multiplies before the slab is full, and nobody fills it again while another
+// still reads. A thread whose channel or pixel does not exist must not leave, since the others wait for it:
+// it fetches zeros.
 //
-// Bytes from global memory for a multiply-add, 5 to 7 before: (32 + 32) · 4 / 32² = 0.25. From shared
-// memory: 8. That is the next limit: an SM reads 128 bytes of shared memory in the time of 128 multiply-adds,
-// that is 1 byte for each.
+// Look at: the reads of global memory are few now, those of shared memory many. They have no bank conflicts:
+// the 32 threads of a warp (two values of ty, 16 of tx) read at once two filter values, whose rows are 16
+// words apart, and 16 cells side by side, which both halves share.
+//
+// Bytes for a multiply-add, from global memory: 5 to 7 before, now (16 + 16) · 4 / 16² = 0.5. From shared
+// memory: 8, and that is the next limit. In the time that four warps take for a multiply-add each, a
+// multiprocessor serves one request to shared memory, of up to 128 bytes; here four warps make eight.
 #include "kernels/conv2d/ladder/ladder.h"
 #include "kernels/conv2d/ladder/sizes.h"
 #include "kernels/device/export.h"
@@ -28,7 +30,7 @@ namespace loupe::LOUPE_TARGET {
 
 namespace {
 
-constexpr int kTile = 32;  // channels and pixels of a block, and terms of a slab
+constexpr int kTile = 16;  // channels and pixels of a block, and terms of a slab
 
 struct Slab {
   float filters[kTile][kTile];  // (channel, term)
@@ -53,8 +55,7 @@ LOUPE_KERNEL conv2d_rung3_kernel(Sizes s, const float* x, const float* weight, c
     const bool wanted = row < s.group_k && t0 + tx < s.terms;
     slab.filters[ty][tx] = wanted ? filter[t0 + tx] : 0;
     sync_threads();
-    const int depth = row >= s.group_k ? 0 : s.terms - t0 < kTile ? s.terms - t0 : kTile;
-    for (int t = 0; t < depth; ++t) {
+    for (int t = 0; t < kTile; ++t) {
       const float f = slab.filters[ty][t];
       const float v = slab.cells[t][tx];
       sum = fused(f, v, sum);

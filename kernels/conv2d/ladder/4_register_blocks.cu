@@ -1,20 +1,27 @@
 // Rung 4 of conv2d: a thread makes 8 × 8 outputs.
 //
 // Slow in rung 3: each multiply-add reads its two factors from shared memory, eight times what shared memory
-// can deliver at the speed of the arithmetic. The idea: the same again, one level up. A thread fetches 8
-// weights and 8 cells into registers and makes all 64 products of them. So 64 threads do a tile of 64 × 64;
-// the tile is four times as large, and a value fetched from global memory serves twice as many products as
-// well. (The threads are dealt out anew for the fetching, in fill(): there are fewer of them than values.)
+// delivers at the speed of the arithmetic.
 //
-// A thread's outputs are not side by side: ty, ty + 8 …, and tx, tx + 8 …. So what a warp (4 values of ty, 8
-// of tx) reads or writes at once is, in pixels, side by side. The filters of the 4 values of ty lie a row of
-// the slab apart: with rows of 16 words two would meet in one bank, so rows have 17.
+// The idea: the same once more, one level up. A thread fetches 8 weights and 8 cells from shared memory into
+// registers and makes all 64 products of them. So 64 threads do a tile of 64 × 64, sixteen times as large as
+// before, and a value fetched from global memory serves four times as many products. (There are fewer threads
+// than values to fetch now, so fill() deals them out anew.)
 //
-// Look at: requests to shared memory for the same work, and that wavefronts equal the ideal; then take the `+
-// 1` out of Slab and look again.
+// A thread's outputs are not side by side: its channels are ty, ty + 8 …, its pixels tx, tx + 8 …, so that
+// what the threads of a warp (4 values of ty, 8 of tx) touch at once lies side by side. The 4 filters they
+// read at once are a row of the slab apart: were rows 16 words long, two of the 4 would meet in one bank, so
+// rows have 17.
 //
-// Bytes from global memory for a multiply-add, 0.25 before: (64 + 64) · 4 / 64² = 0.125. From shared memory,
-// 8 before: (8 + 8) · 4 / 8² = 1.
+// Look at: requests to shared memory, and wavefronts, which equal their ideal. Then take the `+ 1` out of
+// Slab and look again.
+//
+// Bytes for a multiply-add, from global memory: 0.5 before, now (64 + 64) · 4 / 64² = 0.125. From shared
+// memory: 8 before, now (8 + 8) · 4 / 8² = 1.
+//
+// The price: 64 sums, and what is on its way to them, fill about 170 registers a thread. A multiprocessor has
+// 65 536, so it holds 6 of these blocks: 384 threads, of the 2048 it could run. A thread must now find in its
+// own 64 independent sums the work that hides its waits.
 #include "kernels/conv2d/ladder/ladder.h"
 #include "kernels/conv2d/ladder/sizes.h"
 #include "kernels/device/export.h"

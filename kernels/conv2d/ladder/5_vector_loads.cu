@@ -1,21 +1,22 @@
 // Rung 5 of conv2d: 16 bytes a request, and the next slab is on its way while this one is multiplied.
 //
-// Slow in rung 4: a thread issues 16 reads of 4 bytes for 64 multiply-adds, and an instruction that reads
-// takes a turn from one that computes. And twice a slab everybody waits: for global memory, hundreds of
-// cycles away, and for each other. The idea: *vectors*. One instruction reads four words that lie side by
-// side, so a thread's pixels are now four neighbours twice, and filters are read four terms at a time; from
-// shared memory that is a quarter of the requests, for the same bytes. Filters come from global memory, and
-// outputs go there, in vectors too. And *cp.async*: a copy from global to shared memory that passes no
-// register and that nobody waits for until wait_copies(). With two slabs the copies of one run under the
-// products of the other, and one barrier a slab is enough: who passes it has seen that the next slab is there
-// and that the last one is done with.
+// Slow in rung 4: a thread issues 16 reads of 4 bytes for its 64 multiply-adds, and an instruction that reads
+// takes a turn from one that computes. And for each slab everybody waits until the values have come from
+// global memory, hundreds of cycles away.
 //
-// A vector must begin at a multiple of 16 bytes. So rows of the slab have 20 words (and 4 rows apart lie 16
-// banks apart, which suits the copies), and where filters or maps are no multiple of four long, as in many a
-// first layer (3 · 3 · 3 = 27 terms), the launcher chooses single words.
+// The idea, first half: *vectors*. One instruction reads four words that lie side by side. So a thread's
+// pixels are now twice four neighbours, and it reads a filter four terms at a time. Filters come from global
+// memory, and outputs go there, in vectors too. Second half: *cp.async*, a copy from global to shared memory
+// that passes through no register, and that nobody waits for until wait_copies(). There are two slabs: while
+// one is multiplied, the other fills. One barrier a slab is enough: whoever passes it knows that the next
+// slab is there and that the last one is done with.
 //
-// Look at: requests, against rung 4; sectors and wavefronts hardly change. How much of a copy's time is
-// hidden, no counter of traffic shows.
+// A vector begins at a multiple of 16 bytes. So rows of the slab have 20 words (4 rows apart is 16 banks
+// apart, which suits the copies). Where filters or maps are no multiple of four long, as in many a first
+// layer (3 · 3 · 3 = 27 terms), single words are moved.
+//
+// Look at: requests, a quarter of rung 4's. Wavefronts stay: a request of 16 bytes a thread takes four turns.
+// How much waiting the second half hides, no counter of traffic shows.
 //
 // Bytes for a multiply-add: as before, 0.125 from global and 1 from shared memory.
 #include "kernels/conv2d/ladder/ladder.h"
