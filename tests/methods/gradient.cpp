@@ -61,7 +61,7 @@ TEST_CASE("gradient: an image's map does not depend on the batch or on memory") 
     const Tensor all = gradient(net, x);
     for (int64_t n = 0; n < 5; ++n) CHECK(same_bits(gradient(net, x.slice(n, n + 1)).row(0), all.row(n)));
     int runs = 0;
-    for (const int64_t limit : memory_limits()) {
+    for (const int64_t limit : memory_limits(device)) {
       net.memory_limit = limit;
       try {
         const Tensor again = gradient(net, x);

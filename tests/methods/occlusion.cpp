@@ -110,7 +110,7 @@ TEST_CASE("occlusion: the same bits in any batch and memory, and top1 of the who
       CHECK(same_bits(one.attribution.row(0), all.attribution.row(n)));
     }
     int runs = 0;
-    for (const int64_t limit : memory_limits()) {
+    for (const int64_t limit : memory_limits(device)) {
       net.memory_limit = limit;
       try {
         const OcclusionResult again = occlusion(net, x, options);

@@ -130,9 +130,10 @@ std::vector<double> values_of(const Tensor& t) {
   return v;
 }
 
-std::vector<int64_t> memory_limits() {
+std::vector<int64_t> memory_limits(Device device) {
   std::vector<int64_t> limits;
-  for (int64_t bytes = 1 << 10; bytes <= 1 << 24; bytes *= 2) limits.push_back(bytes);
+  for (int64_t bytes = 1 << 10; bytes <= 1 << 24; bytes *= device == Device::sim() ? 8 : 2)
+    limits.push_back(bytes);
   return limits;
 }
 

@@ -43,8 +43,8 @@ double relative_l2(const Tensor& a, const Tensor& b);
 bool same_bits(const Tensor& a, const Tensor& b);
 /// The elements as doubles.
 std::vector<double> values_of(const Tensor& t);
-/// Limits of memory from a kilobyte up, doubling.
-std::vector<int64_t> memory_limits();
+/// Limits of memory from a kilobyte up, doubling; fewer for the simulator, which is slow.
+std::vector<int64_t> memory_limits(Device device);
 /// The text of the UsageError that `attempt` throws, or a remark that it threw none.
 template <typename Attempt>
 std::string usage_error(const Attempt& attempt) {
