@@ -133,7 +133,9 @@ class CaseChecks {
     if (!operands_.output) return;
     for (const Target& t : targets()) {
       guarded("agreement on " + t.name(), [&] { agreement(t); });
-      guarded("repeatability on " + t.name(), [&] { repeatability(t); });
+      // A rung is a lesson: what its order of sums depends on shows on the smaller cases too.
+      if (!rung_ || op_.macs(case_.inputs) <= 1 << 18)
+        guarded("repeatability on " + t.name(), [&] { repeatability(t); });
       if (!rung_) guarded("variants on " + t.name(), [&] { variants(t); });
     }
     if (rung_) return;
