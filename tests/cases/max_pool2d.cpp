@@ -28,7 +28,7 @@ extern const OpSuite max_pool2d_suite{
             pool("2×2, rows of whole vectors, the last row unseen", {.kernel = 2}, {1, 3, 5, 8}),
             pool("3×3, stride 2, overlapping", {.kernel = 3, .stride = 2}, {1, 17, 9, 11}),
             pool("3×3, stride 2, both maps of whole vectors", {.kernel = 3, .stride = 2, .padding = 1},
-                 {3, 5, 20, 72}),
+                 {1, 2, 20, 72}),
             pool("3×3, stride 2, ceil, overhanging", {.kernel = 3, .stride = 2, .ceil_mode = true},
                  {1, 40, 8, 6}),
             pool("3×3, stride 2, padding 1, ceil",

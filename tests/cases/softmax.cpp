@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "kernels/common/ladder.h"
 #include "tests/support/device.h"
 #include "tests/support/op_call.h"
 #include "tests/support/op_suite.h"
@@ -80,6 +82,23 @@ TEST_CASE("softmax: large scores do not overflow, and NaN spreads over its pixel
     CHECK(log[2] == doctest::Approx(-2000 - std::log(1 + std::exp(-1.0))));
     CHECK(log[3] == doctest::Approx(-std::log(3.0)));
     for (size_t i = 6; i < 9; ++i) CHECK(std::isnan(log[i]));
+  }
+}
+
+TEST_CASE("softmax: a score of minus infinity counts nothing, on every rung of the ladder too") {
+  if (std::ranges::count(host_and_simulator(), Backend::sim) == 0) return;
+  const double inf = std::numeric_limits<double>::infinity();
+  std::vector<Kernel> kernels{nullptr};  // the op's own
+  for (const Ladder* ladder : all_ladders())
+    if (ladder->op == "softmax")
+      for (const Rung& rung : ladder->rungs) kernels.push_back(rung.forward);
+  CHECK(kernels.size() == 5);
+  for (const Kernel kernel : kernels) {
+    const How how{.backend = Backend::sim, .dtype = Dtype::f32, .kernel = kernel};
+    const Operands o{.shapes = {{2, 4}}, .inputs = {{-inf, 3, -inf, 3, -inf, -inf, -inf, -inf}}};
+    const Numbers y = call(*softmax(), Direction::forward, how, o).value.numbers();
+    for (size_t i = 0; i < 4; ++i) CHECK(y[i] == (i % 2 ? 0.5 : 0));
+    for (size_t i = 4; i < 8; ++i) CHECK(std::isnan(y[i]));  // nothing to share out
   }
 }
 

@@ -34,7 +34,7 @@ extern const Ladder max_pool2d_ladder{
       forward<device::max_pool2d_rung2>, vjp<device::max_unpool2d_rung2>},
      {"3_shared_tiles", "what windows share is read once, into shared memory",
       forward<device::max_pool2d_rung3>, vjp<device::max_unpool2d_rung3>},
-     {"4_packed", "four cells a thread: 16 bytes at once, four switches as one word",
+     {"4_packed", "fewer requests: 16 bytes at once into the tile, four switches as one word",
       forward<device::max_pool2d_rung4>, vjp<device::max_unpool2d_rung4>}}};
 
 }  // namespace loupe
