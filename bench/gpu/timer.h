@@ -48,7 +48,7 @@ class Stopwatch {
 /// Microseconds of one `launch`: the median of `groups` groups of launches, each about 2 ms long, after a
 /// warm-up that also queues every set of operands once. `once`: of one launch, for the simulator, whose times
 /// mean nothing.
-inline double time_us(const DeviceModule& module, const std::function<void()>& launch, int groups,
+inline double time_us(const DeviceModule& module, const std::function<void()>& launch, int sets, int groups,
                       bool once) {
   Stopwatch watch(module);
   if (once) return 1e3 * watch.ms(launch);
