@@ -8,9 +8,11 @@
 
 #include "engine/image/image.h"
 #include "engine/run/method.h"
+#include "models/io/formula.h"
 #include "models/io/safetensors.h"
 #include "models/models.h"
 #include "tests/support/command.h"
+#include "tests/support/networks.h"
 
 namespace loupe::test {
 namespace {
@@ -323,6 +325,33 @@ TEST_CASE("explain takes a class by its label, and a preprocessed .npy of anothe
   const auto maps = SafetensorsFile::open(folder / "out/x/maps.safetensors");
   CHECK(maps.info("gradient").shape == Shape{3, 80, 64});
   CHECK(maps.metadata().at("device") == "ref");
+}
+
+TEST_CASE("explain in the simulator: the cpu's map, whatever the order of threads, and the device's memory") {
+  if (!DeviceModule::present(Backend::sim)) return;
+  const Folder folder;
+  write_safetensors(folder / "x.safetensors", {{"input", formula_input({3, 64, 64})}});
+  const auto run = [&](const std::string& out, const std::vector<std::string>& how) {
+    std::vector<std::string> words{
+        folder / "x.safetensors", "--method", "cam", "--json", "--out", folder / out};
+    words.insert(words.end(), how.begin(), how.end());
+    const Said said = explain(words);
+    REQUIRE_MESSAGE(said.status == 0, said.err);
+    return json::parse(said.out);
+  };
+  const auto map = [&](const std::string& out) {
+    return SafetensorsFile::open(folder / (out + "/x/maps.safetensors")).tensor("cam").clone();
+  };
+  const json cpu = run("cpu", {"--device", "cpu"}), sim = run("sim", {"--device", "sim"});
+  run("again", {"--device", "sim", "--sim.seed", "2", "--sim.memory", "8M"});
+  CHECK(relative_l2(map("sim"), map("cpu")) < 1e-5);
+  CHECK(same_bits(map("again"), map("sim")));
+  CHECK(sim["device"] == "sim");
+  CHECK(sim["device_name"].get<std::string>().starts_with("simulator"));
+  CHECK(sim["device_peak_bytes"].get<int64_t>() >=
+        sim["weight_bytes"].get<int64_t>() + sim["forward_arena_bytes"].get<int64_t>());
+  CHECK(cpu["device_name"].is_null());
+  CHECK(cpu["device_peak_bytes"].is_null());
 }
 
 TEST_CASE("--method all leaves out what does not suit the network, and says so") {
