@@ -7,6 +7,7 @@
 
 #include "kernels/conv2d/by_library.h"
 #include "tests/support/device.h"
+#include "tests/support/kernels_run.h"
 
 namespace loupe::test {
 namespace {
@@ -77,6 +78,8 @@ TEST_CASE("the simulator has no libraries, and says so") {
                        Error);
   CHECK(!device::convolves_by_library(Backend::sim));
 }
+
+TEST_CASE("what ran is noted") { note_kernels_run("by_library"); }
 
 }  // namespace
 }  // namespace loupe::test

@@ -8,6 +8,7 @@
 #include "kernels/device/export.h"
 #include "kernels/sim/heap.h"
 #include "kernels/sim/stream.h"
+#include "kernels/sim/symbols.h"
 #include "kernels/sim/trace.h"
 
 namespace loupe::sim {
@@ -83,6 +84,13 @@ void configure(const char* option, const char* value, Outcome* o) {
   });
 }
 
+template <typename Names>
+std::string json_list(const Names& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "\"" : ", \"") + name + "\"";
+  return "[" + list + "]";
+}
+
 const char* query(const char* what, Outcome* o) {
   static std::string answer;
   guarded(o, [&] {
@@ -91,6 +99,9 @@ const char* query(const char* what, Outcome* o) {
     else if (std::strcmp(what, "trace") == 0) {
       synchronize(nullptr);
       answer = tracer().json();
+    } else if (std::strcmp(what, "kernels") == 0) {
+      const std::vector<std::string> all = kernel_names();
+      answer = "{\"all\": " + json_list(all) + ", \"run\": " + json_list(kernels_run()) + "}";
     } else
       throw Failure("sim knows nothing of '" + std::string(what) + "'", Outcome::usage);
   });

@@ -22,9 +22,11 @@ Observer*& observer() {
 namespace {
 
 uint32_t g_launches = 0;
+std::set<const void*> g_kernels_run;
 
 void run_launch(const KernelLaunch& l) {
   const uint32_t number = ++g_launches;
+  g_kernels_run.insert(l.kernel);
   if (observer()) {
     const auto text = [](const Dim3& d) {
       return std::to_string(d.x) + (d.y * d.z > 1 ? "×" + std::to_string(d.y) : "") +
@@ -74,6 +76,13 @@ void check_launch(const KernelLaunch& l) {
 }
 
 }  // namespace
+
+const std::set<std::string>& kernels_run() {
+  static std::set<std::string> names;
+  names.clear();
+  for (const void* kernel : g_kernels_run) names.insert(function_name(kernel));
+  return names;
+}
 
 StreamQueue& stream_of(void* stream) {
   static StreamQueue standard;

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <set>
+#include <string>
 
 #include "kernels/sim/runtime.h"
 
@@ -22,6 +24,8 @@ struct Event {
 
 StreamQueue& stream_of(void* stream);
 void push(StreamQueue&, std::function<void()> work);
+/// The kernels that have run in this process, by name.
+const std::set<std::string>& kernels_run();
 /// Does the work of a stream up to `ticket`. What fails throws Failure, and the rest of the stream is
 /// dropped, as a GPU's context is lost.
 void drain(StreamQueue&, uint64_t ticket);

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -87,6 +89,17 @@ Line look_up(const void* return_address) {
   return line;
 }
 
+// "void loupe::sim::(anonymous namespace)::tile<Plan<64> >(float const*, …)" → "tile<Plan<64> >"
+std::string readable(const char* symbol) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(
+      abi::__cxa_demangle(symbol, nullptr, nullptr, &status), &std::free);
+  std::string name = status == 0 ? text.get() : symbol;
+  for (const std::string_view part : {"loupe::sim::", "(anonymous namespace)::", "void "})
+    for (size_t at; (at = name.find(part)) != std::string::npos;) name.erase(at, part.size());
+  return name.substr(0, name.find('('));
+}
+
 // libdw wants more stack than a fiber has.
 template <typename F>
 void on_a_thread_of_its_own(const F& f) {
@@ -99,7 +112,8 @@ Line line_of(const void* return_address) {
   static std::unordered_map<const void*, Line> known;
   const std::scoped_lock lock(g_mutex);
   const auto [found, fresh] = known.try_emplace(return_address);
-  if (fresh) on_a_thread_of_its_own([&line = found->second, return_address] { line = look_up(return_address); });
+  if (fresh)
+    on_a_thread_of_its_own([&line = found->second, return_address] { line = look_up(return_address); });
   return found->second;
 }
 
@@ -112,14 +126,26 @@ std::string function_name(const void* address) {
     symbol = module ? dwfl_module_addrname(module, pc) : nullptr;
   });
   if (!symbol) return "kernel";
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(
-      abi::__cxa_demangle(symbol, nullptr, nullptr, &status), &std::free);
-  std::string name = status == 0 ? text.get() : symbol;
-  // "void loupe::sim::(anonymous namespace)::tile<Plan<64> >(float const*, …)" → "tile<Plan<64> >"
-  for (const std::string_view part : {"loupe::sim::", "(anonymous namespace)::", "void "})
-    for (size_t at; (at = name.find(part)) != std::string::npos;) name.erase(at, part.size());
-  return name.substr(0, name.find('('));
+  return readable(symbol);
+}
+
+std::vector<std::string> kernel_names() {
+  const std::scoped_lock lock(g_mutex);
+  std::set<std::string> names;
+  on_a_thread_of_its_own([&names] {
+    Dwfl* dwfl = session();
+    Dwfl_Module* module = dwfl ? dwfl_addrmodule(dwfl, reinterpret_cast<Dwarf_Addr>(&kernel_names)) : nullptr;
+    const int count = module ? dwfl_module_getsymtab(module) : 0;
+    for (int i = 0; i < count; ++i) {
+      GElf_Sym symbol;
+      const char* mangled = dwfl_module_getsym(module, i, &symbol, nullptr);
+      if (!mangled || GELF_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
+      if (std::strchr(mangled, '.')) continue;  // a part that the compiler split off
+      const std::string name = readable(mangled);
+      if (name.substr(0, name.find('<')).ends_with("_kernel")) names.insert(name);
+    }
+  });
+  return {names.begin(), names.end()};
 }
 
 Image module_image() {

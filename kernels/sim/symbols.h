@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace loupe::sim {
 
@@ -16,6 +17,9 @@ struct Line {
 Line line_of(const void* pc);
 /// The name of a function: "softmax_rows".
 std::string function_name(const void* address);
+/// Every kernel that this module has, template instances one by one: functions whose name ends in "_kernel",
+/// as all kernels' do.
+std::vector<std::string> kernel_names();
 /// Where this module is in memory.
 struct Image {
   uintptr_t begin, end;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/support/device.h"
+#include "tests/support/kernels_run.h"
 #include "tests/support/op_checks.h"
 
 namespace loupe::test {
@@ -28,6 +29,7 @@ void check_suite(std::string_view op, const OpSuite& suite) {
 void check_suite_on(Backend device, std::string_view op, const OpSuite& suite) {
   skip_without(device);
   for (const std::string& failure : check_op_on(device, kind_named(op), suite)) FAIL_CHECK(failure);
+  if (device == Backend::sim) note_kernels_run("op." + std::string(op));
 }
 
 void check_ladder_on(Backend device, std::string_view op, const OpSuite& suite) {
@@ -38,6 +40,7 @@ void check_ladder_on(Backend device, std::string_view op, const OpSuite& suite) 
       for (const std::string& failure : check_rung_on(device, kind_named(op), suite, rung))
         FAIL_CHECK(std::string(rung.name), ": ", failure);
   }
+  if (device == Backend::sim) note_kernels_run("ladder." + std::string(op));
 }
 
 TEST_CASE("all_ops() is sorted, and every row has a name and a summary") {
