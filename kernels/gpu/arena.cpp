@@ -67,6 +67,7 @@ void Arena::release(void* block) noexcept {
   live_.erase(found);
   live_bytes_ -= size;
   if (keep_) {
+    cudaDeviceSynchronize();  // the next owner may work in another stream
     kept_[size].push_back(block);
     kept_bytes_ += size;
   } else {

@@ -54,15 +54,14 @@ void allow_dynamic_shared(const void* kernel, size_t bytes) {
 std::string advice(cudaError_t status) {
   switch (status) {
     case cudaErrorNoKernelImageForDevice:
-      return "; this build has code for sm_80 and later: see LOUPE_CUDA_ARCHITECTURES";
+      return "; this build has code for sm_80 and later: see LOUPE_CUDA_CODE";
     case cudaErrorIllegalAddress:
     case cudaErrorMisalignedAddress:
     case cudaErrorIllegalInstruction:
     case cudaErrorAssert:
     case cudaErrorLaunchFailure:
       return "; a fault of a kernel: `--device sim` or compute-sanitizer names the line, and this process "
-             "cannot "
-             "use the GPU any more";
+             "cannot use the GPU any more";
     case cudaErrorLaunchTimeout:
       return "; a kernel ran too long for a GPU that also draws a screen: use a smaller batch";
     case cudaErrorDevicesUnavailable:
