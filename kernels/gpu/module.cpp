@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/common/device.h"
-#include "kernels/device/export.h"
+#include "kernels/device/module_table.h"
 #include "kernels/gpu/arena.h"
 #include "kernels/gpu/info.h"
 #include "kernels/gpu/libraries.h"
@@ -20,11 +20,6 @@ namespace loupe::gpu {
 namespace {
 
 std::atomic<int> g_streams{0};  // alive, besides the default one
-
-std::vector<ModuleFunction>& table() {
-  static std::vector<ModuleFunction> functions;
-  return functions;
-}
 
 template <typename F>
 auto guarded(Outcome* outcome, const F& f) -> decltype(f()) {
@@ -169,25 +164,6 @@ double elapsed_ms(void* from, void* to, Outcome* o) {
 }
 
 }  // namespace
-
-void add_function(const ModuleFunction& f) { table().push_back(f); }
-
-void describe_exception(Outcome* outcome) noexcept {
-  outcome->kind = Outcome::failed;
-  const char* text = "an unknown failure";
-  try {
-    throw;
-  } catch (const Failure& e) {
-    outcome->kind = static_cast<Outcome::Kind>(e.kind);
-    std::snprintf(outcome->text, sizeof outcome->text, "%s", e.what());
-    return;
-  } catch (const std::exception& e) {
-    std::snprintf(outcome->text, sizeof outcome->text, "%s", e.what());
-    return;
-  } catch (...) {
-  }
-  std::snprintf(outcome->text, sizeof outcome->text, "%s", text);
-}
 
 }  // namespace loupe::gpu
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels/common/device.h"
-#include "kernels/device/export.h"
+#include "kernels/device/module_table.h"
 #include "kernels/sim/heap.h"
 #include "kernels/sim/stream.h"
 #include "kernels/sim/symbols.h"
@@ -17,11 +17,6 @@ namespace {
 
 // One device, one caller at a time: whoever computes on it holds this.
 std::recursive_mutex g_device;
-
-std::vector<ModuleFunction>& table() {
-  static std::vector<ModuleFunction> functions;
-  return functions;
-}
 
 template <typename F>
 auto guarded(Outcome* outcome, const F& f) -> decltype(f()) {
@@ -180,25 +175,6 @@ double elapsed_ms(void* from, void* to, Outcome* o) {
 }
 
 }  // namespace
-
-void add_function(const ModuleFunction& f) { table().push_back(f); }
-
-void describe_exception(Outcome* outcome) noexcept {
-  outcome->kind = Outcome::failed;
-  const char* text = "an unknown failure";
-  try {
-    throw;
-  } catch (const Failure& e) {
-    outcome->kind = static_cast<Outcome::Kind>(e.kind);
-    std::snprintf(outcome->text, sizeof outcome->text, "%s", e.what());
-    return;
-  } catch (const std::exception& e) {
-    std::snprintf(outcome->text, sizeof outcome->text, "%s", e.what());
-    return;
-  } catch (...) {
-  }
-  std::snprintf(outcome->text, sizeof outcome->text, "%s", text);
-}
 
 }  // namespace loupe::sim
 
