@@ -14,6 +14,12 @@
 #ifndef LOUPE_CUDA_MISSING
 #define LOUPE_CUDA_MISSING ""
 #endif
+#ifndef LOUPE_MODULE_DIR
+#define LOUPE_MODULE_DIR ""
+#endif
+#ifndef LOUPE_MODULE_INSTALL_DIR
+#define LOUPE_MODULE_INSTALL_DIR ""
+#endif
 #ifndef LOUPE_SIM_MISSING
 #define LOUPE_SIM_MISSING ""
 #endif
