@@ -70,23 +70,19 @@ void as_table(const Trace& trace) {
                  {"access"},
                  {"requests", right},
                  {"lanes", right},
-                 {"sectors", right},
-                 {"ideal", right},
-                 {"wavefronts", right},
-                 {"ideal", right},
+                 {"takes", right},
+                 {"fewest", right},
                  {"", right},
                  {"source"}});
     for (const TracedLine& l : launch.lines) {
       std::string source = l.source;
-      if (columns(source) > 60) source = source.substr(0, 57) + "…";
-      const std::string cost = with_commas(l.cost), ideal = with_commas(l.ideal);
+      if (columns(source) > 44) source = source.substr(0, 43) + "…";
       table.row({l.file.substr(l.file.rfind('/') + 1) + ":" + std::to_string(l.line),
                  std::string(l.shared ? "shared" : "global") + (l.write ? " write " : " read ") +
                      std::to_string(l.bytes_each) + " B",
                  with_commas(l.requests),
                  short_number(static_cast<double>(l.lanes) / static_cast<double>(l.requests)),
-                 l.shared ? "" : cost, l.shared ? "" : ideal, l.shared ? cost : "", l.shared ? ideal : "",
-                 times(l.cost, l.ideal), valid_utf8(source)});
+                 with_commas(l.cost), with_commas(l.ideal), times(l.cost, l.ideal), valid_utf8(source)});
     }
     text += table.str();
   }
@@ -105,10 +101,10 @@ void as_table(const Trace& trace) {
             " for each byte of global memory; at the floor " + per_byte(trace.operations, trace.floor()) +
             "\n";
   text +=
-      "\nA request is one instruction of one warp. `lanes`: of 32, on average. `sectors`: of global memory, "
-      "32 bytes each, that\n"
-      "its requests touch; `wavefronts`: turns that shared memory's 32 banks need; `ideal`: the fewest for "
-      "the same bytes.\n"
+      "\nA request is one instruction of one warp. `lanes`: of 32, on average. `takes`: of global memory the "
+      "sectors (32 bytes)\nthat its requests touch; of shared memory the turns (wavefronts) that its 32 "
+      "banks "
+      "need. `fewest`: for the same bytes.\n"
       "Counted in the simulator as the kernel asks for it; the caches of a GPU may spare some of it.\n";
   print(text);
 }
