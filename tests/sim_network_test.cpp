@@ -2,8 +2,6 @@
 // held against `ref` in double.
 #include <doctest/doctest.h>
 
-#include <cstdio>
-#include <ctime>
 #include <utility>
 
 #include "engine/methods/methods.h"
@@ -93,12 +91,6 @@ TEST_CASE("squeezenet1_1 in the simulator: no bit depends on the order of thread
     CHECK(same_bits(gradient(on.sim, two.slice(n, n + 1), {.target = on.target}), together.slice(n, n + 1)));
   }
   seed(1);
-}
-
-// Two minutes on two cores are allowed; printed, because a time on a shared machine proves nothing.
-TEST_CASE("how long all of this took") {
-  std::printf("%.0f s of processor time; two minutes on two cores are 240 s\n",
-              static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
 }
 
 }  // namespace
