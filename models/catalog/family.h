@@ -16,16 +16,19 @@ struct Model {
   Graph graph;
   std::string trunk;  // the layer at the end of the convolutional trunk: where Grad-CAM looks
   Preprocessing preprocessing = {};
+  std::vector<std::string> labels = {};  // of the classes that it was made for; empty: whoever trains it says
 };
 
+/// 0: what the architecture was made for.
 struct ModelOptions {
-  int64_t classes = 1000;
-  int64_t height = 224, width = 224;
+  int64_t classes = 0;
+  int64_t height = 0, width = 0;
 };
 
 struct Architecture {
-  std::string name;  // torchvision's: "resnet18"
-  std::function<Model(const ModelOptions&)> build;
+  std::string name;                                 // torchvision's: "resnet18"
+  std::function<Model(const ModelOptions&)> build;  // gets options without zeros
+  ModelOptions standard = {.classes = 1000, .height = 224, .width = 224};
 };
 
 struct Family {

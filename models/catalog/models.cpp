@@ -1,8 +1,10 @@
 #include "models/models.h"
 
+#include <algorithm>
 #include <map>
 
 #include "kernels/common/suggest.h"
+#include "models/catalog/built_in.h"
 #include "models/io/formula.h"
 #include "models/io/safetensors.h"
 
@@ -20,8 +22,8 @@ Weights formula_weights(const Graph& graph) {
 }
 
 // Only what the graph needs is read; float32 stays in the mapped file.
-Weights read_weights(const std::string& name, const Graph& graph, const std::string& path) {
-  const SafetensorsFile file = SafetensorsFile::open(path);
+Weights read_weights(const std::string& name, const Graph& graph, const SafetensorsFile& file,
+                     const std::string& path) {
   const std::vector<ParameterSpec> needed = graph.parameters();
   Weights weights;
   for (const ParameterSpec& p : needed) {
@@ -41,6 +43,19 @@ Weights read_weights(const std::string& name, const Graph& graph, const std::str
   return weights;
 }
 
+Weights read_weights(const std::string& name, const Graph& graph, const std::string& path) {
+  return read_weights(name, graph, SafetensorsFile::open(path), path);
+}
+
+Weights built_in_weights(const std::string& name, const Graph& graph) {
+  const auto all = all_built_in_weights();
+  const auto found = std::ranges::find(all, name, &BuiltIn::model);
+  if (found == all.end()) throw UsageError(name + " has no weights built in: name a file of weights");
+  const std::string file = "the built-in weights of " + name;
+  static const auto program = std::make_shared<int>();  // outlives what is made of its bytes
+  return read_weights(name, graph, SafetensorsFile::parse(found->bytes, file, program), file);
+}
+
 }  // namespace
 
 std::vector<std::string> names() {
@@ -52,20 +67,40 @@ std::vector<std::string> names() {
 
 Model build(const std::string& name, const ModelOptions& options) {
   for (const Family* family : all_families())
-    for (const Architecture& a : family->architectures)
-      if (a.name == name) return a.build(options);
+    for (const Architecture& a : family->architectures) {
+      if (a.name != name) continue;
+      const auto or_standard = [](int64_t wanted, int64_t standard) { return wanted ? wanted : standard; };
+      Model model = a.build({.classes = or_standard(options.classes, a.standard.classes),
+                             .height = or_standard(options.height, a.standard.height),
+                             .width = or_standard(options.width, a.standard.width)});
+      const int64_t classes = model.graph.node(model.graph.output()).shape.back();
+      if (std::ssize(model.labels) != classes) model.labels.clear();
+      return model;
+    }
   throw UsageError("there is no model '" + name + "'" + did_you_mean(name, names()) +
                    " (`loupe models` lists them)");
+}
+
+std::vector<std::string> with_built_in_weights() {
+  std::vector<std::string> all;
+  for (const BuiltIn& b : all_built_in_weights()) all.emplace_back(b.model);
+  return all;
+}
+
+bool has_built_in_weights(const std::string& name) {
+  return std::ranges::count(all_built_in_weights(), name, &BuiltIn::model) > 0;
 }
 
 Network load(const std::string& name, const std::filesystem::path& weights, Device device,
              const ModelOptions& options) {
   Model model = build(name, options);
-  Weights parameters =
-      weights == "formula" ? formula_weights(model.graph) : read_weights(name, model.graph, weights.string());
+  Weights parameters = weights.empty()        ? built_in_weights(name, model.graph)
+                       : weights == "formula" ? formula_weights(model.graph)
+                                              : read_weights(name, model.graph, weights.string());
   Network network(name, std::move(model.graph), std::move(parameters), device);
   network.trunk = model.trunk;
   network.preprocessing = model.preprocessing;
+  network.labels = std::move(model.labels);
   return network;
 }
 

@@ -19,8 +19,9 @@ CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& v
 }
 
 void ModelChoice::add_to(CLI::App& app, const std::string& group) {
-  value_option(app, "--model", model, "M", "Architecture; `loupe models` lists them", group)->required();
-  value_option(app, "--classes", classes, "N", "Classes that the network tells apart (1000)", group);
+  value_option(app, "--model", model, "M", "Architecture; `loupe models` lists them (zoo)", group);
+  value_option(app, "--classes", classes, "N",
+               "Classes that the network tells apart (14 of the zoo, 1000 of others)", group);
 }
 
 void ModelChoice::check_name() const {
@@ -31,15 +32,18 @@ void ModelChoice::check_name() const {
                    (near.empty() ? "; `loupe models` lists those there are" : near));
 }
 
-int64_t ModelChoice::class_count() const { return parse_whole("--classes", classes, 1, 1'000'000); }
+int64_t ModelChoice::class_count() const {
+  return classes.empty() ? 0 : parse_whole("--classes", classes, 1, 1'000'000);
+}
 
 void SizeChoice::add_to(CLI::App& app) {
-  value_option(app, "--size", size, "HxW", "Height and width of the input in pixels (224)");
+  value_option(app, "--size", size, "HxW",
+               "Height and width of the input in pixels (64 of the zoo, 224 of others)");
 }
 
 Graph SizeChoice::graph(const ModelChoice& choice) const {
   choice.check_name();
-  const auto [height, width] = parse_size("--size", size);
+  const auto [height, width] = size.empty() ? std::pair<int64_t, int64_t>{} : parse_size("--size", size);
   return build_for_size(choice.model, {.classes = choice.class_count(), .height = height, .width = width})
       .graph;
 }

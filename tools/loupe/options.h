@@ -19,10 +19,11 @@ CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& v
 
 /// --model M and --classes N: which architecture.
 struct ModelChoice {
-  std::string model, classes = "1000";
+  std::string model = "zoo", classes;
   void add_to(CLI::App& app, const std::string& group = "Options");
-  /// Throw UsageError, with near names.
+  /// Throws UsageError, with near names.
   void check_name() const;
+  /// 0: as many as the architecture was made for. Throws UsageError.
   int64_t class_count() const;
 };
 
@@ -43,7 +44,7 @@ Model build_for_size(const std::string& model, const ModelOptions& options);
 
 /// --size HxW: of the input, where no picture says it.
 struct SizeChoice {
-  std::string size = "224";
+  std::string size;
   void add_to(CLI::App& app);
   /// The graph of the chosen architecture for that size.
   Graph graph(const ModelChoice& choice) const;

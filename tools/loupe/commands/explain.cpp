@@ -47,11 +47,10 @@ void Settings::add_to(CLI::App& app) {
       ->required()
       ->group(what);
   model.add_to(app, what);
-  value_option(
-      app, "--weights", weights, "FILE",
-      "safetensors file with torchvision's names; or `formula`: made-up weights, for a try without a file",
-      what)
-      ->required();
+  value_option(app, "--weights", weights, "FILE",
+               "safetensors file with torchvision's names (of the zoo's networks: those built in); or "
+               "`formula`: made-up weights, for a try without a file",
+               what);
   value_option(app, "--labels", labels, "FILE", "Names of the classes, one a line", what);
   value_option(
       app, "--class", target, "C",
@@ -105,13 +104,16 @@ void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) 
 Run prepare(const Settings& s) {
   // What needs no file first, then the files from small to large.
   s.model.check_name();
-  const int64_t classes = s.model.class_count();
+  const Model standard = models::build(s.model.model, {.classes = s.model.class_count()});
+  const int64_t classes = standard.graph.node(standard.graph.output()).shape.back();
+  if (s.weights.empty() && !models::has_built_in_weights(s.model.model))
+    throw UsageError("--weights is missing: " + s.model.model + " has none built in");
   std::vector<ChosenMethod> methods = s.methods.chosen();
   const Device device = s.device.open();
   const int64_t memory = s.memory.empty() ? 0 : parse_bytes("--memory", s.memory);
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
 
-  std::vector<std::string> labels;
+  std::vector<std::string> labels = standard.labels;
   if (!s.labels.empty()) {
     labels = read_labels(s.labels);
     if (static_cast<int64_t>(labels.size()) != classes)
@@ -123,11 +125,10 @@ Run prepare(const Settings& s) {
   if (!s.target.empty()) target = find_class(s.target, labels, classes);
 
   std::vector<Input> inputs = open_inputs(s.images);
-  const Preprocessing preprocessing = models::build(s.model.model, {.classes = classes}).preprocessing;
-  const auto [height, width] = input_size(inputs, preprocessing);
+  const auto [height, width] = input_size(inputs, standard.preprocessing);
   const ModelOptions options{.classes = classes, .height = height, .width = width};
   build_for_size(s.model.model, options);
-  read_photographs(inputs, preprocessing);
+  read_photographs(inputs, standard.preprocessing);
 
   Network network = models::load(s.model.model, s.weights, device, options);
   network.labels = std::move(labels);

@@ -42,7 +42,7 @@ extern const Command models_command{
         for (const Family* family : all_families()) {
           papers += "  " + family->title + ": " + family->source + "\n";
           for (const Architecture& a : family->architectures) {
-            const Model model = a.build({});
+            const Model model = models::build(a.name);
             const Cost c = cost(model.graph);
             table.row({a.name, with_commas(c.parameters), short_count(c.macs), model.trunk});
             rows.push_back({{"model", a.name},
@@ -55,8 +55,8 @@ extern const Command models_command{
         }
         if (*json) return print_json(rows);
         print(table.str() +
-              "\nFor 1000 classes and 224×224 pixels. MACs: multiply-accumulates of one image, "
-              "forward.\n\nPapers\n" +
+              "\nFor 1000 classes and 224×224 pixels, those of the zoo for its 14 and 64×64. MACs: "
+              "multiply-accumulates of one image, forward.\n\nPapers\n" +
               papers);
       };
     }};

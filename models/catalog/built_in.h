@@ -1,0 +1,18 @@
+// Weights that the program carries: every file models/zoo/weights/<model>.safetensors, put into the library
+// as it is by the build.
+#pragma once
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace loupe {
+
+struct BuiltIn {
+  std::string_view model;
+  std::span<const std::byte> bytes;  // a safetensors file, aligned to 64 bytes
+};
+
+/// In alphabetical order.
+std::span<const BuiltIn> all_built_in_weights();
+
+}  // namespace loupe
