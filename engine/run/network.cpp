@@ -42,6 +42,11 @@ std::string Network::label(int64_t cls) const {
 const Tensor& Network::parameter(const std::string& full_name) const {
   const auto found = parameters_.find(full_name);
   if (found == parameters_.end()) throw UsageError(name_ + " has no parameter '" + full_name + "'");
+  if (stale_.erase(full_name)) {
+    const Array& trained = trainable_.at(full_name).array;
+    found->second = Tensor(Dtype::f32, trained.shape);
+    queue_.module->download(found->second.raw(), trained.data, trained.bytes(), queue_.stream);
+  }
   return found->second;
 }
 
@@ -128,47 +133,104 @@ const std::vector<Array>& Network::packed(const PlanStep& step) {
   if (found != packed_.end()) return found->second.arrays;
 
   const Node& n = graph_.node(node);
-  const bool as_loaded = norm < 0;
+  Packed made{.input_shapes = step.input_shapes};
   // Folding gives a bias to a convolution that has none.
-  const size_t count = as_loaded ? n.parameters.size() : 2;
-  std::vector<int64_t> sizes;
+  const size_t count = norm < 0 ? n.parameters.size() : 2;
   for (size_t p = 0; p < count; ++p)
-    sizes.push_back(n.op->packed_size(device_.backend, step.direction, step.input_shapes, p));
-  Packed made;
-  made.as_they_are = std::ranges::count(sizes, 0) == std::ssize(sizes);
+    made.sizes.push_back(n.op->packed_size(device_.backend, step.direction, step.input_shapes, p));
+  made.as_they_are = std::ranges::count(made.sizes, 0) == std::ssize(made.sizes);
   if (made.as_they_are)
     for (const auto& [other, packed] : packed_)
       if (other.node == node && other.batch_norm == norm && packed.as_they_are)
         return packed_.emplace(key, packed).first->second.arrays;
+  pack(key, made);
+  return packed_.emplace(key, std::move(made)).first->second.arrays;
+}
 
+void Network::pack(const PackedKey& key, Packed& packed) {
+  const Node& n = graph_.node(key.node);
+  const bool as_loaded = key.batch_norm < 0, first = packed.arrays.empty();
   std::vector<std::vector<double>> values;
-  if (!as_loaded) values = folded(node, norm);
+  if (!as_loaded) values = folded(key.node, key.batch_norm);
   int64_t bytes = 0;  // kept only if all of it fits
-  for (size_t p = 0; p < count; ++p) {
+  for (size_t p = 0; p < packed.sizes.size(); ++p) {
+    const int64_t size = packed.sizes[p];
+    if (as_loaded && size == 0)
+      if (const auto t = trainable_.find(n.parameters[p].name); t != trainable_.end()) {
+        if (first) {
+          packed.arrays.push_back(t->second.array);
+          packed.storage.push_back(t->second.storage);
+        }
+        continue;
+      }
     const Shape shape =
         p < n.parameters.size() ? n.parameters[p].shape : Shape{static_cast<int64_t>(values[p].size())};
     const Tensor loaded =
         as_loaded ? parameter(n.parameters[p].name) : Tensor::from(std::span<const double>(values[p]), shape);
     Tensor host = loaded.to(real_of(device_));
-    if (sizes[p] > 0) {
-      const Tensor packed(Dtype::f32, {sizes[p]});
-      n.op->pack(device_.backend, step.direction, step.input_shapes, p, host.values<float>().data(),
-                 packed.values<float>().data());
-      host = packed;
+    if (size > 0) {
+      const Tensor own(Dtype::f32, {size});
+      n.op->pack(device_.backend, key.direction, packed.input_shapes, p, host.values<float>().data(),
+                 own.values<float>().data());
+      host = own;
+    }
+    if (!first) {
+      upload(host, packed.arrays[p].as<std::byte>());
+      continue;
     }
     std::shared_ptr<Storage> storage = host.storage();
     std::byte* data = host.raw();
     if (queue_.module) {
       storage = Storage::allocate(host.bytes(), device_);
-      queue_.module->upload(storage->data(), data, host.bytes(), queue_.stream);
+      upload(host, storage->data());
       data = storage->data();
     }
     if (!as_loaded || storage != loaded.storage()) bytes += host.bytes();
-    made.arrays.push_back({data, host.dtype(), shape, Layout::planar});
-    made.storage.push_back(std::move(storage));
+    packed.arrays.push_back({data, host.dtype(), shape, Layout::planar});
+    packed.storage.push_back(std::move(storage));
   }
   packed_bytes_ += bytes;
-  return packed_.emplace(key, std::move(made)).first->second.arrays;
+}
+
+void Network::upload(const Tensor& host, std::byte* to) const {
+  if (queue_.module)
+    queue_.module->upload(to, host.raw(), host.bytes(), queue_.stream);
+  else if (to != host.raw())
+    std::memcpy(to, host.raw(), static_cast<size_t>(host.bytes()));
+}
+
+Array Network::trainable(const std::string& full_name) {
+  const auto found = trainable_.find(full_name);
+  if (found != trainable_.end()) return found->second.array;
+  // What was packed points at the parameter as it was loaded, which may be a file.
+  packed_.clear();
+  packed_bytes_ = 0;
+  const Tensor own = parameter(full_name).to(real_of(device_)).clone();
+  std::shared_ptr<Storage> storage = own.storage();
+  if (queue_.module) {
+    storage = Storage::allocate(own.bytes(), device_);
+    upload(own, storage->data());
+  }
+  if (!queue_.module) parameters_[full_name] = own;
+  const Array array{storage->data(), own.dtype(), own.shape(), Layout::planar};
+  trainable_.emplace(full_name, Trainable{std::move(storage), array});
+  return array;
+}
+
+void Network::set_parameter(const std::string& full_name, const Tensor& values) {
+  const Array to = trainable(full_name);
+  if (values.shape() != to.shape)
+    throw Error("the parameter '" + full_name + "' has shape " + to.shape.str() + ", not " +
+                values.shape().str());
+  upload(values.to(to.dtype), to.as<std::byte>());
+  if (queue_.module) stale_.insert(full_name);
+}
+
+void Network::parameters_changed() {
+  if (queue_.module)
+    for (const auto& [name, t] : trainable_) stale_.insert(name);
+  for (auto& [key, packed] : packed_)
+    if (!packed.as_they_are || key.batch_norm >= 0) pack(key, packed);
 }
 
 void Network::release_arena() {
@@ -339,6 +401,17 @@ Tensor Execution::gradient(NodeId n) const {
   planned(plan_->gradient_of(n), n, "gradient");
   if (done_ != Done::backward) throw Error("there are no gradients yet: run backward() first");
   return read(plan_->gradient_of(n), n, "gradient");
+}
+
+Array Execution::parameter_gradient(NodeId n, size_t p) const {
+  for (const Plan::ParameterGradient& g : plan_->parameter_gradients()) {
+    if (g.node != n || g.parameter != p) continue;
+    check_owner();
+    if (done_ != Done::backward) throw Error("there are no gradients yet: run backward() first");
+    return array(g.value);
+  }
+  throw UsageError("the plan has no gradient of parameter " + std::to_string(p) + " of '" +
+                   plan_->graph().node(n).name + "'");
 }
 
 Tensor Execution::record(NodeId n) const {

@@ -4,6 +4,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ class Execution {
   /// did not name.
   Tensor value(NodeId) const;
   Tensor gradient(NodeId) const;
+  /// dL/d(parameter `p` of a node), planar, where it lies: in the device's memory, good until another
+  /// execution of the network runs. The purpose must say `parameters`.
+  Array parameter_gradient(NodeId, size_t p) const;
   /// The tape's record of a ReLU (0/1) or of a max-pool (switches), u8, planar. Set it between forward and
   /// backward to inject another run's: switches and masks are ordinary tensors. After backward only the
   /// records that the purpose named are left.
@@ -93,8 +97,15 @@ class Network {
   /// Logits (N, classes) of x (N, 3, H, W).
   Tensor logits(const Tensor& x);
 
-  /// A parameter as it was loaded. Throws Error if there is none of that name.
+  /// A parameter, f32 (f64 on ref once it was trained). Throws Error if there is none of that name.
   const Tensor& parameter(const std::string& full_name) const;
+  /// Where a parameter lies, planar, in the device's memory and type, for an optimiser to write to; call
+  /// parameters_changed() after that. The first call copies it there.
+  Array trainable(const std::string& full_name);
+  /// Every kernel sees what was written to trainable() parameters.
+  void parameters_changed();
+  /// Gives a trainable() parameter other values; call parameters_changed() after that.
+  void set_parameter(const std::string& full_name, const Tensor& values);
   /// The device and this network's stream of it; nothing for ref and cpu.
   const Queue& queue() const { return queue_; }
   /// Bytes of the weights as the kernels read them, made so far.
@@ -108,7 +119,17 @@ class Network {
     Direction direction;
     auto operator<=>(const PackedKey&) const = default;
   };
+  struct Packed {
+    std::vector<Shape> input_shapes;  // of the step that they were made for
+    std::vector<std::shared_ptr<Storage>> storage = {};
+    std::vector<Array> arrays = {};
+    std::vector<int64_t> sizes = {};  // of parameters in a kernel's own format; 0: planar, as they are
+    bool as_they_are = false;         // all of them, so that all directions share them
+  };
   const std::vector<Array>& packed(const PlanStep& step);
+  /// Makes the arrays, or fills those that are there.
+  void pack(const PackedKey& key, Packed& packed);
+  void upload(const Tensor& host, std::byte* to) const;
   /// Makes the weights and the arena of a plan. Throws DeviceOutOfMemory with the sizes.
   void prepare(const Plan& plan);
   void release_arena();
@@ -118,13 +139,14 @@ class Network {
 
   std::string name_;
   Graph graph_;
-  std::map<std::string, Tensor> parameters_;
-  Device device_;
-  struct Packed {
-    std::vector<std::shared_ptr<Storage>> storage;
-    std::vector<Array> arrays;
-    bool as_they_are = false;  // planar, so that all directions share them
+  mutable std::map<std::string, Tensor> parameters_;  // of the host
+  struct Trainable {
+    std::shared_ptr<Storage> storage;
+    Array array;
   };
+  std::map<std::string, Trainable> trainable_;
+  mutable std::set<std::string> stale_;  // trainable ones that the host has an old copy of
+  Device device_;
   std::map<PackedKey, Packed> packed_;
   int64_t packed_bytes_ = 0;
   std::shared_ptr<const Plan> plan_for(int64_t batch, const Purpose& purpose);

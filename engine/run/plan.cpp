@@ -14,6 +14,14 @@ constexpr int kForever = std::numeric_limits<int>::max();
 
 bool contains(const std::vector<NodeId>& ids, NodeId id) { return std::ranges::count(ids, id) > 0; }
 
+// Which vjp gives the gradient of a parameter; none: it is not learned by gradient.
+std::optional<Direction> direction_of(ParameterSpec::Role role) {
+  using Role = ParameterSpec::Role;
+  if (role == Role::weight || role == Role::norm_weight) return Direction::vjp_weight;
+  if (role == Role::bias || role == Role::norm_bias) return Direction::vjp_bias;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string Purpose::key() const {
@@ -25,6 +33,7 @@ std::string Purpose::key() const {
   list(" values ", values);
   list(" gradients ", gradients);
   list(" records ", records);
+  if (parameters) k += " parameters";
   return k + " from " + (from ? std::to_string(*from) : "-");
 }
 
@@ -38,6 +47,8 @@ class PlanBuilder {
         purpose_(plan.purpose_),
         options_(options),
         shapes_(graph_.shapes(plan.batch_)) {
+    // Learned weights are those of the nodes as they stand.
+    if (purpose_.parameters) options_.fold_batch_norm = false;
     const auto nodes = static_cast<size_t>(graph_.size());
     plan_.node_value_.assign(nodes, -1);
     plan_.node_gradient_.assign(nodes, -1);
@@ -109,10 +120,13 @@ class PlanBuilder {
     for (NodeId n = graph_.size() - 1; n >= 0; --n)
       if (needed_[at(n)])
         for (NodeId i : graph_.node(n).inputs) needed_[at(i)] = true;
+    if (purpose_.parameters && !purpose_.from) throw UsageError("a gradient needs a node to start from");
+    if (purpose_.parameters && !purpose_.rule.rows.empty())
+      throw UsageError("parameters have gradients by the gradient rule alone, not by " + purpose_.rule.name);
     // On the way back only nodes between `from` and a wanted gradient take part.
     above_.assign(at(graph_.size()), false);
     for (NodeId n = 0; n < graph_.size(); ++n) {
-      above_[at(n)] = contains(purpose_.gradients, n);
+      above_[at(n)] = contains(purpose_.gradients, n) || (purpose_.parameters && learns(n));
       for (NodeId i : graph_.node(n).inputs)
         if (above_[at(i)]) above_[at(n)] = true;
     }
@@ -122,6 +136,11 @@ class PlanBuilder {
         throw UsageError("layer '" + graph_.node(n).name + "' does not lead to '" +
                          graph_.node(*purpose_.from).name + "', so it has no gradient from there");
     }
+  }
+
+  bool learns(NodeId n) const {
+    return std::ranges::any_of(graph_.node(n).parameters,
+                               [](const ParameterSpec& p) { return direction_of(p.role).has_value(); });
   }
 
   std::optional<NodeId> only_consumer(NodeId n) const {
@@ -219,9 +238,12 @@ class PlanBuilder {
       if (signals_[at(n)] < 0) throw UsageError("no signal reaches layer '" + graph_.node(n).name + "'");
       plan_.node_gradient_[at(n)] = signals_[at(n)];
     }
+    std::ranges::stable_sort(plan_.parameter_gradients_, {},
+                             [](const Plan::ParameterGradient& g) { return std::pair(g.node, g.parameter); });
   }
 
   void row(const Unit& u, NodeId n, ValueId signal, std::function<void(ValueId, int)> pass) {
+    if (purpose_.parameters) parameter_gradients(n, signal);
     Signal step(*this, u, n, signal, std::move(pass));
     const auto replaced = purpose_.rule.rows.find(graph_.node(n).op->kind().name);
     if (replaced != purpose_.rule.rows.end()) return replaced->second(step);
@@ -244,29 +266,47 @@ class PlanBuilder {
     emit(std::move(s));
   }
 
+  // A step that reads dL/dy and what else the vjp needs; its result is still to be set.
+  PlanStep vjp_step(NodeId n, Direction direction, ValueId signal) {
+    const Node& node = graph_.node(n);
+    const Needs needs = node.op->needs(direction);
+    PlanStep s{.node = n,
+               .op = node.op,
+               .direction = direction,
+               .input_shapes = input_shapes(n),
+               .grad_output = signal,
+               .parameters = {n, {}}};
+    for (NodeId j : node.inputs) s.inputs.push_back(needs.inputs ? plan_.value_of(j) : -1);
+    if (needs.output) s.output = plan_.value_of(n);
+    if (needs.saved) s.saved = plan_.record_of(n);
+    s.note = node.op->algorithm(backend(), direction, s.input_shapes);
+    return s;
+  }
+
   ValueId vjp(const Unit& u, NodeId n, ValueId signal, int i) {
     const Node& node = graph_.node(n);
     const std::vector<Shape> in = input_shapes(n);
     if (node.op->vjp_is_identity()) return signal;
     if (node.op->is_view(layout(), in)) return view(signal, in[at(i)]);
-    const Needs needs = node.op->needs(Direction::vjp_input);
-    PlanStep s{.node = n,
-               .op = node.op,
-               .direction = Direction::vjp_input,
-               .input = i,
-               .input_shapes = in,
-               .grad_output = signal};
-    for (NodeId j : node.inputs) s.inputs.push_back(needs.inputs ? plan_.value_of(j) : -1);
-    if (needs.output) s.output = plan_.value_of(n);
-    if (needs.saved) s.saved = plan_.record_of(n);
-    if (n == u.head)
-      s.parameters = {u.head, u.batch_norm};
-    else
-      s.parameters = {n, {}};
-    s.note = node.op->algorithm(backend(), Direction::vjp_input, in);
+    PlanStep s = vjp_step(n, Direction::vjp_input, signal);
+    s.input = i;
+    if (n == u.head) s.parameters.batch_norm = u.batch_norm;
     const ValueId grad = s.grad = fresh(real(), in[at(i)]);
     emit(std::move(s));
     return grad;
+  }
+
+  // Before the signal goes on, which may happen in its own place.
+  void parameter_gradients(NodeId n, ValueId signal) {
+    const std::vector<ParameterSpec>& parameters = graph_.node(n).parameters;
+    for (size_t p = 0; p < parameters.size(); ++p) {
+      const auto direction = direction_of(parameters[p].role);
+      if (!direction) continue;
+      PlanStep s = vjp_step(n, *direction, signal);
+      s.grad = fresh(real(), parameters[p].shape, Layout::planar);
+      plan_.parameter_gradients_.push_back({n, p, s.grad});
+      emit(std::move(s));
+    }
   }
 
   ValueId rectify(NodeId n, ValueId signal) {
@@ -311,6 +351,7 @@ class PlanBuilder {
     for (NodeId n : purpose_.values) keep(plan_.value_of(n));
     for (NodeId n : purpose_.records) keep(plan_.record_of(n));
     for (NodeId n : purpose_.gradients) keep(plan_.gradient_of(n));
+    for (const Plan::ParameterGradient& g : plan_.parameter_gradients_) keep(g.value);
     // Without sharing every value keeps its place to the end.
     if (!options_.share_memory)
       for (PlanBlock& b : plan_.blocks_) b.last = kForever;

@@ -17,6 +17,7 @@ struct Purpose {
   std::vector<NodeId> gradients = {};  // nodes whose gradient is wanted
   std::vector<NodeId> records =
       {};  // ReLU masks and pool switches to hand out or to inject, on top of what backward needs
+  bool parameters = false;  // the gradient of every learned parameter is wanted, too (training)
   Rule rule = gradient_rule();
   /// A text that is the same for the same purpose.
   std::string key() const;
@@ -87,6 +88,13 @@ class Plan {
   ValueId record_of(NodeId n) const { return node_record_.at(static_cast<size_t>(n)); }
   /// The value that takes the seed of the backward pass.
   ValueId seed() const { return seed_; }
+  /// The gradient of a learned parameter, planar; `parameter` counts those of the node. In node order.
+  struct ParameterGradient {
+    NodeId node;
+    size_t parameter;
+    ValueId value;
+  };
+  const std::vector<ParameterGradient>& parameter_gradients() const { return parameter_gradients_; }
 
   int64_t arena_bytes() const { return arena_bytes_; }
   /// Bytes that the tape (masks, switches, kept values) holds between forward and backward.
@@ -102,6 +110,7 @@ class Plan {
   std::vector<PlanValue> values_;
   std::vector<PlanBlock> blocks_;
   std::vector<ValueId> node_value_, node_gradient_, node_record_;
+  std::vector<ParameterGradient> parameter_gradients_;
   ValueId seed_ = -1;
   int forward_steps_ = 0;
   int64_t arena_bytes_ = 0, tape_bytes_ = 0;

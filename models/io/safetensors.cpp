@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -139,25 +140,31 @@ Tensor SafetensorsFile::tensor(std::string_view name) const {
               "; Loupe reads F32, F64, F16, BF16, I32, I64, U8 and BOOL");
 }
 
-void write_safetensors(const std::string& path, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  const auto type_name = [](Dtype t) {
-    return t == Dtype::f64 ? "F64" : t == Dtype::f32 ? "F32" : t == Dtype::i32 ? "I32" : "U8";
+namespace {
+
+// What stands in a file for a tensor.
+struct Written {
+  std::string name;
+  std::string_view type;
+  Shape shape;
+  std::span<const std::byte> bytes;
+};
+
+void write(const std::string& path, std::vector<Written> tensors,
+           const std::map<std::string, std::string>& metadata) {
+  const auto width = [](const Written& t) {
+    return t.shape.numel() ? std::ssize(t.bytes) / t.shape.numel() : 0;
   };
-  NamedTensors ordered = tensors;
-  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
-    return dtype_bytes(a.second.dtype()) > dtype_bytes(b.second.dtype());
-  });
+  std::ranges::stable_sort(tensors, std::greater{}, width);
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t end = 0;
-  for (const auto& [name, t] : ordered) {
-    if (name == "__metadata__" || header.contains(name))
-      throw Error("cannot write '" + path + "': two things are called " + in_quotes(name));
+  for (const Written& t : tensors) {
+    if (t.name == "__metadata__" || header.contains(t.name))
+      throw Error("cannot write '" + path + "': two things are called " + in_quotes(t.name));
     const int64_t begin = end;
-    end += t.bytes();
-    header[name] = {
-        {"dtype", type_name(t.dtype())}, {"shape", t.shape().dims()}, {"data_offsets", {begin, end}}};
+    end += std::ssize(t.bytes);
+    header[t.name] = {{"dtype", t.type}, {"shape", t.shape.dims()}, {"data_offsets", {begin, end}}};
   }
   std::string json;
   try {
@@ -170,8 +177,60 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors,
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(json);
-  for (const auto& [name, t] : ordered) file.write({t.raw(), static_cast<size_t>(t.bytes())});
+  for (const Written& t : tensors) file.write(t.bytes);
   file.commit();
+}
+
+Written as_it_is(const std::string& name, const Tensor& t) {
+  const Dtype d = t.dtype();
+  const auto* type = d == Dtype::f64 ? "F64" : d == Dtype::f32 ? "F32" : d == Dtype::i32 ? "I32" : "U8";
+  return {name, type, t.shape(), {t.raw(), static_cast<size_t>(t.bytes())}};
+}
+
+// Round to nearest, ties to even; infinity where x is beyond the largest.
+uint16_t to_f16(float x) {
+  const uint32_t bits = std::bit_cast<uint32_t>(x), sign = bits >> 16 & 0x8000;
+  const float magnitude = std::fabs(x);
+  if (std::isnan(x)) return static_cast<uint16_t>(sign | 0x7e00);
+  if (magnitude >= 65520.0f) return static_cast<uint16_t>(sign | 0x7c00);
+  // Below 2⁻¹⁴ f16 is a multiple of 2⁻²⁴: adding 0.5 leaves just that in the low bits, rounded by the
+  // addition.
+  if (magnitude < 0x1p-14f)
+    return static_cast<uint16_t>(sign |
+                                 (std::bit_cast<uint32_t>(magnitude + 0.5f) - std::bit_cast<uint32_t>(0.5f)));
+  const uint32_t m = std::bit_cast<uint32_t>(magnitude), odd = m >> 13 & 1;
+  return static_cast<uint16_t>(sign | ((m - (uint32_t{112} << 23) + 0xfff + odd) >> 13));
+}
+
+}  // namespace
+
+void write_safetensors(const std::string& path, const NamedTensors& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<Written> written;
+  for (const auto& [name, t] : tensors) written.push_back(as_it_is(name, t));
+  write(path, std::move(written), metadata);
+}
+
+void write_safetensors_f16(const std::string& path, const NamedTensors& tensors,
+                           const std::map<std::string, std::string>& metadata) {
+  std::vector<Written> written;
+  std::vector<std::vector<uint16_t>> halves;
+  for (const auto& [name, t] : tensors) {
+    if (t.dtype() != Dtype::f32 && t.dtype() != Dtype::f64) {
+      written.push_back(as_it_is(name, t));
+      continue;
+    }
+    std::vector<uint16_t>& half = halves.emplace_back(static_cast<size_t>(t.numel()));
+    for (size_t i = 0; i < half.size(); ++i) {
+      const double x = t.item(static_cast<int64_t>(i));
+      half[i] = to_f16(static_cast<float>(x));
+      if (std::isfinite(x) && (half[i] & 0x7fff) == 0x7c00)
+        throw Error("cannot write '" + path + "': the tensor " + in_quotes(name) + " holds " +
+                    std::to_string(x) + ", which is too large for f16");
+    }
+    written.push_back({name, "F16", t.shape(), std::as_bytes(std::span(half))});
+  }
+  write(path, std::move(written), metadata);
 }
 
 }  // namespace loupe

@@ -65,5 +65,9 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 /// cannot be written.
 void write_safetensors(const std::string& path, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata = {});
+/// The same with f32 and f64 tensors as F16, rounded to the nearest, ties to even. Throws Error, too, for a
+/// value that is too large for it.
+void write_safetensors_f16(const std::string& path, const NamedTensors& tensors,
+                           const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace loupe

@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <span>
+#include <stdexcept>
 #include <string_view>
 
 namespace CLI {
@@ -10,6 +11,13 @@ class App;
 }
 
 namespace loupe {
+
+/// Thrown by a command that Ctrl-C stopped, once what it leaves is in order. Exit status 130, as shells have
+/// it.
+class Interrupted : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 struct Command {
   std::string_view name;

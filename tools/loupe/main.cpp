@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -113,10 +114,13 @@ static void wait_without_spinning(char** argv) {
 
 int main(int argc, char** argv) {
   wait_without_spinning(argv);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of write(), not the end
   try {
     return loupe::run(argc, argv);
   } catch (const loupe::UsageError& e) {
     return loupe::failed(e.what(), 2);
+  } catch (const loupe::Interrupted& e) {
+    return loupe::failed(e.what(), 130);
   } catch (const std::bad_alloc&) {
     return loupe::failed("out of memory; a smaller --memory or --size may help", 1);
   } catch (const std::exception& e) {

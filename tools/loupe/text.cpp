@@ -61,7 +61,10 @@ std::string short_bytes(int64_t n) {
 std::string short_seconds(double s) {
   if (s < 0.00995) return format("%.1f ms", s * 1e3);
   if (s < 0.9995) return format("%.0f ms", s * 1e3);
-  return format("%.2f s", s);
+  if (s < 119.5) return format("%.2f s", s);
+  const int64_t whole = std::llround(s), minutes = whole / 60;
+  if (minutes < 120) return std::to_string(minutes) + " min " + std::to_string(whole % 60) + " s";
+  return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
 }
 
 std::string short_number(double x) {
@@ -82,6 +85,16 @@ int64_t parse_whole(std::string_view option, std::string_view text, int64_t mini
       value > maximum)
     throw UsageError(std::string(option) + " takes a whole number from " + std::to_string(minimum) + " to " +
                      std::to_string(maximum) + ", not " + quoted(text));
+  return value;
+}
+
+double parse_real(std::string_view option, std::string_view text, double minimum, double maximum) {
+  const std::string_view digits = trim(text);
+  double value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc() || end != digits.data() + digits.size() || !(value >= minimum && value <= maximum))
+    throw UsageError(std::string(option) + " takes a number from " + short_number(minimum) + " to " +
+                     short_number(maximum) + ", not " + quoted(text));
   return value;
 }
 

@@ -15,7 +15,7 @@ std::string with_commas(int64_t n);
 std::string short_count(int64_t n);
 /// "11.4 MiB"
 std::string short_bytes(int64_t n);
-/// "0.4 ms", "63 ms", "1.24 s"
+/// "0.4 ms", "63 ms", "1.24 s", "12 min 5 s", "2 h 7 min"
 std::string short_seconds(double s);
 /// Whole numbers up to a million in full, others with four significant digits.
 std::string short_number(double x);
@@ -24,6 +24,8 @@ std::string percent(double part);
 
 /// What an option says: a whole number in [minimum, maximum]. Throws UsageError naming the option.
 int64_t parse_whole(std::string_view option, std::string_view text, int64_t minimum, int64_t maximum);
+/// The same for a number in [minimum, maximum].
+double parse_real(std::string_view option, std::string_view text, double minimum, double maximum);
 /// Bytes: "512M", "1.5GiB", "65536". Powers of 1024. Throws UsageError.
 int64_t parse_bytes(std::string_view option, std::string_view text);
 /// Height and width: "224" or "224x320". Throws UsageError.

@@ -1,0 +1,46 @@
+#include "engine/training/initial_weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace loupe {
+
+namespace {
+// splitmix64 (Steele, Lea & Flood 2014): number `i` of the stream `key`.
+uint64_t random_bits(uint64_t key, uint64_t i) {
+  uint64_t z = key + (i + 1) * 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+uint64_t key_of(const std::string& name, uint64_t seed) {
+  uint64_t key = random_bits(seed, 0);
+  for (const char c : name) key = random_bits(key, static_cast<unsigned char>(c));
+  return key;
+}
+}  // namespace
+
+std::map<std::string, Tensor> initial_weights(const Graph& graph, uint64_t seed) {
+  using Role = ParameterSpec::Role;
+  std::map<std::string, Tensor> weights;
+  for (const ParameterSpec& spec : graph.parameters()) {
+    Tensor t = Tensor::zeros(Dtype::f32, spec.shape);
+    const auto values = t.values<float>();
+    if (spec.role == Role::norm_weight || spec.role == Role::norm_variance) {
+      std::ranges::fill(values, 1.0f);
+    } else if (spec.role == Role::weight) {
+      const double fan_in = static_cast<double>(spec.shape.numel()) / static_cast<double>(spec.shape[0]);
+      const double bound = std::sqrt(6 / fan_in);
+      const uint64_t key = key_of(spec.name, seed);
+      for (size_t i = 0; i < values.size(); ++i) {
+        const double u = static_cast<double>(random_bits(key, i) >> 11) * 0x1p-53;
+        values[i] = static_cast<float>((2 * u - 1) * bound);
+      }
+    }
+    weights.emplace(spec.name, std::move(t));
+  }
+  return weights;
+}
+
+}  // namespace loupe

@@ -1,0 +1,303 @@
+// `loupe train`: teaches a network the zoo's classes from pictures that are drawn as it goes. What it leaves
+// in its folder can be stopped and taken up again, bit for bit.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "engine/file/atomic_file.h"
+#include "engine/training/initial_weights.h"
+#include "engine/training/telemetry.h"
+#include "kernels/common/parallel.h"
+#include "models/io/checkpoint.h"
+#include "models/io/safetensors.h"
+#include "models/zoo/pictures.h"
+#include "tools/loupe/command.h"
+#include "tools/loupe/options.h"
+#include "tools/loupe/print.h"
+#include "tools/loupe/progress_line.h"
+#include "tools/loupe/text.h"
+#include "tools/loupe/zoo_test.h"
+
+namespace loupe {
+namespace {
+
+namespace fs = std::filesystem;
+using Texts = std::map<std::string, std::string>;
+
+// What decides about the result: options, and what a checkpoint remembers.
+struct Knob {
+  const char *name, *placeholder, *standard, *help;
+};
+constexpr Knob kKnobs[] = {
+    {"steps", "N", "3000", "Steps of the whole schedule"},
+    {"batch", "N", "64", "Pictures of a step"},
+    {"optimizer", "O", "adamw", "adamw or sgd"},
+    {"rate", "R", "0.003", "The learning rate at its highest; then it falls as a cosine"},
+    {"warmup", "N", "100", "Steps in which the rate rises to that"},
+    {"final-fraction", "F", "0.01", "Share of the rate that is left at the last step"},
+    {"weight-decay", "D", "0.01", "Of weights; biases and batch norms are left alone"},
+    {"momentum", "M", "0.9", "Of sgd"},
+    {"clip", "C", "5", "The gradient's norm is at most this; 0: no limit"},
+    {"label-smoothing", "S", "0.1", "Share of the target that goes to all classes alike"},
+    {"seed", "S", "1", "Of the first weights and of the pictures"},
+};
+
+TrainingSettings settings_of(const Texts& t) {
+  const auto whole = [&](const std::string& name, int64_t least, int64_t most) {
+    return parse_whole("--" + name, t.at(name), least, most);
+  };
+  const auto real = [&](const std::string& name, double least, double most) {
+    return parse_real("--" + name, t.at(name), least, most);
+  };
+  TrainingSettings s;
+  s.steps = whole("steps", 1, 100'000'000);
+  s.batch = whole("batch", 1, 65536);
+  s.optimizer = parse_optimizer(t.at("optimizer"));
+  s.rate = real("rate", 0, 1000);
+  s.warmup = whole("warmup", 0, s.steps);
+  s.final_fraction = real("final-fraction", 0, 1);
+  s.weight_decay = real("weight-decay", 0, 1000);
+  s.momentum = real("momentum", 0, 1);
+  s.clip = real("clip", 0, 1e30);
+  s.label_smoothing = real("label-smoothing", 0, 0.99);
+  return s;
+}
+
+struct Settings {
+  std::string network, out, stop_after, checkpoint_every = "200", test = "10000", test_seed = "2024", threads;
+  Texts knobs;  // those that were given
+  DeviceChoice device;
+  bool resume = false, json = false;
+
+  void add_to(CLI::App& app);
+};
+
+void Settings::add_to(CLI::App& app) {
+  app.add_option("NETWORK", network,
+                 "zoo, zoo_fc, or another architecture of `loupe models` that takes 64×64 pixels")
+      ->required()
+      ->group("What to train");
+  for (const Knob& k : kKnobs)
+    value_option(app, std::string("--") + k.name, knobs[k.name], k.placeholder,
+                 std::string(k.help) + " (" + k.standard + ")", "How");
+  device.add_to(app, "Where");
+  value_option(app, "--threads", threads, "N",
+               "Threads; gradients may differ by roundings with them (all cores)", "Where");
+  const std::string results = "Results";
+  value_option(
+      app, "--out", out, "DIR",
+      "Folder for checkpoint.safetensors, telemetry.jsonl and, at the end, NETWORK.safetensors (f16) and "
+      "NETWORK.json, the record (train-NETWORK)",
+      results);
+  app.add_flag("--resume", resume,
+               "Go on from DIR/checkpoint.safetensors, with the settings it was made with")
+      ->group(results);
+  value_option(app, "--checkpoint-every", checkpoint_every, "N", "Steps between two checkpoints (200)",
+               results);
+  value_option(app, "--stop-after", stop_after, "N", "Stop after N more steps, leaving a checkpoint",
+               results);
+  value_option(app, "--test", test, "N", "Fresh pictures to test the finished network on; 0: none (10000)",
+               results);
+  value_option(app, "--test-seed", test_seed, "S", "The set that they come from (2024)", results);
+  app.add_flag("--json", json, "Print the record, and nothing else")->group(results);
+}
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// While this lives, Ctrl-C only asks the loop to stop; a second one ends the program as usual.
+class OnInterrupt {
+ public:
+  OnInterrupt() {
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    action.sa_flags = SA_RESETHAND;
+    for (const int s : {SIGINT, SIGTERM}) ::sigaction(s, &action, nullptr);
+  }
+  ~OnInterrupt() {
+    for (const int s : {SIGINT, SIGTERM}) std::signal(s, SIG_DFL);
+  }
+};
+
+Texts with_standards(const Texts& given) {
+  Texts all;
+  for (const Knob& k : kKnobs) {
+    const auto found = given.find(k.name);
+    all[k.name] = found == given.end() || found->second.empty() ? k.standard : found->second;
+  }
+  return all;
+}
+
+// A training that is under way.
+struct Run {
+  std::string network;
+  Texts texts;  // every knob
+  Model model;
+  Trainer trainer;
+  fs::path folder;
+  double seconds = 0;  // of training so far, in earlier runs too
+
+  std::string checkpoint() const { return (folder / "checkpoint.safetensors").string(); }
+  void save() const {
+    Checkpoint c{.state = trainer.state(), .settings = texts};
+    c.settings["network"] = network;
+    c.settings["seconds"] = std::to_string(seconds);
+    write_checkpoint(checkpoint(), c);
+  }
+};
+
+Run prepare(const Settings& s) {
+  if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
+  const fs::path folder = s.out.empty() ? "train-" + s.network : s.out;
+  const std::string file = (folder / "checkpoint.safetensors").string();
+  Checkpoint last;
+  if (s.resume) {
+    last = read_checkpoint(file);
+    for (const auto& [name, text] : s.knobs)
+      if (!text.empty() && text != last.settings[name])
+        throw UsageError("--" + name + " " + text + " does not go with --resume: '" + file +
+                         "' was made with " + last.settings[name]);
+    if (last.settings["network"] != s.network)
+      throw UsageError("'" + file + "' is a checkpoint of " + last.settings["network"] + ", not of " +
+                       s.network);
+  } else if (fs::exists(file)) {
+    throw UsageError("'" + folder.string() +
+                     "' holds a checkpoint: add --resume to go on from there, or give another --out");
+  }
+  const Texts texts = with_standards(s.resume ? last.settings : s.knobs);
+  const auto seed = static_cast<uint64_t>(parse_whole("--seed", texts.at("seed"), 0, INT64_MAX));
+  const auto classes = std::ssize(zoo::labels());
+  Model model = build_for_size(s.network, {.classes = classes, .height = zoo::kSize, .width = zoo::kSize});
+  Trainer trainer(s.network, model.graph, initial_weights(model.graph, seed), s.device.open(),
+                  settings_of(texts));
+  double seconds = 0;
+  if (s.resume) {
+    try {
+      trainer.restore(last.state);
+    } catch (const Error& e) {
+      throw Error("the checkpoint '" + file + "' does not fit " + s.network + ": " + e.what());
+    }
+    seconds = parse_real("seconds", last.settings["seconds"], 0, 1e12);
+  }
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw Error("cannot make the folder '" + folder.string() + "': " + error.message());
+  return {s.network, texts, std::move(model), std::move(trainer), folder, seconds};
+}
+
+std::string status(const StepReport& r, int64_t steps, double loss, double accuracy, double rate_of_images,
+                   double left) {
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "step %lld/%lld  loss %.3f  accuracy %5.1f %%  rate %.2g  %.0f images/s  %s left",
+                static_cast<long long>(r.step + 1), static_cast<long long>(steps), loss, 100 * accuracy,
+                r.rate, rate_of_images, short_seconds(left).c_str());
+  return text;
+}
+
+// Steps until the schedule ends, --stop-after or Ctrl-C; a checkpoint is left at each of these ends.
+void train(Run& run, const Settings& s) {
+  Trainer& trainer = run.trainer;
+  const int64_t steps = trainer.settings().steps, batch = trainer.settings().batch,
+                first = trainer.next_step();
+  const int64_t every = parse_whole("--checkpoint-every", s.checkpoint_every, 1, INT64_MAX);
+  const int64_t end = s.stop_after.empty()
+                          ? steps
+                          : std::min(steps, first + parse_whole("--stop-after", s.stop_after, 1, steps));
+  const uint64_t set = zoo::training_set(std::stoull(run.texts.at("seed")));
+  const Preprocessing how = run.model.preprocessing;
+  Telemetry telemetry((run.folder / "telemetry.jsonl").string(), first);
+  Batches batches([&](int64_t step) { return zoo::batch(set, step * batch, batch, how); }, first);
+  ProgressLine line;
+  const OnInterrupt watch;
+  const double before = run.seconds;
+  const auto start = std::chrono::steady_clock::now();
+  double loss = 0, accuracy = 0;  // smoothed over some 20 steps
+  while (trainer.next_step() < end && !interrupted) {
+    StepReport r;
+    try {
+      r = trainer.step(batches.next());
+    } catch (const Diverged& e) {
+      const bool kept = fs::exists(run.checkpoint());
+      throw Error(std::string(e.what()) +
+                  (kept ? "; the last good checkpoint is kept in '" + run.checkpoint() + "'"
+                        : "; there is no checkpoint yet") +
+                  ": a lower --rate may help");
+    }
+    telemetry.write(r);
+    const double passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    run.seconds = before + passed;
+    const auto done = static_cast<double>(trainer.next_step() - first);
+    const double keep = std::min(0.95, 1 - 1 / done);
+    loss = keep * loss + (1 - keep) * r.loss;
+    accuracy = keep * accuracy + (1 - keep) * r.accuracy;
+    line.show(status(r, steps, loss, accuracy, done * static_cast<double>(batch) / passed,
+                     passed / done * static_cast<double>(end - trainer.next_step())));
+    if (trainer.next_step() % every == 0 || trainer.next_step() == steps) run.save();
+  }
+  line.clear();
+  if (trainer.next_step() < steps) {
+    run.save();
+    const std::string where = "stopped before step " + std::to_string(trainer.next_step()) + " of " +
+                              std::to_string(steps) + "; `loupe train " + run.network + " --out " +
+                              run.folder.string() + " --resume` goes on";
+    if (interrupted) throw Interrupted(where);
+    print(where + "\n");
+  }
+}
+
+// The weights as they are shipped, and how they came about.
+nlohmann::ordered_json finish(const Run& run, const Settings& s) {
+  const std::string weights = (run.folder / (run.network + ".safetensors")).string();
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : run.trainer.parameters()) tensors.emplace_back(name, tensor);
+  std::string command = "loupe train " + run.network;
+  for (const Knob& k : kKnobs)
+    if (run.texts.at(k.name) != k.standard)
+      command += std::string(" --") + k.name + " " + run.texts.at(k.name);
+  write_safetensors_f16(weights, tensors, {{"command", command}, {"network", run.network}});
+
+  nlohmann::ordered_json record{{"network", run.network}, {"command", command}, {"loupe", LOUPE_VERSION}};
+  for (const Knob& k : kKnobs) record["settings"][k.name] = run.texts.at(k.name);
+  record["threads"] = max_threads();
+  record["seconds"] = std::round(run.seconds);
+  record["weights"] = fs::path(weights).filename().string();
+  record["weights_bytes"] = fs::file_size(weights);
+  if (const int64_t count = parse_whole("--test", s.test, 0, INT64_MAX)) {
+    Network network =
+        models::load(run.network, weights, s.device.open(),
+                     {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
+    network.preprocessing = run.model.preprocessing;
+    record["test"] = zoo_test(
+        network, static_cast<uint64_t>(parse_whole("--test-seed", s.test_seed, 0, INT64_MAX)), count);
+  }
+  AtomicFile file((run.folder / (run.network + ".json")).string());
+  file.write(record.dump(2) + "\n");
+  file.commit();
+  return record;
+}
+
+void run_train(const Settings& s) {
+  parse_whole("--test", s.test, 0, INT64_MAX);
+  parse_whole("--test-seed", s.test_seed, 0, INT64_MAX);
+  Run run = prepare(s);
+  train(run, s);
+  if (run.trainer.next_step() < run.trainer.settings().steps) return;
+  const auto record = finish(run, s);
+  if (s.json) return print_json(record);
+  print(run.network + " trained in " + short_seconds(run.seconds) + "; weights in " +
+        (run.folder / (run.network + ".safetensors")).string() + "\n");
+  if (record.contains("test")) print(zoo_test_text(record["test"]));
+}
+
+}  // namespace
+
+extern const Command train_command{
+    "train", "Teaches a network the zoo's classes, from pictures drawn on the way", [](CLI::App& app) {
+      const auto s = std::make_shared<Settings>();
+      s->add_to(app);
+      return [s] { run_train(*s); };
+    }};
+
+}  // namespace loupe
