@@ -36,9 +36,9 @@ class Execution {
   /// did not name.
   Tensor value(NodeId) const;
   Tensor gradient(NodeId) const;
-  /// The tape's record of a ReLU (0/1) or of a max-pool (switches), u8, planar. Set it between forward and
-  /// backward to inject another run's: switches and masks are ordinary tensors. After backward only the
-  /// records that the purpose named are left.
+  /// The tape's record, planar: of a ReLU (0/1) or of a max-pool (switches) u8, of a batch_norm_training its
+  /// statistics in the device's type. Set it between forward and backward to inject another run's: records
+  /// are ordinary tensors. After backward only those that the purpose named are left.
   Tensor record(NodeId) const;
   void set_record(NodeId, const Tensor&);
   /// Nodes that have a record in this plan.
