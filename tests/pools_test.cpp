@@ -12,7 +12,7 @@
 
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
 #include "kernels/avg_pool2d/avg_pool2d.h"
-#include "kernels/batch_norm/batch_norm.h"
+#include "kernels/batch_norm_training/batch_norm_training.h"
 #include "kernels/lrn/lrn.h"
 #include "kernels/max_pool2d/max_pool2d.h"
 
@@ -44,6 +44,7 @@ OpPtr op_of(const json& c) {
   }
   if (c["op"] == "adaptive_avg_pool2d") return adaptive_avg_pool2d(pair_of(c["output_size"]));
   if (c["op"] == "lrn") return lrn({.size = c["size"], .alpha = c["alpha"], .beta = c["beta"], .k = c["k"]});
+  if (c["op"] == "batch_norm_training") return batch_norm_training({.eps = c["eps"]});
   REQUIRE(c["op"] == "batch_norm");
   return batch_norm({.eps = c["eps"]});
 }
@@ -85,7 +86,11 @@ void check_case(const json& c) {
   Numbers g = numbers(
       out.numel(), [](int64_t i) { return (13 * i * i + 5 * i) % 7 - 3; }, 1);
   Numbers y(g.size()), gx(x.size()), g_parameter(static_cast<size_t>(channels));
-  std::vector<uint8_t> saved(y.size());
+  const auto record = op->saved(shapes).value_or(Saved{Dtype::u8, out});
+  const Dtype record_type = record.dtype == Dtype::f32 ? Dtype::f64 : record.dtype;  // ref's numbers
+  Numbers saved(y.size());                                                           // room for any record
+  std::vector<std::byte> workspace(
+      static_cast<size_t>(op->workspace_bytes(Backend::ref, Direction::forward, shapes)));
   std::vector<Numbers> parameters;
   std::vector<Array> parameter_arrays;
   for (int64_t p = 0; p < std::ssize(op->parameters(shapes)); ++p)
@@ -99,9 +104,18 @@ void check_case(const json& c) {
   a.inputs = inputs;
   a.parameters = parameter_arrays;
   a.output = {y.data(), Dtype::f64, out, Layout::planar};
-  a.saved = {saved.data(), Dtype::u8, out, Layout::planar};
+  a.saved = {saved.data(), record_type, record.shape, Layout::planar};
+  a.workspace = workspace;
   op->kind().kernel(Backend::ref, Direction::forward)(*op, a);
   check_close(c["output"], y);
+  if (c.contains("running_mean")) {
+    const auto middle = saved.begin() + channels;
+    const double m = static_cast<double>(out.numel()) / static_cast<double>(channels);
+    check_close(c["running_mean"], {saved.begin(), middle});
+    Numbers unbiased(middle, middle + channels);
+    for (double& v : unbiased) v *= m / (m - 1);
+    check_close(c["running_var"], unbiased);
+  }
 
   a.grad_output = {g.data(), Dtype::f64, out, Layout::planar};
   a.grad = {gx.data(), Dtype::f64, shapes[0], Layout::planar};
@@ -121,7 +135,7 @@ void check_case(const json& c) {
 
 TEST_CASE("ref gives PyTorch's sizes, outputs and gradients") {
   const json cases = json::parse(std::ifstream(LOUPE_SOURCE_DIR "/tests/golden/pools.json"));
-  REQUIRE(cases.size() == 110);
+  REQUIRE(cases.size() == 112);
   for (json c : cases) {
     json shown = c;
     for (const char* bulk : {"output", "gradient"}) shown.erase(bulk);

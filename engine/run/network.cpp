@@ -424,9 +424,11 @@ Tensor Execution::record(NodeId n) const {
 void Execution::set_record(NodeId n, const Tensor& record) {
   const Array to = planned(plan_->record_of(n), n, "record");
   check_tape("set_record()");
-  if (record.shape() != to.shape || record.dtype() != Dtype::u8)
-    throw UsageError("the record of '" + plan_->graph().node(n).name + "' is a u8 tensor " + to.shape.str() +
-                     ", got " + std::string(dtype_name(record.dtype())) + " " + record.shape().str());
+  const Dtype type = to.dtype == Dtype::bit ? Dtype::u8 : to.dtype;
+  if (record.shape() != to.shape || record.dtype() != type)
+    throw UsageError("the record of '" + plan_->graph().node(n).name + "' is a " +
+                     std::string(dtype_name(type)) + " tensor " + to.shape.str() + ", got " +
+                     std::string(dtype_name(record.dtype())) + " " + record.shape().str());
   store(record, to);
 }
 

@@ -40,9 +40,9 @@ class Execution {
   /// dL/d(parameter `p` of a node), planar, where it lies: in the device's memory, good until another
   /// execution of the network runs. The purpose must say `parameters`.
   Array parameter_gradient(NodeId, size_t p) const;
-  /// The tape's record of a ReLU (0/1) or of a max-pool (switches), u8, planar. Set it between forward and
-  /// backward to inject another run's: switches and masks are ordinary tensors. After backward only the
-  /// records that the purpose named are left.
+  /// The tape's record, planar: of a ReLU (0/1) or of a max-pool (switches) u8, of a batch_norm_training its
+  /// statistics in the device's type. Set it between forward and backward to inject another run's: records
+  /// are ordinary tensors. After backward only those that the purpose named are left.
   Tensor record(NodeId) const;
   void set_record(NodeId, const Tensor&);
   /// Nodes that have a record in this plan.

@@ -218,7 +218,8 @@ class PlanBuilder {
     }
     const NodeId recorder = u.activation.value_or(u.head);
     if (const auto saved = graph_.node(recorder).op->saved(input_shapes(recorder)))
-      plan_.node_record_[at(recorder)] = s.saved = fresh(saved->dtype, saved->shape);
+      plan_.node_record_[at(recorder)] = s.saved =
+          fresh(saved->dtype == Dtype::f32 ? real() : saved->dtype, saved->shape);
     plan_.node_value_[at(u.tail)] = s.output;
     emit(std::move(s));
   }

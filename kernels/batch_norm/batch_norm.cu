@@ -5,19 +5,16 @@
 // Floor: 4 bytes read and 4 written an element; the vjp of the bias reads 4, that of the weight 8.
 #include "kernels/batch_norm/batch_norm.h"
 
+#include "kernels/batch_norm/channel_sum.h"
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
 #include "kernels/device/math.h"
-#include "kernels/device/memory.h"
-#include "kernels/device/shared.h"
-#include "kernels/device/warp.h"
 
 namespace loupe::LOUPE_TARGET {
 
 namespace {
 
 using Parameters = BatchNormParameters<float>;
-constexpr int kThreads = 256;
 
 LOUPE_DEVICE float deviation(const Parameters& p, int channel) {
   return sqrtf(p.variance[channel] + static_cast<float>(p.eps));
@@ -52,31 +49,6 @@ LOUPE_KERNEL batch_norm_vjp_input_kernel(Cells vectors, Divider by_map, Paramete
   store_vector(gx + at, v);
 }
 
-/// The block's sum, in thread 0.
-LOUPE_DEVICE float block_sum(float value) {
-  struct Parts {
-    float of_warp[kThreads / kWarp];
-  };
-  auto& part = shared_storage<Parts>().of_warp;
-  value = warp_sum(value);
-  if (lane_id() == 0) part[warp_id()] = value;
-  sync_threads();
-  value = 0;
-  for (int i = 0; i < kThreads / kWarp; ++i) value += part[i];
-  return value;
-}
-
-// Σ of term(i) over the elements i of the block's channel; `team`, a power of two, threads an image.
-template <int Width, typename Term>
-LOUPE_DEVICE float channel_sum(int64_t n, int64_t c, int pixels, int team, const Term& term) {
-  const int t = static_cast<int>(threadIdx.x);
-  float sum = 0;
-  for (int64_t b = t / team; b < n; b += kThreads / team)
-    for (int p = t % team * Width; p < pixels; p += team * Width)
-      term(sum, (b * c + blockIdx.x) * pixels + p);
-  return block_sum(sum);
-}
-
 template <int Width>
 LOUPE_KERNEL batch_norm_vjp_weight_kernel(Parameters p, const float* x, const float* gy, float* g_weight,
                                           int64_t n, int64_t c, int pixels, int team) {
@@ -97,12 +69,6 @@ LOUPE_KERNEL batch_norm_vjp_bias_kernel(const float* gy, float* g_bias, int64_t 
     for (int k = 0; k < Width; ++k) total += g[k];
   });
   if (threadIdx.x == 0) g_bias[blockIdx.x] = sum;
-}
-
-int team_for(int64_t vectors) {
-  int team = 1;
-  while (team < kThreads && team < vectors) team *= 2;
-  return team;
 }
 
 }  // namespace
@@ -127,7 +93,7 @@ void batch_norm_vjp_input(Stream stream, BatchNormParameters<float> p, const flo
 void batch_norm_vjp_weight(Stream stream, BatchNormParameters<float> p, const float* x, const float* gy,
                            float* g_weight, int64_t n, int64_t c, int64_t pixels) {
   const int width = pixels % 4 == 0 ? 4 : 1;
-  launch({{blocks_for(c, 1)}, {kThreads}, 0, stream},
+  launch({{blocks_for(c, 1)}, {kChannelThreads}, 0, stream},
          width == 4 ? batch_norm_vjp_weight_kernel<4> : batch_norm_vjp_weight_kernel<1>, p, x, gy, g_weight,
          n, c, small(pixels), team_for(pixels / width));
 }
@@ -135,7 +101,7 @@ void batch_norm_vjp_weight(Stream stream, BatchNormParameters<float> p, const fl
 void batch_norm_vjp_bias(Stream stream, const float* gy, float* g_bias, int64_t n, int64_t c,
                          int64_t pixels) {
   const int width = pixels % 4 == 0 ? 4 : 1;
-  launch({{blocks_for(c, 1)}, {kThreads}, 0, stream},
+  launch({{blocks_for(c, 1)}, {kChannelThreads}, 0, stream},
          width == 4 ? batch_norm_vjp_bias_kernel<4> : batch_norm_vjp_bias_kernel<1>, gy, g_bias, n, c,
          small(pixels), team_for(pixels / width));
 }

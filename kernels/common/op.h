@@ -97,7 +97,7 @@ struct Window {
 
 /// What forward leaves on the tape for the vjp.
 struct Saved {
-  Dtype dtype;  // bit: a mask; u8: switches
+  Dtype dtype;  // bit: a mask; u8: switches; f32: numbers, f64 where ref computes in double
   Shape shape;
 };
 

@@ -32,10 +32,13 @@ def run(case):
     elif op == "lrn":
         y = F.local_response_norm(x, case["size"], case["alpha"], case["beta"], case["k"])
     else:
+        training = op == "batch_norm_training"
         channels = torch.arange(case["input"][1], dtype=torch.float64)
         parameters = [(((7 * channels + 3 * p) % 5 + 1) / 4).requires_grad_(p < 2) for p in range(4)]
         weight, bias, mean, variance = parameters
-        y = F.batch_norm(x, mean, variance, weight, bias, False, 0, case["eps"])
+        y = F.batch_norm(x, mean, variance, weight, bias, training, 1, case["eps"])  # 1: keep the batch's alone
+        if training:
+            case["running_mean"], case["running_var"] = mean.tolist(), variance.tolist()
     y.backward(numbers(y.shape, 13, 5, 7, 3))
     case["shape"] = list(y.shape)
     case["output"] = y.flatten().tolist()
@@ -62,8 +65,9 @@ def cases(draw):
         yield {"op": "adaptive_avg_pool2d", "input": [1, 1, *pair(1, 7)], "output_size": pair(1, 6)}
     for size, beta in ((1, 0.75), (2, 0.75), (3, 0.5), (4, 1.25), (5, 0.75), (9, 0.75)):
         yield {"op": "lrn", "input": [1, 7, 1, 3], "size": size, "alpha": 0.25 * size, "beta": beta, "k": 1.5}
-    for eps in (1e-5, 0.5):
-        yield {"op": "batch_norm", "input": [2, 3, 2, 2], "eps": eps}
+    for op in ("batch_norm", "batch_norm_training"):
+        for eps in (1e-5, 0.5):
+            yield {"op": op, "input": [2, 3, 2, 2], "eps": eps}
 
 
 def main():

@@ -177,8 +177,8 @@ class Call {
       a_.output.data = how.in_place ? take_over(0) : result("the output", value_);
       const auto record = how.activation ? std::optional(Saved{Dtype::bit, out}) : op.saved(in.shapes);
       if (record && how.tape) {
-        saved_ = shaped(record->dtype, record->shape, layout_);
-        a_.saved = {result("the saved record", *saved_), record->dtype, record->shape, layout_};
+        saved_ = shaped(recorded(record->dtype), record->shape, layout_);
+        a_.saved = {result("the saved record", *saved_), saved_->dtype, saved_->shape, layout_};
       }
     } else {
       a_.grad_output = {nullptr, how.dtype, out, layout_};
@@ -186,7 +186,7 @@ class Call {
       a_.grad_output.data = operand("dL/dy", Stored::of(in.grad_output, how.dtype, out, layout_));
       if (needs.output) a_.output.data = operand("y", relayed(*in.output, how.dtype));
       if (needs.saved) {
-        const Stored s = relayed(*in.saved, in.saved->dtype);
+        const Stored s = relayed(*in.saved, recorded(in.saved->dtype));
         a_.saved = {operand("the saved record", s), s.dtype, s.shape, layout_};
       }
       const auto p = parameter_of(op, direction, in.shapes);
@@ -218,6 +218,11 @@ class Call {
   static std::vector<std::byte> bytes_of(Guarded& g) { return {g.bytes().begin(), g.bytes().end()}; }
   Stored relayed(const Stored& s, Dtype dtype) const {
     return Stored::of(s.numbers(), dtype, s.shape, layout_);
+  }
+
+  // A record of numbers is of the call's type.
+  Dtype recorded(Dtype dtype) const {
+    return dtype == Dtype::f32 || dtype == Dtype::f64 ? how_.dtype : dtype;
   }
 
   void* operand(std::string what, const Stored& s) {

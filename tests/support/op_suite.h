@@ -54,6 +54,12 @@ struct OpSuite {
   /// For the rare op whose terms neither |y| nor the op of absolute values bounds (a difference inside): M of
   /// op_checks.h, one an element of the direction's result. An empty answer means the usual M.
   std::function<std::vector<double>(const OpCase&, Direction, const Operands&)> magnitude = nullptr;
+  /// For a tape's record that holds numbers (statistics, say): M of its elements. Bits and switches are
+  /// exact.
+  std::function<std::vector<double>(const Operands&)> record_magnitude = nullptr;
+  /// An image's result depends on the other images of its batch (statistics of the batch): repeatability is
+  /// then checked over runs and threads, for one batch.
+  bool mixes_images = false;
 };
 
 /// For rejections: what infer() says to these shapes.
