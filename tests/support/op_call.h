@@ -47,6 +47,7 @@ struct Operands {
   Numbers grad_output = {};              // vjps
   std::optional<Stored> output = {};     // vjps: y, as forward left it in whatever layout
   std::optional<Stored> saved = {};      // vjps: the tape's record, likewise
+  int input = 0;                         // for OpSuite::magnitude: which input vjp_input is asked for
 };
 
 /// How to make the call.

@@ -252,7 +252,9 @@ class CaseChecks {
   // M of op_checks.h: the magnitude of the terms behind every element of a step's result.
   Numbers magnitude(const Step& s, const Operands& o) const {
     if (suite_.magnitude) {
-      Numbers m = suite_.magnitude(case_, s.direction, o);
+      Operands asked = o;
+      asked.input = s.input;
+      Numbers m = suite_.magnitude(case_, s.direction, asked);
       if (!m.empty()) return m;
     }
     const Needs needs = op_.needs(s.direction);
