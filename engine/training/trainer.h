@@ -92,12 +92,17 @@ class Trainer {
     std::vector<std::shared_ptr<Storage>> storage;
   };
   void update_statistics(const Execution& pass);
+  void update(const Learned& l, const Array& gradient, double rate, double scale, double* squares);
+  double dead_share(const Execution& pass, NodeId relu) const;
+  /// The first `count` of sums_.
+  std::vector<double> read_sums(size_t count) const;
 
   TrainingGraph graph_;
   TrainingSettings settings_;
   Network network_;
   Purpose purpose_;
   std::vector<Learned> learned_;
+  std::shared_ptr<Storage> sums_, workspace_;  // of squares, two a learned parameter; in the device's memory
   int64_t next_step_ = 0;
 };
 

@@ -1,0 +1,249 @@
+#include "engine/training/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include "engine/run/passes.h"
+#include "engine/training/schedule.h"
+#include "kernels/optimizer/optimizer.h"
+#include "kernels/relu/relu.h"
+
+namespace loupe {
+
+namespace {
+
+using Optimizer = TrainingSettings::Optimizer;
+
+void check(const TrainingSettings& s) {
+  const auto refuse = [](const std::string& what) { throw UsageError("training: " + what); };
+  if (s.steps < 1) refuse("it takes at least one step, not " + std::to_string(s.steps));
+  if (s.batch < 1) refuse("a batch holds at least one image, not " + std::to_string(s.batch));
+  const auto check_range = [&](const char* name, double value, double low, double high) {
+    if (!(value >= low && value <= high))
+      refuse(std::string(name) + " must lie between " + std::to_string(low) + " and " + std::to_string(high) +
+             ", not be " + std::to_string(value));
+  };
+  check_range("the learning rate", s.rate, 0, 1e6);
+  check_range("the weight decay", s.weight_decay, 0, 1e6);
+  check_range("the largest norm of the gradient", s.clip, 0, 1e300);
+  check_range("the momentum of running statistics", s.norm_momentum, 0, 1);
+}
+
+// Of state that an optimiser keeps for a parameter, as it is called in a checkpoint.
+std::vector<std::string> state_names(Optimizer o) {
+  if (o == Optimizer::sgd) return {"momentum"};
+  return {"first_moment", "second_moment"};
+}
+
+Tensor download(const Queue& queue, const Array& from) {
+  Tensor t(from.dtype, from.shape);
+  if (queue.module)
+    queue.module->download(t.raw(), from.data, from.bytes(), queue.stream);
+  else
+    convert(from, t.array());
+  return t;
+}
+
+void upload(const Queue& queue, const Tensor& from, const Array& to) {
+  const Tensor own = from.to(to.dtype);
+  if (queue.module)
+    queue.module->upload(to.data, own.raw(), to.bytes(), queue.stream);
+  else
+    convert(own.array(), to);
+}
+
+}  // namespace
+
+std::string_view optimizer_name(Optimizer o) { return o == Optimizer::sgd ? "sgd" : "adamw"; }
+
+Optimizer parse_optimizer(const std::string& name) {
+  const std::vector<std::string> known{"sgd", "adamw"};
+  if (name == known[0]) return Optimizer::sgd;
+  if (name == known[1]) return Optimizer::adamw;
+  throw UsageError("there is no optimizer '" + name + "'; there are adamw and sgd");
+}
+
+Trainer::Trainer(std::string name, const Graph& network, std::map<std::string, Tensor> parameters,
+                 Device device, TrainingSettings settings)
+    : graph_(training_graph(network)),
+      settings_(settings),
+      network_(std::move(name), graph_.graph, std::move(parameters), device) {
+  check(settings_);
+  purpose_ = {.values = {graph_.logits, graph_.loss},
+              .from = graph_.loss,
+              .records = graph_.norms,
+              .parameters = true};
+  const Queue& queue = network_.queue();
+  for (NodeId n = 0; n < graph_.graph.size(); ++n) {
+    const std::vector<ParameterSpec>& specs = graph_.graph.node(n).parameters;
+    for (size_t p = 0; p < specs.size(); ++p) {
+      const Array values = network_.trainable(specs[p].name);
+      if (!is_learned(specs[p].role)) continue;
+      Learned l{specs[p].name, n, p, specs[p].role == ParameterSpec::Role::weight, values, {}, {}};
+      for (size_t i = 0; i < state_names(settings_.optimizer).size(); ++i) {
+        l.storage.push_back(Storage::allocate(values.bytes(), device));
+        l.state.push_back({l.storage.back()->data(), values.dtype, values.shape, Layout::planar});
+        upload(queue, Tensor::zeros(values.dtype, values.shape), l.state.back());
+      }
+      learned_.push_back(std::move(l));
+    }
+  }
+  sums_ = Storage::allocate(std::ssize(learned_) * 2 * int64_t{sizeof(double)}, device);
+  workspace_ = Storage::allocate(kNormWorkspaceBytes, device);
+}
+
+std::vector<double> Trainer::read_sums(size_t count) const {
+  std::vector<double> sums(count);
+  const Queue& queue = network_.queue();
+  const auto bytes = static_cast<int64_t>(count * sizeof(double));
+  if (queue.module)
+    queue.module->download(reinterpret_cast<std::byte*>(sums.data()), sums_->data(), bytes, queue.stream);
+  else
+    std::memcpy(sums.data(), sums_->data(), static_cast<size_t>(bytes));
+  return sums;
+}
+
+void Trainer::update(const Learned& l, const Array& gradient, double rate, double scale, double* squares) {
+  const TrainingSettings& s = settings_;
+  const Backend backend = network_.device().backend;
+  const double decay = l.decays ? s.weight_decay : 0;
+  const StepNorms norms{squares, workspace_->data()};
+  if (s.optimizer == Optimizer::sgd)
+    sgd_step(backend, network_.queue(),
+             {.rate = rate, .momentum = s.momentum, .weight_decay = decay, .nesterov = s.nesterov}, scale,
+             l.values, gradient, l.state[0], norms);
+  else
+    adamw_step(backend, network_.queue(),
+               {.rate = rate, .beta1 = s.beta1, .beta2 = s.beta2, .eps = s.eps, .weight_decay = decay},
+               next_step_ + 1, scale, l.values, gradient, l.state[0], l.state[1], norms);
+}
+
+StepReport Trainer::step(const Batch& batch) {
+  const auto start = std::chrono::steady_clock::now();
+  const int64_t count = batch.images.shape()[0];
+  const Backend backend = network_.device().backend;
+  const Queue& queue = network_.queue();
+  StepReport report{.step = next_step_,
+                    .rate = learning_rate(settings_.rate, next_step_, settings_.steps, settings_.warmup,
+                                          settings_.final_fraction)};
+
+  Execution& pass = network_.execution(count, purpose_);
+  pass.forward(
+      {batch.images, smoothed_targets(batch.classes, network_.classes(), settings_.label_smoothing)});
+  const Tensor logits = pass.value(graph_.logits), losses = pass.value(graph_.loss);
+  const std::vector<int64_t> said = Target(top1).classes(logits);
+  for (int64_t n = 0; n < count; ++n) {
+    report.loss += losses.item(n) / static_cast<double>(count);
+    report.accuracy += said[static_cast<size_t>(n)] == batch.classes[static_cast<size_t>(n)];
+  }
+  report.accuracy /= static_cast<double>(count);
+  if (!std::isfinite(report.loss))
+    throw Diverged("the loss of step " + std::to_string(next_step_) + " is " + std::to_string(report.loss));
+  for (const NodeId r : graph_.relus)
+    report.dead_relus.push_back({graph_.graph.node(r).name, dead_share(pass, r)});
+
+  Tensor seed(Dtype::f64, {count, 1});
+  std::ranges::fill(seed.values<double>(), 1 / static_cast<double>(count));
+  pass.backward(seed);
+  auto* sums = reinterpret_cast<double*>(sums_->data());
+  for (size_t i = 0; i < learned_.size(); ++i)
+    sum_of_squares(backend, queue, pass.parameter_gradient(learned_[i].node, learned_[i].parameter), sums + i,
+                   workspace_->data());
+  double squares = 0;
+  for (const double sum : read_sums(learned_.size())) squares += sum;
+  report.gradient_norm = std::sqrt(squares);
+  if (!std::isfinite(report.gradient_norm))
+    throw Diverged("the gradient of step " + std::to_string(next_step_) + " is not finite");
+  const double scale =
+      settings_.clip > 0 && report.gradient_norm > settings_.clip ? settings_.clip / report.gradient_norm : 1;
+
+  update_statistics(pass);
+  for (size_t i = 0; i < learned_.size(); ++i)
+    update(learned_[i], pass.parameter_gradient(learned_[i].node, learned_[i].parameter), report.rate, scale,
+           sums + 2 * i);
+  const std::vector<double> moved = read_sums(2 * learned_.size());
+  squares = 0;
+  for (size_t i = 0; i < learned_.size(); ++i) {
+    const double change = moved[2 * i], norm = moved[2 * i + 1];
+    squares += norm;
+    if (learned_[i].decays)
+      report.update_ratios.push_back(
+          {graph_.graph.node(learned_[i].node).name, norm > 0 ? std::sqrt(change / norm) : 0});
+  }
+  report.parameter_norm = std::sqrt(squares);
+  network_.parameters_changed();
+  ++next_step_;
+  report.images_per_second = static_cast<double>(count) /
+                             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+// running = (1 − momentum)·running + momentum·batch, with the variance's unbiased estimate (as PyTorch does).
+void Trainer::update_statistics(const Execution& pass) {
+  const double keep = 1 - settings_.norm_momentum;
+  for (const NodeId n : graph_.norms) {
+    const Node& node = graph_.graph.node(n);
+    const Tensor record = pass.record(n);  // (2, C): mean, biased variance
+    const double pixels = static_cast<double>(pass.plan().batch() * node.shape.numel() / node.shape[1]);
+    for (const ParameterSpec& spec : node.parameters) {
+      if (is_learned(spec.role)) continue;
+      const bool variance = spec.role == ParameterSpec::Role::norm_variance;
+      const double unbiased = variance && pixels > 1 ? pixels / (pixels - 1) : 1;
+      Tensor running = network_.parameter(spec.name).to(Dtype::f64).clone();
+      const auto values = running.values<double>();
+      for (int64_t c = 0; c < spec.shape[0]; ++c)
+        values[static_cast<size_t>(c)] =
+            keep * values[static_cast<size_t>(c)] +
+            settings_.norm_momentum * unbiased * record.item((variance ? 1 : 0) * spec.shape[0] + c);
+      network_.set_parameter(spec.name, running);
+    }
+  }
+}
+
+TrainingState Trainer::state() const {
+  TrainingState s{.next_step = next_step_, .tensors = parameters()};
+  const std::vector<std::string> names = state_names(settings_.optimizer);
+  for (const Learned& l : learned_)
+    for (size_t i = 0; i < names.size(); ++i)
+      s.tensors.emplace(names[i] + "/" + l.name, download(network_.queue(), l.state[i]));
+  return s;
+}
+
+void Trainer::restore(const TrainingState& state) {
+  const auto find = [&](const std::string& name, const Shape& shape) -> const Tensor& {
+    const auto found = state.tensors.find(name);
+    if (found == state.tensors.end()) throw Error("it lacks the tensor '" + name + "' " + shape.str());
+    if (found->second.shape() != shape)
+      throw Error("its tensor '" + name + "' has shape " + found->second.shape().str() + ", not " +
+                  shape.str());
+    if (found->second.dtype() != Dtype::f32 && found->second.dtype() != Dtype::f64)
+      throw Error("its tensor '" + name + "' holds " + std::string(dtype_name(found->second.dtype())));
+    return found->second;
+  };
+  const std::vector<std::string> names = state_names(settings_.optimizer);
+  const std::vector<ParameterSpec> specs = graph_.graph.parameters();
+  // All of it is looked at before any of it is taken.
+  for (const ParameterSpec& spec : specs) find(spec.name, spec.shape);
+  for (const Learned& l : learned_)
+    for (const std::string& name : names) find(name + "/" + l.name, l.values.shape);
+  if (state.next_step < 0 || state.next_step > settings_.steps)
+    throw Error("its step " + std::to_string(state.next_step) + " is not one of " +
+                std::to_string(settings_.steps));
+  for (const ParameterSpec& spec : specs) network_.set_parameter(spec.name, find(spec.name, spec.shape));
+  for (Learned& l : learned_)
+    for (size_t i = 0; i < names.size(); ++i)
+      upload(network_.queue(), find(names[i] + "/" + l.name, l.values.shape), l.state[i]);
+  network_.parameters_changed();
+  next_step_ = state.next_step;
+}
+
+std::map<std::string, Tensor> Trainer::parameters() const {
+  std::map<std::string, Tensor> all;
+  for (const ParameterSpec& spec : graph_.graph.parameters())
+    all.emplace(spec.name, network_.parameter(spec.name).clone());
+  return all;
+}
+
+}  // namespace loupe
