@@ -1,6 +1,6 @@
-// The zoo: pictures that Loupe draws, so that what is true about them is known. Every picture is a function of
-// a seed and an index; there are no files. What it shows (fourteen classes), where it is (a mask), and where
-// its parts are (beak, spots, claws …) comes with it.
+// The zoo: pictures that Loupe draws, so that what is true about them is known. Every picture is a function
+// of a seed and an index; there are no files. What it shows (fourteen classes), where it is (a mask), and
+// where its parts are (beak, spots, claws …) comes with it.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -1,0 +1,142 @@
+// `loupe zoo`: the drawn pictures whose truth is known. `render` writes them as files.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "engine/file/file.h"
+#include "models/zoo/zoo.h"
+#include "tools/loupe/command.h"
+#include "tools/loupe/options.h"
+#include "tools/loupe/output_folder.h"
+#include "tools/loupe/print.h"
+#include "tools/loupe/progress_bar.h"
+#include "tools/loupe/text.h"
+
+namespace loupe {
+namespace {
+
+struct Render {
+  std::string out, count = "14", seed = "0", objects = "1";
+  bool sheet = false;
+};
+
+std::string file_word(std::string_view name) {
+  std::string word(name);
+  std::replace(word.begin(), word.end(), ' ', '_');
+  return word;
+}
+
+Image grey(const zoo::Mask& mask) {
+  Image image{zoo::kSize, zoo::kSize, {}};
+  for (const uint8_t v : mask) image.rgb.insert(image.rgb.end(), 3, v);
+  return image;
+}
+
+// Pictures beside each other, `columns` a row, on white.
+Image tiled(const std::vector<Image>& tiles, int64_t columns) {
+  constexpr int64_t kGap = 2, kCell = zoo::kSize + kGap;
+  const int64_t rows = (static_cast<int64_t>(tiles.size()) + columns - 1) / columns;
+  Image sheet{columns * kCell + kGap, rows * kCell + kGap, {}};
+  sheet.rgb.assign(static_cast<size_t>(sheet.width * sheet.height * 3), 255);
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    const int64_t x = kGap + static_cast<int64_t>(i) % columns * kCell,
+                  y = kGap + static_cast<int64_t>(i) / columns * kCell;
+    for (int64_t row = 0; row < zoo::kSize; ++row)
+      std::copy_n(tiles[i].pixel(row, 0), zoo::kSize * 3, sheet.pixel(y + row, x));
+  }
+  return sheet;
+}
+
+// A row a class: sheet.png.
+Image contact_sheet(uint64_t seed, int objects) {
+  constexpr int64_t kSamples = 12;
+  std::vector<Image> tiles;
+  const auto classes = static_cast<int64_t>(zoo::labels().size());
+  for (int64_t c = 0; c < classes; ++c)
+    for (int64_t i = 0; i < kSamples; ++i)
+      tiles.push_back(zoo::draw(seed, c + i * classes, {.objects = objects, .masks = false}).image);
+  return tiled(tiles, kSamples);
+}
+
+void render(const Render& r) {
+  if (r.out.empty()) throw UsageError("zoo render needs --out FOLDER");
+  const int64_t count = parse_whole("--count", r.count, 1, 1'000'000);
+  const auto seed =
+      static_cast<uint64_t>(parse_whole("--seed", r.seed, 0, std::numeric_limits<int64_t>::max()));
+  const auto objects = static_cast<int>(parse_whole("--objects", r.objects, 1, 2));
+  OutputFolder folder(r.out, {});
+
+  std::vector<OutputFolder::File> files;
+  const auto add = [&](const std::string& name, Image image) {
+    files.push_back({name, [image = std::move(image)](const OutputFolder::Path& path) {
+                       write_file(path, encode_png(image));
+                     }});
+    return name;
+  };
+  std::string manifest;
+  ProgressBar bar;
+  bar.begin("drawing");
+  for (int64_t index = 0; index < count; ++index) {
+    zoo::Drawing d = zoo::draw(seed, index, {.objects = objects});
+    char number[16];
+    std::snprintf(number, sizeof number, "%06d", static_cast<int>(index));
+    nlohmann::ordered_json line{{"file", add(number + std::string(".png"), std::move(d.image))},
+                                {"class", zoo::labels()[static_cast<size_t>(d.objects[0].cls)]},
+                                {"class_index", d.objects[0].cls},
+                                {"background", zoo::background_name(d.background)},
+                                {"seed", seed},
+                                {"index", index},
+                                {"objects", nlohmann::ordered_json::array()}};
+    for (const zoo::Object& o : d.objects) {
+      const std::string& label = zoo::labels()[static_cast<size_t>(o.cls)];
+      const std::string stem = number + ("_" + file_word(label));
+      nlohmann::ordered_json parts = nlohmann::ordered_json::object();
+      for (const zoo::Part& p : o.parts)
+        parts[std::string(p.name)] = add(stem + "_" + file_word(p.name) + ".png", grey(p.mask));
+      line["objects"].push_back({{"class", label},
+                                 {"class_index", o.cls},
+                                 {"mask", add(stem + ".png", grey(o.mask))},
+                                 {"parts", parts}});
+    }
+    manifest += line.dump() + "\n";
+    // A hundred pictures at a time; the manifest comes last, so that all it names is there.
+    if (files.size() > 1000) {
+      folder.publish("", files);
+      files.clear();
+    }
+    bar.update(static_cast<double>(index + 1) / static_cast<double>(count));
+  }
+  if (r.sheet) add("sheet.png", contact_sheet(seed, objects));
+  files.push_back({"manifest.jsonl", [&](const OutputFolder::Path& path) {
+                     write_file(path, {reinterpret_cast<const uint8_t*>(manifest.data()), manifest.size()});
+                   }});
+  folder.publish("", files);
+  bar.clear();
+  print(with_commas(count) + (count == 1 ? " picture" : " pictures") + " with masks and manifest.jsonl in " +
+        r.out + "\n");
+}
+
+std::function<void()> set_up_render(CLI::App& zoo) {
+  CLI::App* app =
+      zoo.add_subcommand("render", "Writes pictures, masks of objects and parts, and manifest.jsonl");
+  const auto r = std::make_shared<Render>();
+  value_option(*app, "--out", r->out, "FOLDER", "Where to (needed)");
+  value_option(*app, "--count", r->count, "N", "How many pictures (14); classes take turns");
+  value_option(*app, "--seed", r->seed, "S", "Which pictures (0): the same seed draws the same ones");
+  value_option(*app, "--objects", r->objects, "1|2", "How many things in each (1)");
+  app->add_flag("--sheet", r->sheet, "Also sheet.png: a row of pictures for every class")->group("Options");
+  return [app, r] {
+    if (app->parsed()) render(*r);
+  };
+}
+
+}  // namespace
+
+extern const Command zoo_command;
+const Command zoo_command{"zoo", "Draws pictures whose truth is known, to train and to score on",
+                          [](CLI::App& app) {
+                            app.require_subcommand(1);
+                            return set_up_render(app);
+                          }};
+
+}  // namespace loupe
