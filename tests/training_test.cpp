@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -233,7 +234,7 @@ void check_same(const TrainingState& a, const TrainingState& b) {
 }
 
 TEST_CASE("200 steps are the same bits as 100, a checkpoint, and 100 more") {
-  const TemporaryFolder folder;
+  const Folder folder;
   for (const auto optimizer : {TrainingSettings::Optimizer::sgd, TrainingSettings::Optimizer::adamw}) {
     TrainingSettings settings = settings_of(optimizer);
     settings.steps = 200;
@@ -293,7 +294,7 @@ TEST_CASE("a state of another network changes nothing") {
 }
 
 TEST_CASE("a damaged or foreign checkpoint is refused") {
-  const TemporaryFolder folder;
+  const Folder folder;
   const std::string file = folder / "c.safetensors";
   Trainer trainer = trainer_on(Device::cpu(), settings_of(TrainingSettings::Optimizer::adamw));
   write_checkpoint(file, {trainer.state(), {}});
@@ -313,7 +314,7 @@ TEST_CASE("a damaged or foreign checkpoint is refused") {
 }
 
 TEST_CASE("telemetry keeps the lines before the step from which training goes on") {
-  const TemporaryFolder folder;
+  const Folder folder;
   const std::string file = folder / "t.jsonl";
   StepReport r;
   {

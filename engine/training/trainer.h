@@ -46,8 +46,8 @@ struct StepReport {
     std::string name;
     double value;
   };
-  std::vector<Layer> update_ratios;  // ‖change‖ / ‖weight‖ of each layer's weight
-  std::vector<Layer> dead_relus;     // share of each ReLU's channels that were off in the whole batch
+  std::vector<Layer> update_ratios = {};  // ‖change‖ / ‖weight‖ of each layer's weight
+  std::vector<Layer> dead_relus = {};     // share of each ReLU's channels that were off in the whole batch
   double images_per_second = 0;      // of this step, waiting for the batch included
 };
 

@@ -38,6 +38,7 @@ TrainingGraph training_graph(const Graph& network) {
     throw UsageError("a network that is trained to classify ends with (N, classes), not " + logits.str());
   const NodeId targets = t.graph.input("targets", logits);
   t.loss = t.graph.add("loss", cross_entropy(), {t.logits, targets});
+  t.graph.set_output(t.logits);
   return t;
 }
 
