@@ -118,7 +118,8 @@ LOUPE_DEVICE bool all(bool predicate, uint32_t mask = kAllLanes) {
 #endif
 
 /// The sum of all 32 lanes, in every lane. The order of additions is fixed: a butterfly.
-LOUPE_DEVICE float warp_sum(float value) {
+template <typename T>
+LOUPE_DEVICE T warp_sum(T value) {
   LOUPE_UNROLL
   for (int bits = kWarp / 2; bits > 0; bits /= 2) value += shuffle_xor(value, bits);
   return value;
