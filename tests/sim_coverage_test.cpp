@@ -1,6 +1,6 @@
 // No kernel exists that CI has not executed: every kernel of the simulator's module, template instances one
-// by one, was run by the op, ladder and library tests, which ctest runs before this one (their fixture is
-// sim_coverage).
+// by one, was run by the op, ladder, library and optimizer tests, which ctest runs before this one (their
+// fixture is sim_coverage).
 #include <doctest/doctest.h>
 
 #include <set>
