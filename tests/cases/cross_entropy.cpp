@@ -105,7 +105,7 @@ TEST_CASE("cross_entropy: a logit that is not finite shows in the loss of its ro
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
   for (const Backend backend : host_and_simulator())
     for (const double bad : {nan, inf, -inf})
-      for (size_t at = 0; at < 40; ++at)
+      for (const size_t at : {0u, 7u, 31u, 32u, 39u})
         for (const size_t right : {at, size_t{7}}) {
           CAPTURE(backend_name(backend));
           CAPTURE(bad);
