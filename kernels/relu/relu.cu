@@ -7,6 +7,7 @@
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
 #include "kernels/device/memory.h"
+#include "kernels/device/shared.h"
 #include "kernels/device/warp.h"
 #include "kernels/relu/activate.h"
 
@@ -70,6 +71,33 @@ LOUPE_KERNEL activation_vjp_kernel(Cells vectors, Activation a, const float* gy,
   store_part(gx + b * image + i, left, g);
 }
 
+// A block takes a channel, a warp every eighth image of it, and a lane every 32nd byte of its bits, which
+// begin and end anywhere within a byte.
+constexpr int kWarps = 8;
+LOUPE_KERNEL channels_on_kernel(const uint8_t* mask, uint8_t* on, int64_t n, int64_t mask_image,
+                                int64_t pixels) {
+  struct Found {
+    bool by_warp[kWarps];
+  };
+  auto& found = shared_storage<Found>().by_warp;
+  const int64_t begin = blockIdx.x * pixels, end = begin + pixels, last = (end - 1) / 8;  // bits; a byte
+  uint32_t bits = 0;
+  for (int64_t b = warp_id(); b < n; b += kWarps)
+    for (int64_t i = begin / 8 + lane_id(); i <= last; i += kWarp) {
+      uint32_t byte = mask[b * mask_image + i];
+      if (i == begin / 8) byte &= 0xffu << begin % 8;
+      if (i == last) byte &= 0xffu >> (7 - (end - 1) % 8);
+      bits |= byte;
+    }
+  const bool mine = any(bits != 0);
+  if (lane_id() == 0) found[warp_id()] = mine;
+  sync_threads();
+  if (threadIdx.x != 0) return;
+  bool somewhere = false;
+  for (int i = 0; i < kWarps; ++i) somewhere = somewhere || found[i];
+  on[blockIdx.x] = somewhere;
+}
+
 bool whole_vectors(int64_t n, int64_t image) { return n == 1 || image % 4 == 0; }
 
 // Threads of Width elements, so many for each image that its mask's bytes are complete.
@@ -94,7 +122,13 @@ void activation_vjp(Stream stream, Activation a, const float* gy, const uint8_t*
          gx, image);
 }
 
+void channels_on(Stream stream, const uint8_t* mask, uint8_t* on, int64_t n, int64_t c, int64_t pixels) {
+  launch({{blocks_for(c, 1)}, {kWarps * kWarp}, 0, stream}, channels_on_kernel, mask, on, n,
+         (c * pixels + 7) / 8, pixels);
+}
+
 LOUPE_EXPORT(activation_forward);
 LOUPE_EXPORT(activation_vjp);
+LOUPE_EXPORT(channels_on);
 
 }  // namespace loupe::LOUPE_TARGET

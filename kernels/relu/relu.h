@@ -38,6 +38,12 @@ class ActivationOp : public Op {
 /// The table of kernels that the family shares.
 std::vector<OpKind::Row> activation_kernels();
 
+/// Which channels of a batch a relu let through at all: on[c] = 1 if the bit of any image and pixel of
+/// channel c is set in `mask`, the tape's record of (N, C, H, W) or (N, F) in the backend's layout, else 0:
+/// such a unit is dead, at least for this batch. `on`: C bytes (or F) in the backend's memory. On a device
+/// the work is queued.
+void channels_on(Backend, const Queue&, const Array& mask, uint8_t* on);
+
 namespace ref {
 /// x, y: (n, image) planar, may be the same; mask: (n, ⌈image/8⌉) bytes or null.
 template <typename T>
@@ -45,12 +51,16 @@ void activation_forward(Activation a, const T* x, T* y, uint8_t* mask, int64_t n
 /// gy, gx: (n, image), may be the same.
 template <typename T>
 void activation_vjp(Activation a, const T* gy, const uint8_t* mask, T* gx, int64_t n, int64_t image);
+/// mask: (n, ⌈c·pixels/8⌉) bytes; on: (c).
+void channels_on(const uint8_t* mask, uint8_t* on, int64_t n, int64_t c, int64_t pixels);
 }  // namespace ref
 
 namespace cpu {
 /// x, y: `cells` groups of 16 floats (the blocked layout); mask: one uint16 a cell, or null.
 void activation_forward(Activation a, const float* x, float* y, uint16_t* mask, int64_t cells);
 void activation_vjp(Activation a, const float* gy, const uint16_t* mask, float* gx, int64_t cells);
+/// mask: (n, ⌈c/16⌉, pixels); on: (c).
+void channels_on(const uint16_t* mask, uint8_t* on, int64_t n, int64_t c, int64_t pixels);
 }  // namespace cpu
 
 namespace device {  // relu.cu; layouts as ref's
@@ -60,6 +70,8 @@ inline constexpr DeviceFunction<void(Activation a, const float* x, float* y, uin
 inline constexpr DeviceFunction<void(Activation a, const float* gy, const uint8_t* mask, float* gx, int64_t n,
                                      int64_t image)>
     activation_vjp{"activation_vjp"};
+inline constexpr DeviceFunction<void(const uint8_t* mask, uint8_t* on, int64_t n, int64_t c, int64_t pixels)>
+    channels_on{"channels_on"};
 }  // namespace device
 
 }  // namespace loupe

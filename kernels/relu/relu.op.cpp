@@ -51,6 +51,13 @@ std::vector<OpKind::Row> activation_kernels() {
           {Direction::vjp_input, ref_vjp, cpu_vjp, device_vjp}};
 }
 
+void channels_on(Backend backend, const Queue& queue, const Array& mask, uint8_t* on) {
+  const auto [n, c, h, w] = Nchw::of(mask.shape);
+  if (backend == Backend::cpu) return cpu::channels_on(mask.as<uint16_t>(), on, n, c, h * w);
+  if (backend == Backend::ref) return ref::channels_on(mask.as<uint8_t>(), on, n, c, h * w);
+  device::channels_on(queue, mask.as<uint8_t>(), on, n, c, h * w);
+}
+
 std::string ActivationOp::describe() const {
   if (activation_.kind != Activation::Kind::leaky_relu) return {};
   std::string slope = std::to_string(activation_.slope);

@@ -51,6 +51,16 @@ void activation_vjp(Activation a, const T* gy, const uint8_t* mask, T* gx, int64
   });
 }
 
+void channels_on(const uint8_t* mask, uint8_t* on, int64_t n, int64_t c, int64_t pixels) {
+  const int64_t mask_image = ceil_div(c * pixels, 8);
+  for (int64_t k = 0; k < c; ++k) {
+    on[k] = 0;
+    for (int64_t b = 0; b < n; ++b)
+      for (int64_t i = k * pixels; i < (k + 1) * pixels; ++i)
+        if ((mask[b * mask_image + i / 8] >> (i % 8)) & 1) on[k] = 1;
+  }
+}
+
 template void activation_forward(Activation, const float*, float*, uint8_t*, int64_t, int64_t);
 template void activation_forward(Activation, const double*, double*, uint8_t*, int64_t, int64_t);
 template void activation_vjp(Activation, const float*, const uint8_t*, float*, int64_t, int64_t);
