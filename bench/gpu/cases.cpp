@@ -9,6 +9,7 @@
 #include "kernels/concat/concat.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
+#include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/flatten/flatten.h"
 #include "kernels/linear/linear.h"
@@ -77,6 +78,7 @@ std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor) {
   add_case("resnet50/avgpool", adaptive_avg_pool2d(1), {maps(2048, 7)});
   add_case("1000 classes", softmax(), {{8 * batch, 1000}});
   add_case("1000 classes", log_softmax(), {{8 * batch, 1000}});
+  add_case("a loss of 1000 classes", cross_entropy(), {{8 * batch, 1000}, {8 * batch, 1000}});
   add_case("alexnet/classifier.0", dropout(0.5), {{batch, part(9216)}});
   add_case("alexnet, before the classifier", flatten(), {maps(256, 6)});
   for (KernelCase& c : cases)
