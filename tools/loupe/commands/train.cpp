@@ -126,6 +126,9 @@ Texts with_standards(const Texts& given) {
     const auto found = given.find(k.name);
     all[k.name] = found == given.end() || found->second.empty() ? k.standard : found->second;
   }
+  // A short schedule warms up for a tenth of it, unless it is told otherwise.
+  const int64_t steps = parse_whole("--steps", all["steps"], 1, 100'000'000);
+  if (all["warmup"] == "100" && steps < 1000) all["warmup"] = std::to_string(steps / 10);
   return all;
 }
 
