@@ -243,8 +243,7 @@ std::vector<Direction> training_directions(const Layer& layer, bool first) {
 void add_training(const std::string& name, Shape map, const std::vector<OpPtr>& ops) {
   std::vector<Layer> layers;
   for (const OpPtr& op : ops) {
-    layers.push_back(
-        {name + "/" + std::to_string(layers.size()) + "." + std::string(op->kind().name), op, map});
+    layers.push_back({name + "/features." + std::to_string(layers.size()), op, map});
     map = op->infer({&map, 1});
   }
   for (const Layer& layer : layers) add(layer, training_directions(layer, &layer == &layers[0]));
