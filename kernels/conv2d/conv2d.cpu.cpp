@@ -6,6 +6,7 @@
 // 14 × 32 sums in 28 of its 32 registers, AVX2 6 × 16 in 12 of its 16.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/conv2d/conv2d.cpu.cpp"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // compiles this file once for each instruction set
 #include "hwy/highway.h"
 
@@ -263,6 +264,7 @@ void sum_weight(const WeightSum& s, float* sums) {
   for (int64_t image = 0; image < s.images; ++image)
     for (int64_t row = 0; row < s.rows; ++row) {
       const float* x = s.x + image * s.x_image + row * s.x_row;
+      if (s.cols == 1) hwy::Prefetch(x + kBlock);  // vectors: the next call's channels
       const float* gy = s.gy + image * s.gy_image + row * s.gy_row;
       for (int64_t col = 0; col < s.cols; ++col, x += s.x_pixel, gy += kBlock) {
         const Block g = load(gy);
