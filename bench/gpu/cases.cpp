@@ -5,7 +5,7 @@
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
 #include "kernels/add/add.h"
 #include "kernels/avg_pool2d/avg_pool2d.h"
-#include "kernels/batch_norm/batch_norm.h"
+#include "kernels/batch_norm_training/batch_norm_training.h"
 #include "kernels/concat/concat.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
@@ -66,6 +66,7 @@ std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor) {
   add_case("mobilenet_v2, first block", relu6(), {large});
   add_case("64 maps", leaky_relu(0.1), {large});
   add_case("resnet50, first block", batch_norm(), {large});
+  add_case("resnet50, first block", batch_norm_training(), {large});
   add_case("resnet50/layer1", add(), {maps(256, 56), maps(256, 56)});
   add_case("squeezenet1_1/features.3", concat(), {maps(64, 55), maps(64, 55)});
   add_case("alexnet, after conv1", lrn({.size = 5}), {maps(64, 55)});
