@@ -79,12 +79,14 @@ class Help : public CLI::FormatterBase {
  public:
   std::string make_help(const CLI::App* app, std::string /*name*/, CLI::AppFormatMode) const override {
     const CLI::App* parent = app->get_parent();
-    std::string usage = "Usage: loupe " + (parent ? app->get_name() : "COMMAND");
+    const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
+    std::string usage = commands.empty() ? "" : " COMMAND";
+    for (const CLI::App* a = app; a->get_parent(); a = a->get_parent()) usage = " " + a->get_name() + usage;
+    usage = "Usage: loupe" + usage;
     for (const CLI::Option* o : app->get_options())
       if (o->get_required()) usage += " " + flag(*o);
     std::string out = wrapped(app->get_description(), 0) + "\n\n" + usage + " [options]\n";
 
-    const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
     Entries list;
     for (const CLI::App* c : commands) list.add(c->get_name(), c->get_description());
     if (!commands.empty()) out += "\nCommands\n" + list.str();

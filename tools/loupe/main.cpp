@@ -23,9 +23,13 @@ namespace {
 
 // What CLI11 could not parse, as one line.
 std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App* command = app.get_subcommands().empty() ? nullptr : app.get_subcommands().front();
-  const CLI::App& context = command ? *command : app;
-  const std::string see = "; see `loupe " + (command ? command->get_name() + " " : "") + "--help`";
+  const CLI::App* inner = &app;  // the innermost command that was named
+  std::string command;
+  for (; !inner->get_subcommands().empty(); command += inner->get_name() + " ")
+    inner = inner->get_subcommands().front();
+  const CLI::App& context = *inner;
+  const auto choices = context.get_subcommands([](const CLI::App*) { return true; });
+  const std::string see = "; see `loupe " + command + "--help`";
 
   // A mistyped option may also show as a missing one, so it comes first.
   for (const std::string& word : context.remaining()) {
@@ -37,15 +41,18 @@ std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
       const std::string near = did_you_mean(name, known);
       return "there is no option '" + name + "'" + (near.empty() ? see : near);
     }
-    if (!command) {
+    if (!choices.empty()) {
       std::vector<std::string> known;
-      for (const Command* c : all_commands()) known.emplace_back(c->name);
+      for (const CLI::App* c : choices) known.push_back(c->get_name());
       const std::string near = did_you_mean(word, known);
-      return "there is no command '" + word + "'" + (near.empty() ? "; there are " + join(known) : near);
+      return "there is no command '" + command + word + "'" +
+             (near.empty() ? "; there are " + join(known) : near);
     }
     return "'" + word + "' is one word too many" + see;
   }
-  if (!command) return "name a command, such as `loupe explain`" + see;
+  if (command.empty()) return "name a command, such as `loupe explain`" + see;
+  if (!choices.empty())
+    return "name a command, such as `loupe " + command + choices.front()->get_name() + "`" + see;
   const std::string what = error.what(), option = what.substr(0, what.find(':'));
   if (error.get_name() == "ArgumentMismatch")
     return option + (what.ends_with("missing") ? " needs a value" : " is given more than once") + see;

@@ -72,12 +72,23 @@ void OutputFolder::remove_made() {
 }
 
 void OutputFolder::publish(const std::string& subfolder, const std::vector<File>& files) {
+  publish(subfolder, [&](const Path& temporary) {
+    std::vector<std::string> names;
+    for (const File& f : files) {
+      f.write(temporary / f.name);
+      names.push_back(f.name);
+    }
+    return names;
+  });
+}
+
+void OutputFolder::publish(const std::string& subfolder, const Writer& write) {
   const Path target = subfolder.empty() ? folder_ : folder_ / subfolder;
   try {
     const TemporaryFolder temporary(folder_);
-    for (const File& f : files) f.write(temporary.path() / f.name);
+    const std::vector<std::string> names = write(temporary.path());
     fs::create_directory(target);
-    for (const File& f : files) fs::rename(temporary.path() / f.name, target / f.name);
+    for (const std::string& name : names) fs::rename(temporary.path() / name, target / name);
   } catch (const fs::filesystem_error& e) {
     fail(target, e.code().message());
   }

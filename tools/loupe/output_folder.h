@@ -28,6 +28,10 @@ class OutputFolder {
   /// Writes the files under a temporary folder and moves them to `subfolder` ("" for the folder itself) when
   /// all are complete. Files of the same names are replaced; others stay.
   void publish(const std::string& subfolder, const std::vector<File>& files);
+  /// The same of files whose names are not known before: `write` writes into the folder that it is given, and
+  /// returns the names.
+  using Writer = std::function<std::vector<std::string>(const Path& temporary)>;
+  void publish(const std::string& subfolder, const Writer& write);
 
  private:
   void make_folders(const Path& folder);

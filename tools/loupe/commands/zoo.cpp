@@ -58,59 +58,78 @@ Image contact_sheet(uint64_t seed, int objects) {
   return tiled(tiles, kSamples);
 }
 
+// Files of one picture after the other, and the manifest's lines about them.
+class Writer {
+ public:
+  explicit Writer(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  void add(zoo::Drawing drawing, uint64_t seed, int64_t index) {
+    char number[16];
+    std::snprintf(number, sizeof number, "%06d", static_cast<int>(index));
+    const auto [name, cls] = label(drawing.objects.front());
+    nlohmann::ordered_json line{{"file", png(number, drawing.image)},
+                                {"class", name},
+                                {"class_index", cls},
+                                {"background", zoo::background_name(drawing.background)},
+                                {"seed", seed},
+                                {"index", index},
+                                {"objects", nlohmann::ordered_json::array()}};
+    for (const zoo::Object& object : drawing.objects) {
+      const auto [object_name, object_class] = label(object);
+      const std::string stem = number + ("_" + file_word(object_name));
+      auto parts = nlohmann::ordered_json::object();
+      for (const zoo::Part& p : object.parts)
+        parts[std::string(p.name)] = png(stem + "_" + file_word(p.name), grey(p.mask));
+      line["objects"].push_back({{"class", object_name},
+                                 {"class_index", object_class},
+                                 {"mask", png(stem, grey(object.mask))},
+                                 {"parts", parts}});
+    }
+    manifest_ += line.dump() + "\n";
+  }
+
+  std::string png(const std::string& stem, const Image& image) {
+    names_.push_back(stem + ".png");
+    write_file(folder_ / names_.back(), encode_png(image));
+    return names_.back();
+  }
+
+  /// All names; the manifest comes last, so that all it speaks of is there before it.
+  std::vector<std::string> finish() {
+    names_.push_back("manifest.jsonl");
+    write_file(folder_ / names_.back(),
+               {reinterpret_cast<const uint8_t*>(manifest_.data()), manifest_.size()});
+    return std::move(names_);
+  }
+
+ private:
+  static std::pair<std::string, int64_t> label(const zoo::Object& o) {
+    return {zoo::labels()[static_cast<size_t>(o.cls)], o.cls};
+  }
+
+  std::filesystem::path folder_;
+  std::vector<std::string> names_;
+  std::string manifest_;
+};
+
 void render(const Render& r) {
   if (r.out.empty()) throw UsageError("zoo render needs --out FOLDER");
   const int64_t count = parse_whole("--count", r.count, 1, 1'000'000);
   const auto seed =
       static_cast<uint64_t>(parse_whole("--seed", r.seed, 0, std::numeric_limits<int64_t>::max()));
   const auto objects = static_cast<int>(parse_whole("--objects", r.objects, 1, 2));
-  OutputFolder folder(r.out, {});
-
-  std::vector<OutputFolder::File> files;
-  const auto add = [&](const std::string& name, Image image) {
-    files.push_back({name, [image = std::move(image)](const OutputFolder::Path& path) {
-                       write_file(path, encode_png(image));
-                     }});
-    return name;
-  };
-  std::string manifest;
   ProgressBar bar;
-  bar.begin("drawing");
-  for (int64_t index = 0; index < count; ++index) {
-    zoo::Drawing d = zoo::draw(seed, index, {.objects = objects});
-    char number[16];
-    std::snprintf(number, sizeof number, "%06d", static_cast<int>(index));
-    nlohmann::ordered_json line{{"file", add(number + std::string(".png"), std::move(d.image))},
-                                {"class", zoo::labels()[static_cast<size_t>(d.objects[0].cls)]},
-                                {"class_index", d.objects[0].cls},
-                                {"background", zoo::background_name(d.background)},
-                                {"seed", seed},
-                                {"index", index},
-                                {"objects", nlohmann::ordered_json::array()}};
-    for (const zoo::Object& o : d.objects) {
-      const std::string& label = zoo::labels()[static_cast<size_t>(o.cls)];
-      const std::string stem = number + ("_" + file_word(label));
-      nlohmann::ordered_json parts = nlohmann::ordered_json::object();
-      for (const zoo::Part& p : o.parts)
-        parts[std::string(p.name)] = add(stem + "_" + file_word(p.name) + ".png", grey(p.mask));
-      line["objects"].push_back({{"class", label},
-                                 {"class_index", o.cls},
-                                 {"mask", add(stem + ".png", grey(o.mask))},
-                                 {"parts", parts}});
+  OutputFolder folder(r.out, {});
+  folder.publish("", [&](const OutputFolder::Path& temporary) {
+    Writer writer(temporary);
+    bar.begin("drawing");
+    for (int64_t index = 0; index < count; ++index) {
+      writer.add(zoo::draw(seed, index, {.objects = objects}), seed, index);
+      bar.update(static_cast<double>(index + 1) / static_cast<double>(count));
     }
-    manifest += line.dump() + "\n";
-    // A hundred pictures at a time; the manifest comes last, so that all it names is there.
-    if (files.size() > 1000) {
-      folder.publish("", files);
-      files.clear();
-    }
-    bar.update(static_cast<double>(index + 1) / static_cast<double>(count));
-  }
-  if (r.sheet) add("sheet.png", contact_sheet(seed, objects));
-  files.push_back({"manifest.jsonl", [&](const OutputFolder::Path& path) {
-                     write_file(path, {reinterpret_cast<const uint8_t*>(manifest.data()), manifest.size()});
-                   }});
-  folder.publish("", files);
+    if (r.sheet) writer.png("sheet", contact_sheet(seed, objects));
+    return writer.finish();
+  });
   bar.clear();
   print(with_commas(count) + (count == 1 ? " picture" : " pictures") + " with masks and manifest.jsonl in " +
         r.out + "\n");
