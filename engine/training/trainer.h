@@ -48,7 +48,7 @@ struct StepReport {
   };
   std::vector<Layer> update_ratios = {};  // ‖change‖ / ‖weight‖ of each layer's weight
   std::vector<Layer> dead_relus = {};     // share of each ReLU's channels that were off in the whole batch
-  double images_per_second = 0;           // of this step, waiting for the batch included
+  double images_per_second = 0;           // of this step, once its batch was there
 };
 
 /// Thrown where the loss or the gradient is not finite; the parameters are those before the step.
