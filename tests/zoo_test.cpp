@@ -236,7 +236,7 @@ TEST_CASE("distances from shapes") {
   CHECK(at(square | circle({5, 0}, 1), {4, 0}) == doctest::Approx(0));
   CHECK(at(square - circle({1, 0}, 0.5f), {1, 0}) == doctest::Approx(0.5));
   CHECK(at(square & circle({1, 0}, 0.5f), {1, 0}) == doctest::Approx(0));
-  CHECK(at(blend(1, {square, circle({2.5f, 0}, 1)}), {1.25f, 0}) < 0);
+  CHECK(at(blend(2, {square, circle({2.5f, 0}, 1)}), {1.25f, 0}) == doctest::Approx(-0.25));
   CHECK(at(place(square, {10, 0}, 45, 2), {10, 0}) == doctest::Approx(-2));
   CHECK(at(place(square, {10, 0}, 45, 2), {10, 2 * 1.41421356f}) == doctest::Approx(0));
   const Box box = (square | circle({5, 0}, 1)).extent(Frame({0, 0}, 2, 90));

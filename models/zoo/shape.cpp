@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "kernels/common/error.h"
+
 namespace loupe::zoo {
 namespace {
 
@@ -102,6 +104,7 @@ void Shape::distances(const float* xs, const float* ys, int count, float* result
   std::array<Row, kDepth> stack;
   size_t top = 0;  // rows in use
   for (const Node& n : nodes_) {
+    if (top == kDepth) throw Error("a shape of the zoo is nested too deeply");
     const std::span<const Joint> points{points_.data() + n.first, n.end - n.first};
     switch (n.kind) {
       case Node::Kind::ellipse:
@@ -267,16 +270,19 @@ void Shape::append(const Shape& other, Node combination) {
 
 Shape operator|(Shape a, const Shape& b) {
   if (a.empty()) return b;
+  if (b.empty()) return a;
   a.append(b, {.kind = Shape::Node::Kind::unite});
   return a;
 }
 
 Shape operator-(Shape a, const Shape& b) {
+  if (a.empty() || b.empty()) return a;
   a.append(b, {.kind = Shape::Node::Kind::cut});
   return a;
 }
 
 Shape operator&(Shape a, const Shape& b) {
+  if (a.empty() || b.empty()) return {};
   a.append(b, {.kind = Shape::Node::Kind::keep});
   return a;
 }
