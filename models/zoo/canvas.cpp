@@ -118,7 +118,7 @@ void Canvas::shade_row(const Window& w, int y, const float* distance, int stride
       float tilt = 1 + d[0] * curve;
       tilt = tilt < 0 ? 0 : tilt > 1 ? 1 : tilt;
       const float gx = 0.5f * (d[1] - d[-1]), gy = 0.5f * (d[-stride] - d[stride]);
-      c = (1 + tilt * (gx * lx + gy * ly) - 0.12f * tilt * tilt) * c;
+      c = (1 + tilt * (gx * lx + gy * ly) - 0.18f * tilt * tilt) * c;
     }
     const auto at = static_cast<size_t>(y * kSide + x);
     r_[at] += coverage[i] * (c.r - r_[at]);
@@ -176,19 +176,22 @@ void Canvas::cover(Role role, std::string_view part, const Shape& shape, const M
 
 float Canvas::would_cover(const Shape& shape) const {
   const Window w = window(shape, 0.5f);
-  float all = 0, covered = 0;
-  for (const Layer& layer : layers_)
-    for (const float v : layer.visible) all += v;
-  if (w.x0 >= w.x1 || w.y0 >= w.y1 || all <= 0) return 0;
+  if (w.x0 >= w.x1 || w.y0 >= w.y1) return 0;
   measure(shape, w, distances_);
   const int stride = w.x1 - w.x0 + 2;
-  for (int y = w.y0; y < w.y1; ++y)
-    for (int x = w.x0; x < w.x1; ++x) {
-      const float c = std::clamp(
-          0.5f - distances_[static_cast<size_t>((y - w.y0 + 1) * stride + x - w.x0 + 1)], 0.0f, 1.0f);
-      for (const Layer& layer : layers_) covered += c * layer.visible[static_cast<size_t>(y * kSide + x)];
+  float most = 0;
+  for (const Layer& layer : layers_) {
+    float all = 0, covered = 0;
+    for (const float v : layer.visible) all += v;
+    for (int y = w.y0; y < w.y1; ++y) {
+      const float* d = distances_.data() + (y - w.y0 + 1) * stride + 1;
+      for (int x = w.x0; x < w.x1; ++x)
+        covered +=
+            std::clamp(0.5f - d[x - w.x0], 0.0f, 1.0f) * layer.visible[static_cast<size_t>(y * kSide + x)];
     }
-  return covered / all;
+    if (all > 0) most = std::max(most, covered / all);
+  }
+  return most;
 }
 
 Image Canvas::image(Colour tint, float noise_amplitude, uint64_t noise_seed) const {

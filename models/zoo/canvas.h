@@ -48,7 +48,7 @@ class Canvas {
   /// A marking (an eye, a seam): it belongs to whatever part it is painted on. Outside an object: scenery.
   void mark(const Shape& shape, const Material& material);
 
-  /// The share of all objects' visible area that a shape would cover.
+  /// The share of an object's visible area that a shape would cover: of the one of which it is most.
   float would_cover(const Shape& shape) const;
   /// The box of all that was painted since this ruler was made, in the picture.
   const Box& extent() const { return extent_; }

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "kernels/common/error.h"
+
 namespace loupe::zoo {
 namespace {
 
@@ -41,16 +43,18 @@ void dot(const Joint& disc, const float* xs, const float* ys, int count, float* 
   }
 }
 
-// f(p) = |p/r| is 1 on the edge; f·(f − 1)/|p/r²| is the distance to first order there.
+// f(p) = |p/r| is 1 on the edge; f·(f − 1)/|p/r²| is the distance to first order there. The tiny term makes
+// it minus the smaller radius in the middle, where both lengths are zero.
 void ellipse_distances(Vec2 centre, Vec2 radii, Vec2 axis, const float* xs, const float* ys, int count,
                        float* result) {
-  const float ux = 1 / radii.x, uy = 1 / radii.y, vx = ux * ux, vy = uy * uy;
+  const float ux = 1 / (radii.x * radii.x), uy = 1 / (radii.y * radii.y), vx = ux * ux, vy = uy * uy;
+  constexpr float kTiny = 1e-12f;
+  const float tiny = kTiny * std::max(ux, uy);
   for (int i = 0; i < count; ++i) {
     const float dx = xs[i] - centre.x, dy = ys[i] - centre.y;
     const float x = axis.x * dx + axis.y * dy, y = axis.x * dy - axis.y * dx;
-    const float f = std::sqrt(x * x * ux * ux + y * y * uy * uy);
-    const float slope = std::sqrt(x * x * vx * vx + y * y * vy * vy);
-    result[i] = f * (f - 1) / (slope + 1e-6f);
+    const float f = std::sqrt(x * x * ux + y * y * uy + kTiny);
+    result[i] = f * (f - 1) / std::sqrt(x * x * vx + y * y * vy + tiny);
   }
 }
 
@@ -100,6 +104,7 @@ void Shape::distances(const float* xs, const float* ys, int count, float* result
   std::array<Row, kDepth> stack;
   size_t top = 0;  // rows in use
   for (const Node& n : nodes_) {
+    if (top == kDepth) throw Error("a shape of the zoo is nested too deeply");
     const std::span<const Joint> points{points_.data() + n.first, n.end - n.first};
     switch (n.kind) {
       case Node::Kind::ellipse:
@@ -265,16 +270,19 @@ void Shape::append(const Shape& other, Node combination) {
 
 Shape operator|(Shape a, const Shape& b) {
   if (a.empty()) return b;
+  if (b.empty()) return a;
   a.append(b, {.kind = Shape::Node::Kind::unite});
   return a;
 }
 
 Shape operator-(Shape a, const Shape& b) {
+  if (a.empty() || b.empty()) return a;
   a.append(b, {.kind = Shape::Node::Kind::cut});
   return a;
 }
 
 Shape operator&(Shape a, const Shape& b) {
+  if (a.empty() || b.empty()) return {};
   a.append(b, {.kind = Shape::Node::Kind::keep});
   return a;
 }

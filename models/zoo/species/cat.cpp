@@ -13,7 +13,7 @@ struct Coat {
 // Grey and orange tabbies and a brown one, black with a white bib, all black, white with grey, cream.
 constexpr Coat kCoats[] = {{0x9a9690, 0x55524e, 0xe4e0da}, {0xd98a3c, 0xa85a1c, 0xf6e6cc},
                            {0x8a6a48, 0x4a3422, 0xd8c4a4}, {0x2a2a2e, 0x2a2a2e, 0xf4f2ee},
-                           {0x34302e, 0x34302e, 0x34302e}, {0xf0eeea, 0xb8b4ae, 0xfbfaf8},
+                           {0x34302e, 0x34302e, 0x34302e}, {0xf0eeea, 0xd6d2ca, 0xfbfaf8},
                            {0xe6cfa6, 0xc8a878, 0xf6ecd8}};
 
 // Seen from the front; the skull is about one unit in radius.

@@ -133,6 +133,7 @@ void render(const Render& r) {
   bar.clear();
   print(with_commas(count) + (count == 1 ? " picture" : " pictures") + " with masks and manifest.jsonl in " +
         r.out + "\n");
+  if (r.sheet) print("sheet.png shows, from the top: " + join(zoo::labels()) + "\n");
 }
 
 std::function<void()> set_up_render(CLI::App& zoo) {
