@@ -1,8 +1,6 @@
 // Random numbers that are a function of a key alone: the same on every machine, in any order of asking.
 #pragma once
-#include <cmath>
 #include <cstdint>
-#include <numbers>
 
 namespace loupe {
 
@@ -19,12 +17,6 @@ constexpr uint64_t scrambled(uint64_t seed, uint64_t i) { return scrambled(scram
 /// In [0, 1).
 inline double uniform(uint64_t seed, uint64_t i) {
   return static_cast<double>(static_cast<int64_t>(scrambled(seed, i) >> 11)) * 0x1p-53;
-}
-
-/// Of the normal distribution with mean 0 and deviation 1 (Box & Muller 1958).
-inline double normal(uint64_t seed, uint64_t i) {
-  const double radius = std::sqrt(-2 * std::log1p(-uniform(seed, 2 * i)));
-  return radius * std::cos(2 * std::numbers::pi * uniform(seed, 2 * i + 1));
 }
 
 }  // namespace loupe
