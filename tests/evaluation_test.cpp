@@ -409,6 +409,17 @@ TEST_CASE("rank similarity: symmetric, blind to monotone changes, near 0 for wha
   }
 }
 
+TEST_CASE("the middle of a map: a sixth of the shorter side is left out all around") {
+  Plane p{6, 13, {}};
+  for (int i = 0; i < 6 * 13; ++i) p.values.push_back(i);
+  const Plane m = middle(p);
+  CHECK(m.height == 4);
+  CHECK(m.width == 11);
+  CHECK(m.at(0, 0) == 14);
+  CHECK(m.at(3, 10) == 13 * 4 + 11);
+  CHECK(middle(plane_of(3, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9})).values.size() == 9);
+}
+
 TEST_CASE("an untrained network: nothing that was learned is left, and the seed decides") {
   const Network net = with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
   Network a = untrained(net, 1);
