@@ -12,7 +12,7 @@ Curve deletion(Network& net, const Tensor& x, int64_t cls, const Plane& map, int
 extern const Metric deletion_metric;
 const Metric deletion_metric{
     .name = "deletion",
-    .heading = "deletion",
+    .heading = "delete",
     .place = 8,
     .summary =
         "mean probability of the class while the picture turns grey, its most relevant pixels first; low "

@@ -15,7 +15,7 @@ Curve insertion(Network& net, const Tensor& x, int64_t cls, const Plane& map, in
 extern const Metric insertion_metric;
 const Metric insertion_metric{
     .name = "insertion",
-    .heading = "insertion",
+    .heading = "insert",
     .place = 7,
     .summary =
         "mean probability of the class while a blurred picture turns sharp, its most relevant pixels first",

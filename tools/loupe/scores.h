@@ -27,8 +27,8 @@ std::string scores_text(const Scores&);
 /// For programs: every mean with its standard error and count, and every definition.
 nlohmann::ordered_json scores_json(const Scores&);
 /// A picture (SVG) that needs nothing but itself, alone or inline in a page: one panel a metric, one row a
-/// method, baselines as lines. In a page it takes the page's colours for text, --scores-text, --scores-soft
-/// and --scores-accent, where that sets them.
+/// method, baselines as lines. In a page it takes that page's colours --text, --soft, --line, --card and
+/// --accent.
 std::string scores_plot(const Scores&);
 
 }  // namespace loupe

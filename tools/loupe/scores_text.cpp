@@ -60,12 +60,11 @@ std::string scores_text(const Scores& s) {
          std::to_string(s.threads) + (s.threads == 1 ? " thread" : " threads") + ", the median\n";
   if (any_mark) out += padded("*", width) + "  no better than a baseline, which looks at nothing\n";
 
-  out +=
-      "\n" + with_commas(s.count) + (s.count == 1 ? " picture" : " pictures") + " of the set " +
-      std::to_string(s.seed) + ", of which " + s.model + " names " + percent(s.evaluation.right.mean()) +
-      " right; " + with_commas(s.costly) +
-      " for insertion, deletion and untrained, and as many with two objects.\nStandard errors are at most " +
-      decimals(error, 3) + "; --json has each. It took " + short_seconds(s.seconds) + ".\n";
+  out += "\n" + with_commas(s.count) + (s.count == 1 ? " picture" : " pictures") + " of the set " +
+         std::to_string(s.seed) + ", of which " + s.model + " names " + percent(s.evaluation.right.mean()) +
+         " right. Insert, delete and untrained\nare of " + with_commas(s.costly) +
+         " of them, and as many pictures have two objects. Standard errors are at most " +
+         decimals(error, 3) + ".\nThe run took " + short_seconds(s.seconds) + ".\n";
   for (const Skipped& skipped : s.skipped) out += skipped.method + " left out: " + skipped.why + "\n";
   if (!s.files.empty()) out += join(s.files) + " hold the scores\n";
   return out;
