@@ -163,7 +163,8 @@ StepReport Trainer::step(const Batch& batch) {
   }
   report.accuracy /= static_cast<double>(count);
   if (!std::isfinite(report.loss))
-    throw Diverged("the loss of step " + std::to_string(next_step_) + " is " + std::to_string(report.loss));
+    throw Diverged("the loss of step " + std::to_string(next_step_) + " is " +
+                   (std::isnan(report.loss) ? "not a number" : "infinite"));
   report.dead_relus = dead_relus(pass);
 
   Tensor seed(Dtype::f64, {count, 1});
@@ -197,6 +198,8 @@ StepReport Trainer::step(const Batch& batch) {
   report.parameter_norm = std::sqrt(squares);
   network_.parameters_changed();
   ++next_step_;
+  if (!std::isfinite(report.parameter_norm))
+    throw Diverged("the parameters after step " + std::to_string(report.step) + " are not finite");
   report.images_per_second = static_cast<double>(count) /
                              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;

@@ -51,7 +51,8 @@ struct StepReport {
   double images_per_second = 0;           // of this step, once its batch was there
 };
 
-/// Thrown where the loss or the gradient is not finite; the parameters are those before the step.
+/// Thrown where the loss or the gradient is not finite, and the parameters are left as they were before the
+/// step; and where the step made parameters that are not finite.
 class Diverged : public Error {
  public:
   using Error::Error;

@@ -3,8 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "engine/file/atomic_file.h"
 #include "engine/training/initial_weights.h"
@@ -109,17 +111,25 @@ void Settings::add_to(CLI::App& app) {
 volatile std::sig_atomic_t interrupted = 0;
 
 // While this lives, Ctrl-C only asks the loop to stop; a second one ends the program as usual.
+// So do a terminal that closes, unless nohup has it ignored, and `kill`.
 class OnInterrupt {
  public:
   OnInterrupt() {
     struct sigaction action = {};
     action.sa_handler = [](int) { interrupted = 1; };
     action.sa_flags = SA_RESETHAND;
-    for (const int s : {SIGINT, SIGTERM}) ::sigaction(s, &action, nullptr);
+    for (const int s : kSignals) {
+      ::sigaction(s, &action, &before_[s]);
+      if (s == SIGHUP && before_[s].sa_handler == SIG_IGN) ::sigaction(s, &before_[s], nullptr);
+    }
   }
   ~OnInterrupt() {
-    for (const int s : {SIGINT, SIGTERM}) std::signal(s, SIG_DFL);
+    for (const auto& [s, action] : before_) ::sigaction(s, &action, nullptr);
   }
+
+ private:
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+  std::map<int, struct sigaction> before_;
 };
 
 Texts with_standards(const Texts& given) {
@@ -130,7 +140,9 @@ Texts with_standards(const Texts& given) {
   }
   // A short schedule warms up for a tenth of it, unless it is told otherwise.
   const int64_t steps = parse_whole("--steps", all["steps"], 1, 100'000'000);
-  if (all["warmup"] == "100" && steps < 1000) all["warmup"] = std::to_string(steps / 10);
+  const auto warmup = given.find("warmup");
+  if ((warmup == given.end() || warmup->second.empty()) && steps < 1000)
+    all["warmup"] = std::to_string(steps / 10);
   return all;
 }
 
@@ -141,15 +153,15 @@ struct Run {
   Model model;
   Trainer trainer;
   fs::path folder;
-  double seconds = 0;  // of training so far, in earlier runs too
 
   std::string checkpoint() const { return (folder / "checkpoint.safetensors").string(); }
-  void save() const {
+  std::string telemetry() const { return (folder / "telemetry.jsonl").string(); }
+  Checkpoint state() const {
     Checkpoint c{.state = trainer.state(), .settings = texts};
     c.settings["network"] = network;
-    c.settings["seconds"] = std::to_string(seconds);
-    write_checkpoint(checkpoint(), c);
+    return c;
   }
+  void save() const { write_checkpoint(checkpoint(), state()); }
 };
 
 // Weights of another training, as far as they fit.
@@ -166,19 +178,22 @@ void take_over(std::map<std::string, Tensor>& weights, const std::string& from) 
 }
 
 Run prepare(const Settings& s) {
+  ModelChoice{s.network, ""}.check_name();
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   const fs::path folder = s.out.empty() ? "train-" + s.network : s.out;
   const std::string file = (folder / "checkpoint.safetensors").string();
   Checkpoint last;
   if (s.resume) {
+    if (!fs::exists(file))
+      throw Error("there is no checkpoint '" + file + "' to go on from; without --resume, training begins");
     last = read_checkpoint(file);
+    if (last.settings["network"] != s.network)
+      throw UsageError("'" + file + "' is a checkpoint of " + last.settings["network"] + ", not of " +
+                       s.network);
     for (const auto& [name, text] : s.knobs)
       if (!text.empty() && text != last.settings[name])
         throw UsageError("--" + name + " " + text + " does not go with --resume: '" + file +
                          "' was made with " + last.settings[name]);
-    if (last.settings["network"] != s.network)
-      throw UsageError("'" + file + "' is a checkpoint of " + last.settings["network"] + ", not of " +
-                       s.network);
   } else if (fs::exists(file)) {
     throw UsageError("'" + folder.string() +
                      "' holds a checkpoint: add --resume to go on from there, or give another --out");
@@ -190,80 +205,105 @@ Run prepare(const Settings& s) {
   std::map<std::string, Tensor> weights = initial_weights(model.graph, seed);
   if (!s.resume && !texts.at("init").empty()) take_over(weights, texts.at("init"));
   Trainer trainer(s.network, model.graph, std::move(weights), s.device.open(), settings_of(texts));
-  double seconds = 0;
   if (s.resume) {
     try {
       trainer.restore(last.state);
     } catch (const Error& e) {
       throw Error("the checkpoint '" + file + "' does not fit " + s.network + ": " + e.what());
     }
-    seconds = parse_real("seconds", last.settings["seconds"], 0, 1e12);
   }
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw Error("cannot make the folder '" + folder.string() + "': " + error.message());
-  return {s.network, texts, std::move(model), std::move(trainer), folder, seconds};
+  return {s.network, texts, std::move(model), std::move(trainer), folder};
 }
 
 std::string status(const StepReport& r, int64_t steps, double loss, double accuracy, double rate_of_images,
                    double left) {
   char text[160];
   std::snprintf(text, sizeof text,
-                "step %lld/%lld  loss %.3f  accuracy %5.1f %%  rate %.2g  %.0f images/s  %s left",
-                static_cast<long long>(r.step + 1), static_cast<long long>(steps), loss, 100 * accuracy,
-                r.rate, rate_of_images, short_seconds(left).c_str());
+                "step %lld/%lld  %s left  loss %.3f  accuracy %.1f %%  rate %.2g  %.0f images/s",
+                static_cast<long long>(r.step + 1), static_cast<long long>(steps),
+                short_seconds(left).c_str(), loss, 100 * accuracy, r.rate, rate_of_images);
   return text;
 }
 
-// Steps until the schedule ends, --stop-after or Ctrl-C; a checkpoint is left at each of these ends.
+// A step, with its images_per_second counted from the end of the one before: waiting for the batch and
+// writing a checkpoint take their time too.
+StepReport timed_step(Run& run, Batches& batches, std::chrono::steady_clock::time_point& since) {
+  try {
+    StepReport r = run.trainer.step(batches.next());
+    const auto now = std::chrono::steady_clock::now();
+    r.images_per_second = static_cast<double>(run.trainer.settings().batch) /
+                          std::chrono::duration<double>(now - since).count();
+    since = now;
+    return r;
+  } catch (const Diverged& e) {
+    throw Error(std::string(e.what()) + "; the last good checkpoint is kept in '" + run.checkpoint() +
+                "': a lower --rate may help, with another --out");
+  }
+}
+
+// Steps until the schedule ends, --stop-after or Ctrl-C; a checkpoint is left at each of these ends, and at
+// the start, where a folder that cannot hold one is better noticed than later.
 void train(Run& run, const Settings& s) {
   Trainer& trainer = run.trainer;
   const int64_t steps = trainer.settings().steps, batch = trainer.settings().batch,
                 first = trainer.next_step();
   const int64_t every = parse_whole("--checkpoint-every", s.checkpoint_every, 1, INT64_MAX);
-  const int64_t end = s.stop_after.empty()
-                          ? steps
-                          : std::min(steps, first + parse_whole("--stop-after", s.stop_after, 1, steps));
+  const int64_t end =
+      s.stop_after.empty()
+          ? steps
+          : first + std::min(steps - first, parse_whole("--stop-after", s.stop_after, 1, INT64_MAX));
   const uint64_t set = zoo::training_set(std::stoull(run.texts.at("seed")));
   const Preprocessing how = run.model.preprocessing;
-  Telemetry telemetry((run.folder / "telemetry.jsonl").string(), first);
+  if (first == 0) run.save();
+  Telemetry telemetry(run.telemetry(), first);
   Batches batches([&](int64_t step) { return zoo::batch(set, step * batch, batch, how); }, first);
   ProgressLine line;
   const OnInterrupt watch;
-  const double before = run.seconds;
   const auto start = std::chrono::steady_clock::now();
+  auto since = start;
+  std::optional<Checkpoint> due;  // written when the step after it has shown that its loss is finite
   double loss = 0, accuracy = 0;  // smoothed over some 20 steps
   while (trainer.next_step() < end && !interrupted) {
-    StepReport r;
-    try {
-      r = trainer.step(batches.next());
-    } catch (const Diverged& e) {
-      const bool kept = fs::exists(run.checkpoint());
-      throw Error(std::string(e.what()) +
-                  (kept ? "; the last good checkpoint is kept in '" + run.checkpoint() + "'"
-                        : "; there is no checkpoint yet") +
-                  ": a lower --rate may help");
-    }
+    const StepReport r = timed_step(run, batches, since);
     telemetry.write(r);
-    const double passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    run.seconds = before + passed;
+    if (due) write_checkpoint(run.checkpoint(), *due);
+    due.reset();
+    const double passed = std::chrono::duration<double>(since - start).count();
     const auto done = static_cast<double>(trainer.next_step() - first);
     const double keep = std::min(0.95, 1 - 1 / done);
     loss = keep * loss + (1 - keep) * r.loss;
     accuracy = keep * accuracy + (1 - keep) * r.accuracy;
     line.show(status(r, steps, loss, accuracy, done * static_cast<double>(batch) / passed,
                      passed / done * static_cast<double>(end - trainer.next_step())));
-    if (trainer.next_step() % every == 0 || trainer.next_step() == steps) run.save();
+    if (trainer.next_step() % every == 0) due = run.state();
   }
   line.clear();
-  if (trainer.next_step() < steps) {
-    run.save();
-    const std::string where = "stopped before step " + std::to_string(trainer.next_step()) + " of " +
-                              std::to_string(steps) + "; `loupe train " + run.network + " --out " +
-                              run.folder.string() + " --resume` goes on";
-    if (interrupted) throw Interrupted(where);
+  run.save();
+  if (!interrupted && trainer.next_step() == steps) return;
+  const std::string where = "stopped after " + std::to_string(trainer.next_step()) + " of " +
+                            std::to_string(steps) + " steps; `loupe train " + run.network + " --out " +
+                            run.folder.string() + " --resume` goes on";
+  if (interrupted) throw Interrupted(where);
+  if (s.json)
+    print_json({{"network", run.network},
+                {"next_step", trainer.next_step()},
+                {"steps", steps},
+                {"checkpoint", run.checkpoint()}});
+  else
     print(where + "\n");
-  }
+}
+
+// Of all steps, those of earlier runs too.
+double training_seconds(const Run& run) {
+  std::ifstream file(run.telemetry());
+  double sum = 0;
+  for (std::string line; std::getline(file, line);)
+    sum += static_cast<double>(run.trainer.settings().batch) /
+           nlohmann::json::parse(line).at("images_per_second").get<double>();
+  return sum;
 }
 
 // The weights as they are shipped, and how they came about.
@@ -280,7 +320,7 @@ nlohmann::ordered_json finish(const Run& run, const Settings& s) {
   nlohmann::ordered_json record{{"network", run.network}, {"command", command}, {"loupe", LOUPE_VERSION}};
   for (const Knob& k : kKnobs) record["settings"][k.name] = run.texts.at(k.name);
   record["threads"] = max_threads();
-  record["seconds"] = std::round(run.seconds);
+  record["seconds"] = std::round(100 * training_seconds(run)) / 100;
   record["weights"] = fs::path(weights).filename().string();
   record["weights_bytes"] = fs::file_size(weights);
   if (const int64_t count = parse_whole("--test", s.test, 0, INT64_MAX)) {
@@ -300,12 +340,14 @@ nlohmann::ordered_json finish(const Run& run, const Settings& s) {
 void run_train(const Settings& s) {
   parse_whole("--test", s.test, 0, INT64_MAX);
   parse_whole("--test-seed", s.test_seed, 0, INT64_MAX);
+  parse_whole("--checkpoint-every", s.checkpoint_every, 1, INT64_MAX);
+  if (!s.stop_after.empty()) parse_whole("--stop-after", s.stop_after, 1, INT64_MAX);
   Run run = prepare(s);
   train(run, s);
   if (run.trainer.next_step() < run.trainer.settings().steps) return;
   const auto record = finish(run, s);
   if (s.json) return print_json(record);
-  print(run.network + " trained in " + short_seconds(run.seconds) + "; weights in " +
+  print(run.network + " trained in " + short_seconds(record["seconds"].get<double>()) + "; weights in " +
         (run.folder / (run.network + ".safetensors")).string() + "\n");
   if (record.contains("test")) print(zoo_test_text(record["test"]));
 }
