@@ -1,5 +1,6 @@
 // `loupe evaluate`: how good is each method, on pictures about which the truth is known?
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -142,7 +143,8 @@ void run_evaluate(const Settings& s) {
   if (!s.out.empty()) out.emplace(s.out, std::vector<std::string>{});
 
   ProgressBar progress;
-  progress.begin("scoring " + with_commas(s.methods.chosen().size()) + " methods");
+  const auto methods = std::ranges::count(run.contestants, false, &Contestant::baseline);
+  progress.begin("scoring " + std::to_string(methods) + (methods == 1 ? " method" : " methods"));
   run.exam.progress = [&](double part) { progress.update(part); };
   Scores& scores = run.scores;
   scores.evaluation = evaluate(run.network, run.contestants, run.exam);
