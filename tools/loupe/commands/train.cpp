@@ -33,7 +33,7 @@ struct Knob {
   const char *name, *placeholder, *standard, *help;
 };
 constexpr Knob kKnobs[] = {
-    {"steps", "N", "3000", "Steps of the whole schedule"},
+    {"steps", "N", "1200", "Steps of the whole schedule"},
     {"batch", "N", "64", "Pictures of a step"},
     {"optimizer", "O", "adamw", "adamw or sgd"},
     {"rate", "R", "0.003", "The learning rate at its highest; then it falls as a cosine"},
