@@ -6,6 +6,7 @@
 
 #include "engine/run/network.h"
 #include "models/catalog/family.h"
+#include "models/io/safetensors.h"
 
 namespace loupe::models {
 
@@ -17,11 +18,13 @@ Model build(const std::string& name, const ModelOptions& options = {});
 /// Architectures whose weights this program carries: the zoo's.
 std::vector<std::string> with_built_in_weights();
 bool has_built_in_weights(const std::string& name);
+/// Their file. Throws UsageError where there is none.
+SafetensorsFile built_in_file(const std::string& name);
 
 /// An architecture with weights from a safetensors file (torchvision's parameter names; f32, f16 or bf16;
 /// tensors that the graph does not need are ignored); with formula weights where `weights` is "formula"; with
-/// the built-in ones where it is empty. Throws Error naming the file and the tensor, with both shapes, that is
-/// missing or misshapen.
+/// the built-in ones where it is empty. Throws Error naming the file and the tensor, with both shapes, that
+/// is missing or misshapen.
 Network load(const std::string& name, const std::filesystem::path& weights = {},
              Device device = Device::best(), const ModelOptions& options = {});
 

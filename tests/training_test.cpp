@@ -7,100 +7,16 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "engine/training/initial_weights.h"
 #include "engine/training/telemetry.h"
-#include "engine/training/trainer.h"
-#include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
-#include "kernels/add/add.h"
-#include "kernels/batch_norm/batch_norm.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/dropout/dropout.h"
-#include "kernels/flatten/flatten.h"
-#include "kernels/linear/linear.h"
-#include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/relu/relu.h"
 #include "models/io/checkpoint.h"
 #include "models/io/safetensors.h"
 #include "tests/support/command.h"
-#include "tests/support/device.h"
+#include "tests/support/training.h"
 
 namespace loupe::test {
 namespace {
-
-// What a residual network is made of, in small: (1, 3, 10, 9) → 4 classes.
-Graph small_graph() {
-  Graph g;
-  NodeId x = g.input("input", {1, 3, 10, 9});
-  x = g.add("conv1", conv2d({.out_channels = 6, .kernel = 3, .bias = false}), {x});
-  x = g.add("bn1", batch_norm(), {x});
-  x = g.add("relu1", relu(), {x});
-  const NodeId skip = x = g.add("pool", max_pool2d({.kernel = 3, .stride = 2}), {x});
-  x = g.add("conv2", conv2d({.out_channels = 6, .kernel = 3, .padding = 1}), {x});
-  x = g.add("bn2", batch_norm(), {x});
-  x = g.add("add", add(), {x, skip});
-  x = g.add("relu2", relu(), {x});
-  x = g.add("conv3", conv2d({.out_channels = 5, .kernel = 1}), {x});
-  x = g.add("relu3", relu(), {x});
-  x = g.add("flatten", flatten(), {x});
-  x = g.add("hidden", linear({.out_features = 7}), {x});
-  x = g.add("relu4", relu(), {x});
-  g.add("fc", linear({.out_features = 4}), {x});
-  return g;
-}
-
-double uniform(uint64_t i) {
-  uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-52 - 1;
-}
-
-// Classes that a small network can tell apart: a bright spot whose place is the class.
-Batch small_batch(int64_t step, int64_t count = 5) {
-  Batch b{Tensor(Dtype::f32, {count, 3, 10, 9}), {}};
-  const auto x = b.images.values<float>();
-  for (size_t i = 0; i < x.size(); ++i)
-    x[i] = static_cast<float>(uniform(i + x.size() * static_cast<uint64_t>(step)));
-  for (int64_t n = 0; n < count; ++n) {
-    const int64_t cls = (step * 7 + n) % 4;
-    b.classes.push_back(cls);
-    for (int64_t y = 0; y < 3; ++y)
-      for (int64_t w = 0; w < 3; ++w)
-        x[static_cast<size_t>(((n * 3 + 1) * 10 + 1 + y + 4 * (cls / 2)) * 9 + 1 + w + 4 * (cls % 2))] += 4;
-  }
-  return b;
-}
-
-// Mean loss of a batch, and the gradients of the parameters.
-struct Pass {
-  explicit Pass(Device device, const std::map<std::string, Tensor>& parameters)
-      : graph(training_graph(small_graph())), network("small", graph.graph, parameters, device) {}
-  double loss(const Batch& b) {
-    Execution& e = network.execution(b.images.shape()[0],
-                                     {.values = {graph.loss}, .from = graph.loss, .parameters = true});
-    e.forward({b.images, smoothed_targets(b.classes, 4, 0.1)});
-    const Tensor losses = e.value(graph.loss);
-    double sum = 0;
-    for (int64_t n = 0; n < losses.numel(); ++n) sum += losses.item(n);
-    Tensor seed(Dtype::f64, losses.shape());
-    for (double& s : seed.values<double>()) s = 1 / static_cast<double>(losses.numel());
-    e.backward(seed);
-    for (const Plan::ParameterGradient& g : e.plan().parameter_gradients()) {
-      const std::string& name = graph.graph.node(g.node).parameters[g.parameter].name;
-      const Array from = e.parameter_gradient(g.node, g.parameter);
-      Tensor to(from.dtype, from.shape);
-      if (network.queue().module)
-        network.queue().module->download(to.raw(), from.data, from.bytes(), network.queue().stream);
-      else
-        convert(from, to.array());
-      gradients[name] = to.to(Dtype::f64);
-    }
-    return sum / static_cast<double>(losses.numel());
-  }
-  TrainingGraph graph;
-  Network network;
-  std::map<std::string, Tensor> gradients;
-};
 
 TEST_CASE("every parameter's gradient of a whole network agrees with finite differences") {
   const auto weights = initial_weights(small_graph(), 3);
@@ -141,41 +57,7 @@ TEST_CASE("every parameter's gradient of a whole network agrees with finite diff
   CHECK(kinks * 20 < compared);
 }
 
-TEST_CASE("gradients of the fast backends agree with the reference") {
-  const auto weights = initial_weights(small_graph(), 3);
-  Pass reference(Device::ref(), weights);
-  const double loss = reference.loss(small_batch(1));
-  for (const Backend backend : host_and_simulator()) {
-    CAPTURE(backend_name(backend));
-    Pass pass({backend}, weights);
-    // float32's rounding, 2⁻²⁴, grows with the lengths of the sums on the way: a few hundred of it.
-    CHECK(pass.loss(small_batch(1)) == doctest::Approx(loss).epsilon(300 * 0x1p-24));
-    for (const auto& [name, gradient] : reference.gradients) {
-      CAPTURE(name);
-      double difference = 0, size = 0;
-      for (int64_t i = 0; i < gradient.numel(); ++i) {
-        difference += std::pow(gradient.item(i) - pass.gradients.at(name).item(i), 2);
-        size += std::pow(gradient.item(i), 2);
-      }
-      // A bias in front of a batch norm has no effect; its gradient is rounding noise on both.
-      if (name == "conv2.bias")
-        CHECK(std::sqrt(difference) < 300 * 0x1p-24);
-      else
-        CHECK(std::sqrt(difference / size) < 300 * 0x1p-24);
-    }
-  }
-}
-
-TrainingSettings settings_of(TrainingSettings::Optimizer optimizer) {
-  return {.steps = 40,
-          .optimizer = optimizer,
-          .rate = optimizer == TrainingSettings::Optimizer::sgd ? 0.05 : 0.01,
-          .warmup = 5};
-}
-
-Trainer trainer_on(Device device, TrainingSettings settings) {
-  return {"small", small_graph(), initial_weights(small_graph(), 1), device, settings};
-}
+TEST_CASE("gradients on the cpu agree with the reference") { check_gradients(Device::cpu()); }
 
 TEST_CASE("a network learns, with either optimizer, and reports how") {
   for (const auto optimizer : {TrainingSettings::Optimizer::sgd, TrainingSettings::Optimizer::adamw}) {
@@ -223,16 +105,6 @@ TEST_CASE("the reported update ratio and norms are those of the parameters") {
   CHECK(r.update_ratios[1].value == doctest::Approx(std::sqrt(change / size)).epsilon(1e-9));
 }
 
-void check_same(const TrainingState& a, const TrainingState& b) {
-  CHECK(a.next_step == b.next_step);
-  REQUIRE(a.tensors.size() == b.tensors.size());
-  for (const auto& [name, tensor] : a.tensors) {
-    CAPTURE(name);
-    const Tensor& other = b.tensors.at(name);
-    CHECK(std::memcmp(tensor.raw(), other.raw(), static_cast<size_t>(tensor.bytes())) == 0);
-  }
-}
-
 TEST_CASE("200 steps are the same bits as 100, a checkpoint, and 100 more") {
   const Folder folder;
   for (const auto optimizer : {TrainingSettings::Optimizer::sgd, TrainingSettings::Optimizer::adamw}) {
@@ -251,22 +123,6 @@ TEST_CASE("200 steps are the same bits as 100, a checkpoint, and 100 more") {
     for (int64_t step = 100; step < 200; ++step) rest.step(small_batch(step));
     check_same(whole.state(), rest.state());
   }
-}
-
-TEST_CASE("training on the simulator follows the CPU's, and goes on bit for bit") {
-  if (!DeviceModule::present(Backend::sim)) return;
-  const TrainingSettings settings = settings_of(TrainingSettings::Optimizer::adamw);
-  Trainer cpu = trainer_on(Device::cpu(), settings), sim = trainer_on(Device::sim(), settings),
-          again = trainer_on(Device::sim(), settings);
-  for (int64_t step = 0; step < 3; ++step) {
-    const StepReport a = cpu.step(small_batch(step)), b = sim.step(small_batch(step));
-    CHECK(b.loss == doctest::Approx(a.loss).epsilon(1e-4));
-    CHECK(b.gradient_norm == doctest::Approx(a.gradient_norm).epsilon(1e-3));
-    CHECK(b.dead_relus.back().value == a.dead_relus.back().value);
-    if (step == 1) again.restore(sim.state());
-  }
-  again.step(small_batch(2));
-  check_same(sim.state(), again.state());
 }
 
 TEST_CASE("a loss or gradient that is not finite stops before the parameters change") {

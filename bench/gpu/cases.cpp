@@ -5,10 +5,11 @@
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
 #include "kernels/add/add.h"
 #include "kernels/avg_pool2d/avg_pool2d.h"
-#include "kernels/batch_norm/batch_norm.h"
+#include "kernels/batch_norm_training/batch_norm_training.h"
 #include "kernels/concat/concat.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
+#include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/flatten/flatten.h"
 #include "kernels/linear/linear.h"
@@ -65,6 +66,7 @@ std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor) {
   add_case("mobilenet_v2, first block", relu6(), {large});
   add_case("64 maps", leaky_relu(0.1), {large});
   add_case("resnet50, first block", batch_norm(), {large});
+  add_case("resnet50, first block", batch_norm_training(), {large});
   add_case("resnet50/layer1", add(), {maps(256, 56), maps(256, 56)});
   add_case("squeezenet1_1/features.3", concat(), {maps(64, 55), maps(64, 55)});
   add_case("alexnet, after conv1", lrn({.size = 5}), {maps(64, 55)});
@@ -77,6 +79,7 @@ std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor) {
   add_case("resnet50/avgpool", adaptive_avg_pool2d(1), {maps(2048, 7)});
   add_case("1000 classes", softmax(), {{8 * batch, 1000}});
   add_case("1000 classes", log_softmax(), {{8 * batch, 1000}});
+  add_case("a loss of 1000 classes", cross_entropy(), {{8 * batch, 1000}, {8 * batch, 1000}});
   add_case("alexnet/classifier.0", dropout(0.5), {{batch, part(9216)}});
   add_case("alexnet, before the classifier", flatten(), {maps(256, 6)});
   for (KernelCase& c : cases)

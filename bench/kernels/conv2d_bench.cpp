@@ -1,11 +1,14 @@
 // Convolutions and fully connected layers on the cpu backend, in the shapes of well-known networks, one
-// image:
+// image; and every op of a training step of the zoo's network, 64 images:
 //
 //   build/release/bin/conv2d_bench --benchmark_filter=vgg16
+//   build/release/bin/conv2d_bench --benchmark_filter=zoo
 //
 // `GFLOP/s` counts two operations for each multiply-accumulate; `of_peak` is its share of the fused
-// multiply-adds that the same threads do from registers alone, measured at the start. Weights are packed
-// beforehand, as in a plan.
+// multiply-adds that the same threads do from registers alone, measured at the start. `of_floor` is the share
+// of the time that a call cannot do without: its multiply-accumulates at that peak, or every byte that it
+// reads and writes once, at the speed of a copy between large arrays, whichever takes longer. Weights are
+// packed beforehand, as in a plan.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "bench/kernels/conv2d_bench.cpp"
 #include "hwy/foreach_target.h"  // compiles the peak's loop once for each instruction set
@@ -47,12 +50,16 @@ HWY_AFTER_NAMESPACE();
 
 #include <algorithm>
 #include <chrono>
+#include <list>
 #include <memory>
 #include <new>
 
+#include "kernels/batch_norm_training/batch_norm_training.h"
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/linear/linear.h"
+#include "kernels/max_pool2d/max_pool2d.h"
+#include "kernels/relu/relu.h"
 
 namespace loupe {
 HWY_EXPORT(Multiply);
@@ -100,53 +107,159 @@ class Buffer {
   std::unique_ptr<std::byte, Free> data_;
 };
 
-void run(benchmark::State& state, const OpPtr& op, const Shape& input, Direction direction) {
-  const Op::Shapes inputs{&input, 1};
-  const Shape output = op->infer(inputs);
-  const Buffer x(array_bytes(Dtype::f32, input, Layout::blocked)),
-      y(array_bytes(Dtype::f32, output, Layout::blocked));
-  const Buffer workspace(op->workspace_bytes(Backend::cpu, direction, inputs));
-  const Array x_array{x.as<float>(), Dtype::f32, input, Layout::blocked};
-  const Array y_array{y.as<float>(), Dtype::f32, output, Layout::blocked};
+// Bytes a second that a copy reads and writes, both counted.
+double copy_bandwidth() {
+  static const double bandwidth = [] {
+    constexpr int64_t kBytes = int64_t{1} << 27, kPiece = int64_t{1} << 16;
+    const Buffer from(kBytes), to(kBytes);
+    double best = 0;
+    for (int repeat = 0; repeat < 5; ++repeat) {
+      const auto start = std::chrono::steady_clock::now();
+      parallel_for(kBytes / kPiece, [&](int64_t i) {
+        std::copy_n(from.as<float>() + i * kPiece / 4, kPiece / 4, to.as<float>() + i * kPiece / 4);
+      });
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+      best = std::max(best, 2.0 * kBytes / seconds.count());
+    }
+    return best;
+  }();
+  return bandwidth;
+}
 
-  std::vector<Buffer> packed;
-  std::vector<Array> parameters;
-  for (size_t p = 0; const ParameterSpec& spec : op->parameters(inputs)) {
-    const std::vector<float> planar(static_cast<size_t>(spec.shape.numel()), 0.01f);
-    packed.emplace_back(op->packed_size(Backend::cpu, direction, inputs, p) * int64_t{sizeof(float)});
-    if (!packed.back().span().empty())
-      op->pack(Backend::cpu, direction, inputs, p, planar.data(), packed.back().as<float>());
-    parameters.push_back({packed.back().as<float>(), Dtype::f32, spec.shape, Layout::planar});
-    ++p;
+// One direction of an op, with memory of its own.
+class Call {
+ public:
+  Call(const OpPtr& op, const Shape& input, Direction direction) : op_(op), direction_(direction) {
+    const Op::Shapes inputs{&input, 1};
+    const Shape output = op->infer(inputs);
+    const bool forward = direction == Direction::forward;
+    const Needs needs = op->needs(direction);
+    const std::vector<ParameterSpec> specs = op->parameters(inputs);
+    for (size_t p = 0; p < specs.size(); ++p) {
+      const std::vector<float> planar(static_cast<size_t>(specs[p].shape.numel()), 0.01f);
+      const int64_t packed = op->packed_size(Backend::cpu, direction, inputs, p);
+      Array& array = parameters_.emplace_back(make(Dtype::f32, specs[p].shape, Layout::planar, packed * 4));
+      if (packed) op->pack(Backend::cpu, direction, inputs, p, planar.data(), array.as<float>());
+    }
+    x_ = make(Dtype::f32, input);
+    a_.inputs = {&x_, 1};
+    a_.parameters = parameters_;
+    const Array y = make(Dtype::f32, output);
+    (forward ? a_.output : a_.grad_output) = y;
+    if (direction == Direction::vjp_input) a_.grad = make(Dtype::f32, input);
+    if (direction == Direction::vjp_weight) a_.grad = make(Dtype::f32, specs[0].shape, Layout::planar);
+    if (direction == Direction::vjp_bias) a_.grad = make(Dtype::f32, specs[1].shape, Layout::planar);
+    const auto saved = op->saved(inputs);
+    if (saved && (forward || needs.saved)) a_.saved = make(saved->dtype, saved->shape);
+    memory_.emplace_back(op->workspace_bytes(Backend::cpu, direction, inputs));
+    a_.workspace = memory_.back().span();
+    kernel_ = op->kind().kernel(Backend::cpu, direction);
+
+    macs_ = static_cast<double>(direction == Direction::vjp_bias ? 0 : op->macs(inputs));
+    int64_t bytes = y.bytes() + (forward || needs.inputs ? x_.bytes() : 0);
+    if (a_.grad) bytes += a_.grad.bytes();
+    if (a_.saved) bytes += a_.saved.bytes();
+    if (forward || direction == Direction::vjp_input)
+      for (const Array& p : parameters_) bytes += p.bytes();
+    bytes_ = static_cast<double>(bytes);
+  }
+  Call(const Call&) = delete;  // arguments point into it
+  void operator()() const { kernel_(*op_, a_); }
+  double macs() const { return macs_; }
+  double floor() const { return std::max(2 * macs_ / fma_peak(), bytes_ / copy_bandwidth()); }
+
+ private:
+  Array make(Dtype dtype, const Shape& shape, Layout layout = Layout::blocked, int64_t least = 0) {
+    const Array array{nullptr, dtype, shape, layout};
+    memory_.emplace_back(std::max(array.bytes(), least));
+    return {memory_.back().as<void>(), dtype, shape, layout};
   }
 
-  Arguments arguments;
-  arguments.inputs = {&x_array, 1};
-  arguments.parameters = parameters;
-  arguments.output = arguments.grad_output = y_array;
-  arguments.grad = x_array;
-  arguments.workspace = workspace.span();
-  const Kernel kernel = op->kind().kernel(Backend::cpu, direction);
-  for (auto _ : state) kernel(*op, arguments);
+  OpPtr op_;
+  Direction direction_;
+  std::vector<Buffer> memory_;
+  std::vector<Array> parameters_;
+  Array x_;
+  Arguments a_;
+  Kernel kernel_;
+  double macs_, bytes_;
+};
 
-  const double operations = 2.0 * static_cast<double>(op->macs(inputs));
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(operations * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["of_peak"] =
-      benchmark::Counter(operations / fma_peak(), benchmark::Counter::kIsIterationInvariantRate);
+void run(benchmark::State& state, const std::list<Call>& calls) {
+  double macs = 0, floor = 0;
+  for (const Call& call : calls) {
+    macs += call.macs();
+    floor += call.floor();
+    call();  // touches its memory
+  }
+  for (auto _ : state)
+    for (const Call& call : calls) call();
+  const auto rate = benchmark::Counter::kIsIterationInvariantRate;
+  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * macs, rate);
+  state.counters["of_peak"] = benchmark::Counter(2 * macs / fma_peak(), rate);
+  state.counters["of_floor"] = benchmark::Counter(floor, rate);
+}
+
+struct Layer {
+  std::string name;
+  OpPtr op;
+  Shape input;
+};
+
+void add(const Layer& layer, const std::vector<Direction>& directions) {
+  for (const Direction direction : directions)
+    benchmark::RegisterBenchmark((layer.name + "/" + std::string(direction_name(direction))).c_str(),
+                                 [=](benchmark::State& state) {
+                                   std::list<Call> calls;
+                                   calls.emplace_back(layer.op, layer.input, direction);
+                                   run(state, calls);
+                                 })
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
 }
 
 void add(const std::string& name, const OpPtr& op, const Shape& input) {
-  for (const Direction direction : {Direction::forward, Direction::vjp_input})
-    benchmark::RegisterBenchmark((name + "/" + std::string(direction_name(direction))).c_str(),
-                                 [=](benchmark::State& state) { run(state, op, input, direction); })
-        ->UseRealTime()
-        ->Unit(benchmark::kMillisecond);
+  add({name, op, input}, {Direction::forward, Direction::vjp_input});
 }
 
 // A square map of `channels`, then the convolution.
 void add(const std::string& name, int64_t channels, int64_t size, const Conv2d& config) {
   add(name, conv2d(config), {1, channels, size, size});
+}
+
+// What a training step of `layer` runs; the first layer's input needs no gradient.
+std::vector<Direction> training_directions(const Layer& layer, bool first) {
+  std::vector<Direction> directions;
+  for (const Direction d : kDirections) {
+    const auto parameters = layer.op->parameters({&layer.input, 1}).size();
+    if (d == Direction::vjp_input && first) continue;
+    if (d == Direction::vjp_weight && parameters < 1) continue;
+    if (d == Direction::vjp_bias && parameters < 2) continue;
+    directions.push_back(d);
+  }
+  return directions;
+}
+
+void add_training(const std::string& name, Shape map, const std::vector<OpPtr>& ops) {
+  std::vector<Layer> layers;
+  for (const OpPtr& op : ops) {
+    layers.push_back({name + "/features." + std::to_string(layers.size()), op, map});
+    map = op->infer({&map, 1});
+  }
+  for (const Layer& layer : layers) add(layer, training_directions(layer, &layer == &layers[0]));
+  benchmark::RegisterBenchmark((name + "/step").c_str(),
+                               [=](benchmark::State& state) {
+                                 std::list<Call> calls;
+                                 for (const Layer& layer : layers)
+                                   calls.emplace_back(layer.op, layer.input, Direction::forward);
+                                 for (size_t i = layers.size(); i-- > 0;)
+                                   for (const Direction d : training_directions(layers[i], i == 0))
+                                     if (d != Direction::forward)
+                                       calls.emplace_back(layers[i].op, layers[i].input, d);
+                                 run(state, calls);
+                               })
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
 }
 
 const bool registered = [] {
@@ -183,6 +296,24 @@ const bool registered = [] {
       {.out_channels = 144, .kernel = 3, .stride = 2, .padding = 1, .groups = 144});
   add("mobilenet_v2/features.12.conv.1", 576, 14,
       {.out_channels = 576, .kernel = 3, .padding = 1, .groups = 576});
+
+  std::vector<OpPtr> ops;
+  const auto block = [&](int64_t channels, Pair padding) {
+    ops.push_back(conv2d({.out_channels = channels, .kernel = 3, .padding = padding, .bias = false}));
+    ops.push_back(batch_norm_training());
+    ops.push_back(relu());
+  };
+  const OpPtr pool = max_pool2d({.kernel = 3, .stride = 2});
+  block(32, 0);
+  ops.push_back(pool);
+  block(64, 0);
+  ops.push_back(pool);
+  block(96, 1);
+  block(128, 1);
+  block(256, 1);
+  add_training("zoo", {64, 3, 64, 64}, ops);
+  add({"zoo_fc/classifier.0", linear({.out_features = 32}), {64, 256 * 13 * 13}},
+      {std::begin(kDirections), std::end(kDirections)});
   return true;
 }();
 

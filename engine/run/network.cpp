@@ -421,6 +421,11 @@ Tensor Execution::record(NodeId n) const {
   return read(plan_->record_of(n), n, "record");
 }
 
+Array Execution::record_in_place(NodeId n) const {
+  check_tape("reading a record in its place");
+  return planned(plan_->record_of(n), n, "record");
+}
+
 void Execution::set_record(NodeId n, const Tensor& record) {
   const Array to = planned(plan_->record_of(n), n, "record");
   check_tape("set_record()");

@@ -44,6 +44,8 @@ class Execution {
   /// statistics in the device's type. Set it between forward and backward to inject another run's: records
   /// are ordinary tensors. After backward only those that the purpose named are left.
   Tensor record(NodeId) const;
+  /// Where that record lies, in the device's memory, between forward and backward.
+  Array record_in_place(NodeId) const;
   void set_record(NodeId, const Tensor&);
   /// Nodes that have a record in this plan.
   std::vector<NodeId> recorded() const;

@@ -92,17 +92,40 @@ Trainer::Trainer(std::string name, const Graph& network, std::map<std::string, T
   }
   sums_ = Storage::allocate(std::ssize(learned_) * 2 * int64_t{sizeof(double)}, device);
   workspace_ = Storage::allocate(kNormWorkspaceBytes, device);
+  int64_t channels = 0;
+  for (const NodeId r : graph_.relus) channels += graph_.graph.node(r).shape[1];
+  on_ = Storage::allocate(channels, device);
 }
 
-std::vector<double> Trainer::read_sums(size_t count) const {
-  std::vector<double> sums(count);
+template <typename T>
+std::vector<T> Trainer::read(const Storage& from, size_t count) const {
+  std::vector<T> values(count);
   const Queue& queue = network_.queue();
-  const auto bytes = static_cast<int64_t>(count * sizeof(double));
+  const auto bytes = static_cast<int64_t>(count * sizeof(T));
   if (queue.module)
-    queue.module->download(reinterpret_cast<std::byte*>(sums.data()), sums_->data(), bytes, queue.stream);
+    queue.module->download(reinterpret_cast<std::byte*>(values.data()), from.data(), bytes, queue.stream);
   else
-    std::memcpy(sums.data(), sums_->data(), static_cast<size_t>(bytes));
-  return sums;
+    std::memcpy(values.data(), from.data(), static_cast<size_t>(bytes));
+  return values;
+}
+
+std::vector<StepReport::Layer> Trainer::dead_relus(const Execution& pass) const {
+  auto* on = reinterpret_cast<uint8_t*>(on_->data());
+  for (const NodeId r : graph_.relus) {
+    channels_on(network_.device().backend, network_.queue(), pass.record_in_place(r), on);
+    on += graph_.graph.node(r).shape[1];
+  }
+  const std::vector<uint8_t> flags = read<uint8_t>(*on_, static_cast<size_t>(on_->bytes()));
+  std::vector<StepReport::Layer> layers;
+  auto at = flags.begin();
+  for (const NodeId r : graph_.relus) {
+    const Node& node = graph_.graph.node(r);
+    const auto end = at + node.shape[1];
+    layers.push_back(
+        {node.name, static_cast<double>(std::count(at, end, 0)) / static_cast<double>(node.shape[1])});
+    at = end;
+  }
+  return layers;
 }
 
 void Trainer::update(const Learned& l, const Array& gradient, double rate, double scale, double* squares) {
@@ -141,8 +164,7 @@ StepReport Trainer::step(const Batch& batch) {
   report.accuracy /= static_cast<double>(count);
   if (!std::isfinite(report.loss))
     throw Diverged("the loss of step " + std::to_string(next_step_) + " is " + std::to_string(report.loss));
-  for (const NodeId r : graph_.relus)
-    report.dead_relus.push_back({graph_.graph.node(r).name, dead_share(pass, r)});
+  report.dead_relus = dead_relus(pass);
 
   Tensor seed(Dtype::f64, {count, 1});
   std::ranges::fill(seed.values<double>(), 1 / static_cast<double>(count));
@@ -152,7 +174,7 @@ StepReport Trainer::step(const Batch& batch) {
     sum_of_squares(backend, queue, pass.parameter_gradient(learned_[i].node, learned_[i].parameter), sums + i,
                    workspace_->data());
   double squares = 0;
-  for (const double sum : read_sums(learned_.size())) squares += sum;
+  for (const double sum : read<double>(*sums_, learned_.size())) squares += sum;
   report.gradient_norm = std::sqrt(squares);
   if (!std::isfinite(report.gradient_norm))
     throw Diverged("the gradient of step " + std::to_string(next_step_) + " is not finite");
@@ -163,7 +185,7 @@ StepReport Trainer::step(const Batch& batch) {
   for (size_t i = 0; i < learned_.size(); ++i)
     update(learned_[i], pass.parameter_gradient(learned_[i].node, learned_[i].parameter), report.rate, scale,
            sums + 2 * i);
-  const std::vector<double> moved = read_sums(2 * learned_.size());
+  const std::vector<double> moved = read<double>(*sums_, 2 * learned_.size());
   squares = 0;
   for (size_t i = 0; i < learned_.size(); ++i) {
     const double change = moved[2 * i], norm = moved[2 * i + 1];

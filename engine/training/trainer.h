@@ -48,7 +48,7 @@ struct StepReport {
   };
   std::vector<Layer> update_ratios = {};  // ‖change‖ / ‖weight‖ of each layer's weight
   std::vector<Layer> dead_relus = {};     // share of each ReLU's channels that were off in the whole batch
-  double images_per_second = 0;      // of this step, waiting for the batch included
+  double images_per_second = 0;           // of this step, once its batch was there
 };
 
 /// Thrown where the loss or the gradient is not finite; the parameters are those before the step.
@@ -93,16 +93,19 @@ class Trainer {
   };
   void update_statistics(const Execution& pass);
   void update(const Learned& l, const Array& gradient, double rate, double scale, double* squares);
-  double dead_share(const Execution& pass, NodeId relu) const;
-  /// The first `count` of sums_.
-  std::vector<double> read_sums(size_t count) const;
+  std::vector<StepReport::Layer> dead_relus(const Execution& pass) const;
+  /// The first `count` numbers of an array in the device's memory.
+  template <typename T>
+  std::vector<T> read(const Storage& from, size_t count) const;
 
   TrainingGraph graph_;
   TrainingSettings settings_;
   Network network_;
   Purpose purpose_;
   std::vector<Learned> learned_;
-  std::shared_ptr<Storage> sums_, workspace_;  // of squares, two a learned parameter; in the device's memory
+  // In the device's memory: sums of squares, two a learned parameter; whether each channel of each ReLU is
+  // on.
+  std::shared_ptr<Storage> sums_, workspace_, on_;
   int64_t next_step_ = 0;
 };
 

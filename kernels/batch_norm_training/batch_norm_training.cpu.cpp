@@ -60,12 +60,25 @@ void PieceStatistics(const float* x, int64_t count, float* result) {
 // Σ gy and Σ gy · (x − mean) of `count` pixels: 16 floats each.
 void PieceGradients(const float* mean, const float* x, const float* gy, int64_t count, float* result) {
   const Block middle = load(mean);
-  store(sum_pixels(count, [=](int64_t i, const Block& s) { return add(s, load(gy + i * kBlock)); }), result);
-  store(sum_pixels(count,
-                   [=](int64_t i, const Block& s) {
-                     return fma(load(gy + i * kBlock), subtract(load(x + i * kBlock), middle), s);
-                   }),
-        result + kBlock);
+  Block gradients = fill(0.0f), products = fill(0.0f);
+  for (int64_t begin = 0; begin < count; begin += kLine) {
+    const int64_t end = std::min(count, begin + kLine);
+    Block g[kSums], p[kSums];
+    for (int k = 0; k < kSums; ++k) g[k] = p[k] = fill(0.0f);
+    const auto add_pixel = [&](int64_t i, int k) {
+      const Block v = load(gy + i * kBlock);
+      g[k] = add(g[k], v);
+      p[k] = fma(v, subtract(load(x + i * kBlock), middle), p[k]);
+    };
+    int64_t i = begin;
+    for (; i + kSums <= end; i += kSums)
+      for (int k = 0; k < kSums; ++k) add_pixel(i + k, k);
+    for (int k = 0; i < end; ++i, ++k) add_pixel(i, k);
+    gradients = add(gradients, add(add(g[0], g[1]), add(g[2], g[3])));
+    products = add(products, add(add(p[0], p[1]), add(p[2], p[3])));
+  }
+  store(gradients, result);
+  store(products, result + kBlock);
 }
 
 // gx = scale · (gy − constant − (x − mean) · slope)

@@ -6,6 +6,7 @@
 // 14 × 32 sums in 28 of its 32 registers, AVX2 6 × 16 in 12 of its 16.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/conv2d/conv2d.cpu.cpp"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // compiles this file once for each instruction set
 #include "hwy/highway.h"
 
@@ -31,7 +32,9 @@ using cpu::WeightSum;
 
 constexpr int kMaxPixels = kVectors == 1 ? 14 : kVectors == 2 ? 6 : 2;
 constexpr int kMaxBlocks = kVectors == 1 ? 2 : 1;
-constexpr int kMaxChannels = kVectors == 1 ? 16 : kVectors == 2 ? 6 : 2;  // of vjp_weight
+// Of vjp_weight: input channels at one kernel cell, and cells with their channels.
+constexpr int kMaxChannels = kVectors == 1 ? 16 : kVectors == 2 ? 6 : 2;
+constexpr int kMaxCells = kVectors == 1 ? 28 : kVectors == 2 ? 6 : 2;
 
 // One call of the micro-kernel.
 struct Tile {
@@ -261,6 +264,7 @@ void sum_weight(const WeightSum& s, float* sums) {
   for (int64_t image = 0; image < s.images; ++image)
     for (int64_t row = 0; row < s.rows; ++row) {
       const float* x = s.x + image * s.x_image + row * s.x_row;
+      if (s.cols == 1) hwy::Prefetch(x + kBlock);  // vectors: the next call's channels
       const float* gy = s.gy + image * s.gy_image + row * s.gy_row;
       for (int64_t col = 0; col < s.cols; ++col, x += s.x_pixel, gy += kBlock) {
         const Block g = load(gy);
@@ -272,12 +276,39 @@ void sum_weight(const WeightSum& s, float* sums) {
   for (int c = 0; c < kChannels; ++c) store(sum[c], sums + c * kBlock);
 }
 
+// The same for kCells values of the input around each output, `offsets` from s.x: channels of several kernel
+// cells, where a cell has too few to keep the multipliers busy.
+template <int kCells>
+void sum_cells(const WeightSum& s, const int64_t* offsets, float* sums) {
+  Block sum[kCells];
+#pragma GCC unroll 32
+  for (int i = 0; i < kCells; ++i) sum[i] = fill(0.0f);
+  for (int64_t image = 0; image < s.images; ++image)
+    for (int64_t row = 0; row < s.rows; ++row) {
+      const float* x = s.x + image * s.x_image + row * s.x_row;
+      const float* gy = s.gy + image * s.gy_image + row * s.gy_row;
+      for (int64_t col = 0; col < s.cols; ++col, x += s.x_pixel, gy += kBlock) {
+        const Block g = load(gy);
+#pragma GCC unroll 32
+        for (int i = 0; i < kCells; ++i) sum[i] = fma(fill(x[offsets[i]]), g, sum[i]);
+      }
+    }
+#pragma GCC unroll 32
+  for (int i = 0; i < kCells; ++i) store(sum[i], sums + i * kBlock);
+}
+
 using WeightFunction = void (*)(const WeightSum&, float*);
 template <int... i>
 constexpr std::array<WeightFunction, sizeof...(i)> weight_table(std::integer_sequence<int, i...>) {
   return {sum_weight<i + 1>...};
 }
 constexpr auto kWeight = weight_table(std::make_integer_sequence<int, kMaxChannels>());
+using CellFunction = void (*)(const WeightSum&, const int64_t*, float*);
+template <int... i>
+constexpr std::array<CellFunction, sizeof...(i)> cell_table(std::integer_sequence<int, i...>) {
+  return {sum_cells<i + 1>...};
+}
+constexpr auto kCell = cell_table(std::make_integer_sequence<int, kMaxCells>());
 
 void SumWeight(WeightSum s, int64_t channels, float* sums) {
   while (channels > 0) {
@@ -286,6 +317,15 @@ void SumWeight(WeightSum s, int64_t channels, float* sums) {
     s.x += now;
     sums += now * kBlock;
     channels -= now;
+  }
+}
+
+void SumCells(const WeightSum& s, std::span<const int64_t> offsets, float* sums) {
+  const size_t calls = (offsets.size() + kMaxCells - 1) / kMaxCells;
+  for (size_t i = 0, begin = 0; i < calls; ++i) {
+    const size_t now = offsets.size() / calls + (i < offsets.size() % calls);
+    kCell[now - 1](s, offsets.data() + begin, sums + begin * kBlock);
+    begin += now;
   }
 }
 
@@ -298,6 +338,7 @@ HWY_AFTER_NAMESPACE();
 namespace loupe::cpu {
 HWY_EXPORT(RunTask);
 HWY_EXPORT(SumWeight);
+HWY_EXPORT(SumCells);
 
 namespace {
 
@@ -352,18 +393,30 @@ void conv2d_vjp_weight(const ConvSizes& s, const float* x, const float* gy, floa
   // Blocks of input channels that a step reads: the most, as the first and last may be partial.
   const int64_t c_blocks = std::min(blocks(s.c), group_c / kBlock + 2);
   const int64_t x_block = s.h * s.w * kBlock, gy_block = s.oh * s.ow * kBlock;
-  const auto run = HWY_DYNAMIC_DISPATCH(SumWeight);
-  parallel_for(static_cast<int64_t>(steps.size()) * c_blocks * kernel_cells, [&](int64_t i) {
-    const Step& step = steps[static_cast<size_t>(i / (c_blocks * kernel_cells))];
-    const int64_t c_block = step.c_begin / kBlock + i / kernel_cells % c_blocks, cell = i % kernel_cells;
+  const auto step_count = static_cast<int64_t>(steps.size());
+  // Few channels: one task for all kernel cells, where every output sees all of them.
+  constexpr int64_t kFew = 4;
+  const bool together = group_c <= kFew && s.padding == Pair(0) &&
+                        (s.oh - 1) * s.stride.h + (s.kernel.h - 1) * s.dilation.h < s.h &&
+                        (s.ow - 1) * s.stride.w + (s.kernel.w - 1) * s.dilation.w < s.w;
+  const int64_t cell_tasks = together ? 1 : kernel_cells, cells_per_task = kernel_cells / cell_tasks;
+  // Vectors (linear): a task's 16 channels lie far apart from image to image, so all outputs read them while
+  // they are near.
+  const bool vectors = s.h * s.w * kernel_cells == 1;
+
+  parallel_for(step_count * c_blocks * cell_tasks, [&](int64_t i) {
+    const int64_t step_index = vectors ? i % step_count : i / (c_blocks * cell_tasks);
+    const int64_t c_index = vectors ? i / step_count : i / cell_tasks % c_blocks;
+    const Step& step = steps[static_cast<size_t>(step_index)];
+    const int64_t c_block = step.c_begin / kBlock + c_index, cell0 = i % cell_tasks * cells_per_task;
     const int64_t c0 = std::max(step.c_begin, c_block * kBlock),
-                  c1 = std::min(step.c_end, (c_block + 1) * kBlock);
-    if (c0 >= c1) return;
-    const int64_t dh = cell / s.kernel.w * s.dilation.h - s.padding.h,
-                  dw = cell % s.kernel.w * s.dilation.w - s.padding.w;
+                  c1 = std::min(step.c_end, (c_block + 1) * kBlock), channels = c1 - c0;
+    if (channels <= 0) return;
+    const int64_t dh = cell0 / s.kernel.w * s.dilation.h - s.padding.h,
+                  dw = cell0 % s.kernel.w * s.dilation.w - s.padding.w;
     const Range rows = outputs_inside(dh, s.stride.h, s.h, s.oh),
                 cols = outputs_inside(dw, s.stride.w, s.w, s.ow);
-    float sums[kBlock * kBlock] = {};
+    std::vector<float> sums(static_cast<size_t>(cells_per_task * channels * kBlock));
     if (rows.begin < rows.end && cols.begin < cols.end) {
       const int64_t ih = rows.begin * s.stride.h + dh, iw = cols.begin * s.stride.w + dw;
       const WeightSum sum{.x = x + c_block * x_block + (ih * s.w + iw) * kBlock + c0 % kBlock,
@@ -376,13 +429,24 @@ void conv2d_vjp_weight(const ConvSizes& s, const float* x, const float* gy, floa
                           .images = s.n,
                           .rows = rows.end - rows.begin,
                           .cols = cols.end - cols.begin};
-      run(sum, c1 - c0, sums);
+      if (together) {
+        std::vector<int64_t> offsets;
+        for (int64_t cell = 0; cell < kernel_cells; ++cell)
+          for (int64_t c = 0; c < channels; ++c)
+            offsets.push_back(
+                (cell / s.kernel.w * s.dilation.h * s.w + cell % s.kernel.w * s.dilation.w) * kBlock + c);
+        HWY_DYNAMIC_DISPATCH(SumCells)(sum, offsets, sums.data());
+      } else {
+        HWY_DYNAMIC_DISPATCH(SumWeight)(sum, channels, sums.data());
+      }
     }
     for (int64_t lane = 0; lane < kBlock; ++lane)
       if (step.lanes >> lane & 1)
-        for (int64_t c = c0; c < c1; ++c)
-          gw[((step.k_block * kBlock + lane) * group_c + c - step.c_begin) * kernel_cells + cell] =
-              sums[(c - c0) * kBlock + lane];
+        for (int64_t j = 0; j < cells_per_task * channels; ++j) {
+          const int64_t cell = cell0 + j / channels, c = c0 - step.c_begin + j % channels;
+          gw[((step.k_block * kBlock + lane) * group_c + c) * kernel_cells + cell] =
+              sums[static_cast<size_t>(j * kBlock + lane)];
+        }
   });
 }
 

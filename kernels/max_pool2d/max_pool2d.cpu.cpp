@@ -16,39 +16,66 @@ namespace {
 using Bytes = hn::Rebind<uint8_t, D>;
 using Ints = hn::RebindToSigned<D>;
 
-// One row of outputs. x: the plane of a channel block; y, switches: the row. Positions are carried as floats
-// (≤ 255, exact).
-template <bool with_switches>
-void pool_row(const Pooling& p, int64_t width, const WindowSpan& row, std::span<const WindowSpan> columns,
-              const float* x, float* y, uint8_t* switches) {
-  for (const WindowSpan& column : columns) {
-    Block best = fill(-std::numeric_limits<float>::infinity());
-    Block where = fill(0.0f);
-    if (!row.empty() && !column.empty()) {
-      const float* first = x + ((row.first + row.begin * p.dilation.h) * width + column.first) * kBlock;
-      best = load(first + column.begin * p.dilation.w * kBlock);
-      where = fill(static_cast<float>(row.begin * p.kernel.w + column.begin));
-    }
-    for (int64_t r = row.begin; r < row.end; ++r) {
-      const float* line = x + ((row.first + r * p.dilation.h) * width + column.first) * kBlock;
-      for (int64_t s = column.begin; s < column.end; ++s) {
-        const Block v = load(line + s * p.dilation.w * kBlock);
-        [[maybe_unused]] const Vec position = hn::Set(D(), static_cast<float>(r * p.kernel.w + s));
+// kOutputs neighbours of a row, whose windows reach over the same columns, `step` floats apart. x: the first
+// cell of the first window. Positions are carried as floats (≤ 255, exact). Several outputs at a time hide
+// the latency of a comparison that waits for the one before.
+template <bool with_switches, int kOutputs>
+HWY_INLINE void pool_windows(const Pooling& p, int64_t width, const WindowSpan& row, const WindowSpan& column,
+                             const float* x, int64_t step, float* y, uint8_t* switches) {
+  Block best[kOutputs], where[kOutputs];
+  const bool outside = row.empty() || column.empty();
+  const auto cell = [&](int64_t r, int64_t s) {
+    return x + (r * p.dilation.h * width + s * p.dilation.w) * kBlock;
+  };
+  for (int j = 0; j < kOutputs; ++j) {
+    best[j] = outside ? fill(-std::numeric_limits<float>::infinity())
+                      : load(cell(row.begin, column.begin) + j * step);
+    where[j] = fill(outside ? 0.0f : static_cast<float>(row.begin * p.kernel.w + column.begin));
+  }
+  for (int64_t r = row.begin; r < row.end; ++r)
+    for (int64_t s = column.begin; s < column.end; ++s) {
+      [[maybe_unused]] const Vec position = hn::Set(D(), static_cast<float>(r * p.kernel.w + s));
+      for (int j = 0; j < kOutputs; ++j) {
+        const Block v = load(cell(r, s) + j * step);
         for (int i = 0; i < kVectors; ++i) {
+          Vec& b = best[j].v[i];
           // Not(≤) is true for a NaN too; once the best is a NaN, nothing replaces it.
-          const auto number = hn::Eq(best.v[i], best.v[i]);
-          const auto larger = hn::And(hn::Not(hn::Le(v.v[i], best.v[i])), number);
-          best.v[i] = hn::IfThenElse(larger, v.v[i], best.v[i]);
-          if constexpr (with_switches) where.v[i] = hn::IfThenElse(larger, position, where.v[i]);
+          const auto larger = hn::AndNot(hn::Le(v.v[i], b), hn::Eq(b, b));
+          b = hn::IfThenElse(larger, v.v[i], b);
+          if constexpr (with_switches) where[j].v[i] = hn::IfThenElse(larger, position, where[j].v[i]);
         }
       }
     }
-    store(best, y);
-    y += kBlock;
-    if constexpr (with_switches) {
+  for (int j = 0; j < kOutputs; ++j) {
+    store(best[j], y + j * kBlock);
+    if constexpr (with_switches)
       for (int i = 0; i < kVectors; ++i)
-        hn::StoreU(hn::DemoteTo(Bytes(), hn::ConvertTo(Ints(), where.v[i])), Bytes(), switches + i * kLanes);
-      switches += kBlock;
+        hn::StoreU(hn::DemoteTo(Bytes(), hn::ConvertTo(Ints(), where[j].v[i])), Bytes(),
+                   switches + j * kBlock + i * kLanes);
+  }
+}
+
+// One row of outputs. x: the plane of a channel block; y, switches: the row.
+template <bool with_switches>
+void pool_row(const Pooling& p, int64_t width, const WindowSpan& row, std::span<const WindowSpan> columns,
+              const float* x, float* y, uint8_t* switches) {
+  constexpr size_t kOutputs = kVectors == 1 ? 4 : 2;
+  const auto alike = [](const WindowSpan& a, const WindowSpan& b) {
+    return a.begin == b.begin && a.end == b.end;
+  };
+  for (size_t i = 0; i < columns.size();) {
+    const WindowSpan& column = columns[i];
+    const float* first = x + (row.first * width + column.first) * kBlock;
+    float* to = y + i * kBlock;
+    uint8_t* to_switches = with_switches ? switches + i * kBlock : nullptr;
+    // Neither begin nor end ever grows along a row, so the last of them tells of those between.
+    if (i + kOutputs <= columns.size() && alike(column, columns[i + kOutputs - 1])) {
+      const int64_t step = (columns[i + 1].first - column.first) * kBlock;
+      pool_windows<with_switches, kOutputs>(p, width, row, column, first, step, to, to_switches);
+      i += kOutputs;
+    } else {
+      pool_windows<with_switches, 1>(p, width, row, column, first, 0, to, to_switches);
+      ++i;
     }
   }
 }

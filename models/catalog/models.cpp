@@ -43,19 +43,6 @@ Weights read_weights(const std::string& name, const Graph& graph, const Safetens
   return weights;
 }
 
-Weights read_weights(const std::string& name, const Graph& graph, const std::string& path) {
-  return read_weights(name, graph, SafetensorsFile::open(path), path);
-}
-
-Weights built_in_weights(const std::string& name, const Graph& graph) {
-  const auto all = all_built_in_weights();
-  const auto found = std::ranges::find(all, name, &BuiltIn::model);
-  if (found == all.end()) throw UsageError(name + " has no weights built in: name a file of weights");
-  const std::string file = "the built-in weights of " + name;
-  static const auto program = std::make_shared<int>();  // outlives what is made of its bytes
-  return read_weights(name, graph, SafetensorsFile::parse(found->bytes, file, program), file);
-}
-
 }  // namespace
 
 std::vector<std::string> names() {
@@ -91,12 +78,23 @@ bool has_built_in_weights(const std::string& name) {
   return std::ranges::count(all_built_in_weights(), name, &BuiltIn::model) > 0;
 }
 
+SafetensorsFile built_in_file(const std::string& name) {
+  const auto all = all_built_in_weights();
+  const auto found = std::ranges::find(all, name, &BuiltIn::model);
+  if (found == all.end()) throw UsageError(name + " has no weights built in: name a file of weights");
+  static const auto program = std::make_shared<int>();  // its bytes outlive what is made of them
+  return SafetensorsFile::parse(found->bytes, "the built-in weights of " + name, program);
+}
+
 Network load(const std::string& name, const std::filesystem::path& weights, Device device,
              const ModelOptions& options) {
   Model model = build(name, options);
-  Weights parameters = weights.empty()        ? built_in_weights(name, model.graph)
-                       : weights == "formula" ? formula_weights(model.graph)
-                                              : read_weights(name, model.graph, weights.string());
+  const auto from = [&](const SafetensorsFile& file, const std::string& path) {
+    return read_weights(name, model.graph, file, path);
+  };
+  Weights parameters = weights == "formula" ? formula_weights(model.graph)
+                       : weights.empty()    ? from(built_in_file(name), "the built-in weights")
+                                            : from(SafetensorsFile::open(weights.string()), weights.string());
   Network network(name, std::move(model.graph), std::move(parameters), device);
   network.trunk = model.trunk;
   network.preprocessing = model.preprocessing;

@@ -42,6 +42,8 @@ constexpr Knob kKnobs[] = {
     {"clip", "C", "5", "The gradient's norm is at most this; 0: no limit"},
     {"label-smoothing", "S", "0.1", "Share of the target that goes to all classes alike"},
     {"seed", "S", "1", "Of the first weights and of the pictures"},
+    {"init", "W", "",
+     "Begin with the weights in the file W (or built into Loupe: zoo) that have the same name and shape"},
 };
 
 TrainingSettings settings_of(const Texts& t) {
@@ -81,7 +83,7 @@ void Settings::add_to(CLI::App& app) {
       ->group("What to train");
   for (const Knob& k : kKnobs)
     value_option(app, std::string("--") + k.name, knobs[k.name], k.placeholder,
-                 std::string(k.help) + " (" + k.standard + ")", "How");
+                 std::string(k.help) + (*k.standard ? " (" + std::string(k.standard) + ")" : ""), "How");
   device.add_to(app, "Where");
   value_option(app, "--threads", threads, "N",
                "Threads; gradients may differ by roundings with them (all cores)", "Where");
@@ -126,6 +128,9 @@ Texts with_standards(const Texts& given) {
     const auto found = given.find(k.name);
     all[k.name] = found == given.end() || found->second.empty() ? k.standard : found->second;
   }
+  // A short schedule warms up for a tenth of it, unless it is told otherwise.
+  const int64_t steps = parse_whole("--steps", all["steps"], 1, 100'000'000);
+  if (all["warmup"] == "100" && steps < 1000) all["warmup"] = std::to_string(steps / 10);
   return all;
 }
 
@@ -146,6 +151,19 @@ struct Run {
     write_checkpoint(checkpoint(), c);
   }
 };
+
+// Weights of another training, as far as they fit.
+void take_over(std::map<std::string, Tensor>& weights, const std::string& from) {
+  const SafetensorsFile file =
+      models::has_built_in_weights(from) ? models::built_in_file(from) : SafetensorsFile::open(from);
+  size_t taken = 0;
+  for (auto& [name, tensor] : weights) {
+    if (!file.contains(name) || file.info(name).shape != tensor.shape()) continue;
+    tensor = file.tensor(name).to(Dtype::f32).clone();
+    ++taken;
+  }
+  if (taken == 0) throw Error("--init: '" + from + "' holds no tensor of the network's names and shapes");
+}
 
 Run prepare(const Settings& s) {
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
@@ -169,8 +187,9 @@ Run prepare(const Settings& s) {
   const auto seed = static_cast<uint64_t>(parse_whole("--seed", texts.at("seed"), 0, INT64_MAX));
   const auto classes = std::ssize(zoo::labels());
   Model model = build_for_size(s.network, {.classes = classes, .height = zoo::kSize, .width = zoo::kSize});
-  Trainer trainer(s.network, model.graph, initial_weights(model.graph, seed), s.device.open(),
-                  settings_of(texts));
+  std::map<std::string, Tensor> weights = initial_weights(model.graph, seed);
+  if (!s.resume && !texts.at("init").empty()) take_over(weights, texts.at("init"));
+  Trainer trainer(s.network, model.graph, std::move(weights), s.device.open(), settings_of(texts));
   double seconds = 0;
   if (s.resume) {
     try {
