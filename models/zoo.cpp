@@ -62,8 +62,8 @@ const ModelOptions kStandard{.classes = 14, .height = zoo::kSize, .width = zoo::
 extern const Family zoo_family;
 const Family zoo_family{
     "Zoo",
-    "Loupe's own; the two heads are compared in Zhou et al. 2016, \"Learning deep features for "
-    "discriminative localization\"",
+    "Loupe's own; the heads are those of Zhou et al. 2016, \"Learning deep features for discriminative "
+    "localization\"",
     {{"zoo", zoo_network, kStandard}, {"zoo_fc", zoo_fc_network, kStandard}}};
 
 }  // namespace loupe

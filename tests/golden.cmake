@@ -1,8 +1,8 @@
 # A ctest golden.<device>.<name> for each tests/golden/architectures/<name>.json. All run on cpu, and on cuda where there is
 # a GPU; textbook loops in double take their time, so on ref most have the label "slow"; of the simulator's, only the quickest
 # exist. Under sanitizers only the smallest is left.
-set(golden_quick_on_ref alexnet resnet18 squeezenet1_1 vgg11)
-set(golden_quick_on_sim squeezenet1_1)
+set(golden_quick_on_ref alexnet resnet18 squeezenet1_1 vgg11 zoo zoo_fc)
+set(golden_quick_on_sim squeezenet1_1 zoo zoo_fc)
 file(GLOB golden_files CONFIGURE_DEPENDS golden/architectures/*.json)
 set(golden_cases "")
 foreach(file IN LISTS golden_files)

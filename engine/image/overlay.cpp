@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/image/colour.h"
+#include "engine/image/plane.h"
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
 
@@ -13,45 +14,6 @@ namespace loupe {
 namespace {
 
 using Style = Picture::Style;
-
-/// A map of one value (or three) a cell.
-struct Plane {
-  int64_t height = 0, width = 0;
-  std::vector<double> values;  // (height, width)
-
-  double at(int64_t y, int64_t x) const { return values[y * width + x]; }
-};
-
-/// (C, h, w) of a map with the batch dimension left out.
-struct MapSize {
-  int64_t channels, height, width;
-};
-
-MapSize map_size(const Tensor& map) {
-  const Shape& s = map.shape();
-  const int rank = s.rank();
-  if (rank < 2 || rank > 4 || (rank == 4 && s[0] != 1) || s.numel() == 0)
-    throw Error("a map to draw has the shape (1, C, H, W), (C, H, W) or (H, W), not " + s.str());
-  return {rank == 2 ? 1 : s[rank - 3], s[rank - 2], s[rank - 1]};
-}
-
-/// One value a cell: the largest magnitude over the channels, or their sum. NaN in any channel gives NaN.
-Plane reduce_channels(std::span<const double> values, MapSize size, bool magnitude) {
-  Plane plane{size.height, size.width, std::vector<double>(size.height * size.width)};
-  const int64_t cells = size.height * size.width;
-  for (int64_t i = 0; i < cells; ++i) {
-    double sum = 0;
-    for (int64_t c = 0; c < size.channels; ++c) {
-      const double v = values[c * cells + i];
-      if (!magnitude)
-        sum += v;
-      else if (!(std::abs(v) <= sum))
-        sum = std::isnan(sum) ? sum : std::abs(v);
-    }
-    plane.values[i] = sum;
-  }
-  return plane;
-}
 
 /// The value at a percentile of the magnitudes, infinities and NaN left out; the largest if that would be
 /// zero; 1 for a map without anything to scale by.
@@ -65,54 +27,6 @@ double robust_scale(std::span<const double> values, double percentile) {
   double scale = magnitudes[rank];
   if (scale == 0) scale = *std::max_element(magnitudes.begin(), magnitudes.end());
   return scale > 0 ? scale : 1;
-}
-
-/// Weights of the cells -1, 0, 1, 2 around a place t of the way from cell 0 to cell 1 (Catmull-Rom: smooth,
-/// and exact at the cells).
-void cubic_weights(double t, double w[4]) {
-  w[0] = ((-0.5 * t + 1) * t - 0.5) * t;
-  w[1] = (1.5 * t - 2.5) * t * t + 1;
-  w[2] = ((-1.5 * t + 2) * t + 0.5) * t;
-  w[3] = (0.5 * t - 0.5) * t * t;
-}
-
-/// The map at a place between cells; beyond the outermost cells their value holds. The result is kept between
-/// the four nearest cells' values: no ring of negative evidence appears around a positive spot. Where the
-/// nearest cell is NaN or infinite so is the result, and elsewhere such a cell counts as the nearest.
-double sample(const Plane& map, double y, double x) {
-  y = std::clamp(y, 0.0, static_cast<double>(map.height - 1));
-  x = std::clamp(x, 0.0, static_cast<double>(map.width - 1));
-  const double nearest = map.at(std::lround(y), std::lround(x));
-  if (!std::isfinite(nearest)) return nearest;
-  const auto top = static_cast<int64_t>(y), left = static_cast<int64_t>(x);
-  double wy[4], wx[4];
-  cubic_weights(y - static_cast<double>(top), wy);
-  cubic_weights(x - static_cast<double>(left), wx);
-  double sum = 0, low = nearest, high = nearest;
-  for (int i = 0; i < 4; ++i)
-    for (int j = 0; j < 4; ++j) {
-      double v = map.at(std::clamp<int64_t>(top + i - 1, 0, map.height - 1),
-                        std::clamp<int64_t>(left + j - 1, 0, map.width - 1));
-      if (!std::isfinite(v)) v = nearest;
-      sum += wy[i] * wx[j] * v;
-      if ((i == 1 || i == 2) && (j == 1 || j == 2)) low = std::min(low, v), high = std::max(high, v);
-    }
-  return std::clamp(sum, low, high);
-}
-
-/// The map at every pixel of a height×width picture.
-Plane to_pixels(Plane map, int64_t height, int64_t width, const std::optional<Grid>& wanted) {
-  if (map.height == height && map.width == width && !wanted) return map;
-  const double cell_h = static_cast<double>(height) / static_cast<double>(map.height);
-  const double cell_w = static_cast<double>(width) / static_cast<double>(map.width);
-  const Grid grid = wanted.value_or(Grid{(cell_h - 1) / 2, (cell_w - 1) / 2, cell_h, cell_w});
-  Plane pixels{height, width, std::vector<double>(height * width)};
-  parallel_for(height, [&](int64_t y) {
-    for (int64_t x = 0; x < width; ++x)
-      pixels.values[y * width + x] = sample(map, (static_cast<double>(y) - grid.offset_h) / grid.stride_h,
-                                            (static_cast<double>(x) - grid.offset_w) / grid.stride_w);
-  });
-  return pixels;
 }
 
 Rgb not_a_number(int64_t y, int64_t x) { return (y / 4 + x / 4) % 2 ? Rgb{0, 0, 0} : Rgb{255, 0, 255}; }
@@ -215,7 +129,7 @@ Image overlay(const Tensor& x, const Tensor& map, const Picture& picture, const 
     return enlarge(draw_reconstruction(values, size, robust_scale(values, picture.percentile)));
   }
 
-  const Plane cells = reduce_channels(values, size, picture.style == Style::magnitude);
+  const Plane cells = reduce_channels(map, picture.style == Style::magnitude);
   double low = 0, high = robust_scale(cells.values, picture.percentile);
   if (picture.style == Style::level) {
     low = std::numeric_limits<double>::infinity(), high = -low;

@@ -2,8 +2,8 @@
 
     python3 make_architecture_goldens.py OUT_DIR NAME...      writes OUT_DIR/NAME.json
 
-The gradient is that of logit 7 for the first image of the batch and of logit 400 for the second; its L2 norm is stored for each
-image, and a sample of its elements, spread by a stride that is prime to their number.
+The gradient is that of logit 7 for the first image of the batch and of logit 400 (in the zoo, 12) for the second; its L2 norm is
+stored for each image, and a sample of its elements, spread by a stride that is prime to their number.
 """
 import json
 import pathlib
@@ -14,14 +14,15 @@ import torchvision
 
 import formula_weights
 from zfnet import ZFNet
+from zoo import Zoo, ZooFC
 
-TARGETS = [7, 400]
+OWN = {"zfnet": ZFNet, "zoo": Zoo, "zoo_fc": ZooFC}  # what torchvision lacks
 SAMPLES, STRIDE = 64, 7919
 
 
 def build(name):
-    if name == "zfnet":
-        return ZFNet()
+    if name in OWN:
+        return OWN[name]()
     options = dict(aux_logits=False, init_weights=False, transform_input=False) if name == "googlenet" else {}
     network = getattr(torchvision.models, name)(weights=None, **options)
     for module in network.modules():
@@ -31,14 +32,15 @@ def build(name):
 
 
 def golden(name):
-    x = formula_weights.input_batch(2, 3, 224, 224).requires_grad_()
+    size, targets = (64, [7, 12]) if name.startswith("zoo") else (224, [7, 400])
+    x = formula_weights.input_batch(2, 3, size, size).requires_grad_()
     logits = formula_weights.fill(build(name))(x)
-    score = sum(logits[i, target] for i, target in enumerate(TARGETS))
+    score = sum(logits[i, target] for i, target in enumerate(targets))
     (gradient,) = torch.autograd.grad(score, x)
     flat = gradient.flatten()
     index = [i * STRIDE % flat.numel() for i in range(SAMPLES)]
     return dict(
-        name=name, torchvision=torchvision.__version__, input=list(x.shape), dtype="float64", target=TARGETS,
+        name=name, torchvision=torchvision.__version__, input=list(x.shape), dtype="float64", target=targets,
         logits=logits.detach().tolist(), gradient_l2=[g.norm().item() for g in gradient],
         gradient_index=index, gradient_value=flat[index].tolist())
 

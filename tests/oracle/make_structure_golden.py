@@ -17,9 +17,14 @@ from torchvision.models import feature_extraction
 from formula_weights import fnv1a64
 from make_architecture_goldens import build
 
-SIZES = [(224, 224), (96, 128)]
 NAMES = """alexnet densenet121 googlenet mobilenet_v2 resnet18 resnet34 resnet50 resnet101 resnet152 squeezenet1_0 squeezenet1_1
-vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn zfnet""".split()
+vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn zfnet zoo zoo_fc""".split()
+
+
+def sizes(name):
+    """Inputs to list the nodes of; the heads of some networks take one size only."""
+    own = {"zfnet": [(224, 224)], "zoo": [(64, 64), (48, 80)], "zoo_fc": [(64, 64)]}
+    return own.get(name, [(224, 224), (96, 128)])
 
 
 class Shapes(fx.Interpreter):
@@ -66,16 +71,15 @@ def digest(lines):
 
 
 def record(name):
-    sizes = [size for size in SIZES if name != "zfnet" or size == SIZES[0]]  # zfnet's head takes one size
     weights = sum(v.numel() for k, v in build(name).state_dict().items() if not k.endswith("num_batches_tracked"))
     return dict(
         name=name, parameters=digest(parameters(name)) | dict(elements=weights),
-        nodes=[digest(nodes(name, *size)) | dict(input=size) for size in sizes])
+        nodes=[digest(nodes(name, *size)) | dict(input=size) for size in sizes(name)])
 
 
 def main():
     if sys.argv[1] == "--list":
-        size = [int(a) for a in sys.argv[3:5]] or SIZES[0]
+        size = [int(a) for a in sys.argv[3:5]] or sizes(sys.argv[2])[0]
         print(*nodes(sys.argv[2], *size), "", *parameters(sys.argv[2]), sep="\n")
     else:
         lines = ",\n".join(json.dumps(record(name)) for name in NAMES)

@@ -7,6 +7,7 @@
 
 #include "engine/image/picture.h"
 #include "engine/run/method.h"
+#include "tools/loupe/method_options.h"
 
 namespace loupe {
 
@@ -33,10 +34,6 @@ struct MethodResult {
   std::vector<Check> checks = {};
   double seconds = 0;
   int64_t peak_bytes = 0, device_peak_bytes = 0;  // of the host's memory; of cuda's or sim's
-};
-
-struct Skipped {
-  std::string method, why;
 };
 
 struct ExplainedImage {

@@ -44,7 +44,7 @@ std::string option_help(const OptionSpec& o) {
 
 void MethodChoice::add_to(CLI::App& app, const std::string& group) {
   value_option(app, "--method", methods_, "a,b",
-               "Methods by name, or `all` that suit the network; `loupe methods` (gradient)", group);
+               "Methods by name, or `all` that suit the network; `loupe methods` (" + methods_ + ")", group);
   for (const Method* m : all_methods())
     for (const OptionSpec& o : m->options) {
       const auto take = [this, m, name = o.name](const std::string& text) {
@@ -55,6 +55,22 @@ void MethodChoice::add_to(CLI::App& app, const std::string& group) {
           ->option_text(kPlaceholders[o.standard.index()])
           ->group("Options of " + std::string(m->name));
     }
+}
+
+std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const Network& network,
+                                        bool may_skip) {
+  std::vector<Skipped> skipped;
+  std::erase_if(methods, [&](const ChosenMethod& c) {
+    const auto why = c.method->unsuited ? c.method->unsuited(network) : std::nullopt;
+    if (!why) return false;
+    if (!may_skip)
+      throw UsageError("--method " + std::string(c.method->name) + " does not suit " + network.name() + ": " +
+                       *why);
+    skipped.push_back({std::string(c.method->name), *why});
+    return true;
+  });
+  if (methods.empty()) throw UsageError("no method suits " + network.name());
+  return skipped;
 }
 
 bool MethodChoice::all() const { return methods_ == "all"; }

@@ -24,9 +24,21 @@ struct ChosenMethod {
   Options options;
 };
 
+/// A method that was left out, and why.
+struct Skipped {
+  std::string method, why;
+};
+
+/// Takes out the methods that do not suit the network. Throws UsageError for them instead unless `may_skip`,
+/// and where none is left.
+std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const Network& network,
+                                        bool may_skip);
+
 /// --method and the options of every method.
 class MethodChoice {
  public:
+  /// The methods where --method is not given.
+  explicit MethodChoice(std::string standard = "gradient") : methods_(std::move(standard)) {}
   void add_to(CLI::App& app, const std::string& group);
   /// The methods in the order given, each once. Throws UsageError for unknown names, for values out of range,
   /// and for options of a method that was not asked for.
@@ -39,7 +51,7 @@ class MethodChoice {
     const Method* method;
     std::string option, text;
   };
-  std::string methods_ = "gradient";
+  std::string methods_;
   std::vector<Given> given_;
 };
 

@@ -12,7 +12,8 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  /// Shows the text in place of the last one, at most ten times a second. Nothing shows in a pipe.
+  /// Shows the text in place of the last one, at most ten times a second and as far as it fits the
+  /// terminal. Nothing shows in a pipe.
   void show(const std::string& text);
   /// Wipes the line, for other output.
   void clear();

@@ -32,9 +32,9 @@ void draw(Canvas& canvas, const Random& random) {
       const Vec2 hip{0.02f + 0.13f * n, above ? side * 0.06f : -0.06f};
       Vec2 knee, ankle, foot;
       if (above) {
-        knee = hip + Vec2{0.24f * n + 0.6f * swing, side * 0.34f};
-        ankle = knee + Vec2{0.3f * n + swing, side * 0.3f};
-        foot = ankle + Vec2{0.16f * n, side * 0.12f};
+        knee = hip + Vec2{0.22f * n + 0.6f * swing, side * 0.3f};
+        ankle = knee + Vec2{0.28f * n + swing, side * 0.24f};
+        foot = ankle + Vec2{0.16f * n, side * 0.1f};
       } else {
         const float shift = side > 0 ? 0 : 0.1f;
         knee = hip + Vec2{0.36f * n + shift + 0.7f * swing, i == 0 ? -0.06f : 0.26f};
@@ -65,7 +65,7 @@ void draw(Canvas& canvas, const Random& random) {
   });
   canvas.paint(
       "thorax",
-      blend(0.06f, {ellipse({0.06f, 0.03f}, {0.26f, 0.16f}, 6), circle({-0.27f, above ? 0 : 0.04f}, 0.085f)}),
+      blend(0.06f, {ellipse({0.05f, 0.03f}, {0.29f, 0.18f}, 6), circle({-0.27f, above ? 0 : 0.04f}, 0.085f)}),
       skin);
   if (!above) legs(1);
 

@@ -39,9 +39,8 @@ Shape spines(std::span<const Vec2> line, float high) {
 }
 
 void draw(Canvas& canvas, const Random& random) {
-  const int main = random.below("colour", 6);
-  const Colour colour =
-      random("light", 0.85f, 1.1f) * mix(rgb(kColours[main]), rgb(kColours[random.below("blend", 6)]), 0.25f);
+  const Colour colour = random("light", 0.85f, 1.1f) * mix(rgb(kColours[random.below("colour", 6)]),
+                                                           rgb(kColours[random.below("blend", 6)]), 0.25f);
   const Colour band = random("band", 0.4f, 0.6f) * colour, pale = mix(colour, rgb(0xe8e0c0), 0.45f);
   const float arch = random("arch", -0.03f, 0.08f), lift = random("lift", -0.06f, 0.18f);
   const Vec2 head{0.84f, 0.32f + lift};
@@ -82,12 +81,12 @@ void draw(Canvas& canvas, const Random& random) {
                {.colour = mix(pale, rgb(0xd88850), random("dewlap", 0, 0.5f)), .round = 0.08f});
 
   const Shape body =
-      blend(0.12f, {tube({{{-0.4f, 0.02f}, 0.19f}, {{0.05f, arch - 0.02f}, 0.25f}, {{0.48f, 0.05f}, 0.2f}}),
+      blend(0.12f, {tube({{{-0.4f, 0.02f}, 0.2f}, {{0.05f, arch - 0.03f}, 0.27f}, {{0.48f, 0.05f}, 0.2f}}),
                     limb({{{0.5f, 0.08f}, 0.18f}, {head, 0.13f}})});
   canvas.paint("body", body,
                {.colour = colour,
                 .round = 0.2f,
-                .grain = 0.2f,
+                .grain = 0.14f,
                 .grain_size = {0.07f, 0.05f},
                 .pattern = [=, bars = random.chance("bars", 0.35f)](Vec2 at, Colour plain) {
                   const Colour side = mix(pale, plain, zoo::step(-0.26f, 0, at.y - arch));  // a pale belly

@@ -12,7 +12,8 @@ constexpr uint32_t kCloths[] = {0xf2f0ea, 0x2c2c32, 0xc83c34, 0x2f5c9c, 0x5c9a4c
 
 using Pattern = std::function<Colour(Vec2, Colour)>;
 
-// The weave: plain, hoops, pinstripes or checks. `turn`: how far the cloth hangs turned (sleeves).
+// The weave: plain, hoops, pinstripes or checks. `turn`: how far a sleeve hangs away from upright, in
+// degrees.
 Pattern weave(const Random& random, Colour second, float turn) {
   const int kind = random.below("weave", 5);
   const float period = random("period", 0.24f, 0.36f), share = random("share", -0.5f, 0.3f);

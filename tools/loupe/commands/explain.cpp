@@ -78,22 +78,6 @@ struct Run {
   std::optional<int64_t> target;  // none: each image's likeliest class
 };
 
-std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const Network& network,
-                                        bool may_skip) {
-  std::vector<Skipped> skipped;
-  std::erase_if(methods, [&](const ChosenMethod& c) {
-    const auto why = c.method->unsuited ? c.method->unsuited(network) : std::nullopt;
-    if (!why) return false;
-    if (!may_skip)
-      throw UsageError("--method " + std::string(c.method->name) + " does not suit " + network.name() + ": " +
-                       *why);
-    skipped.push_back({std::string(c.method->name), *why});
-    return true;
-  });
-  if (methods.empty()) throw UsageError("no method suits " + network.name());
-  return skipped;
-}
-
 // A layer's name that does not exist should not wait for the methods before it.
 void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) {
   for (const ChosenMethod& c : methods)

@@ -55,7 +55,7 @@ extern const Command models_command{
         }
         if (*json) return print_json(rows);
         print(table.str() +
-              "\nFor 1000 classes and 224×224 pixels, those of the zoo for its 14 and 64×64. MACs: "
+              "\nFor 1000 classes and 224×224 pixels; the zoo's networks for 14 and 64×64.\nMACs: "
               "multiply-accumulates of one image, forward.\n\nPapers\n" +
               papers);
       };
