@@ -26,7 +26,6 @@ class Canvas {
 
   /// Shapes are given in the coordinates of this frame from now on.
   void set_frame(const Frame& frame) { frame_ = frame; }
-  const Frame& frame() const { return frame_; }
 
   /// Does `paint` with coordinates of their own: a head, drawn about its own middle, that is turned and
   /// scaled and put at `at`. Markings and materials turn with it.

@@ -1,11 +1,12 @@
 // Shapes: what is painted. A shape knows the signed distance of every point from its edge (negative inside),
 // so that edges are smooth at any size and shapes melt into each other.
 //
-//   const Shape body = blend(0.1f, {ellipse({0, 0}, {0.5f, 0.3f}), tube({{{0.4f, 0}, 0.2f}, {{0.7f, 0.3f},
-//   0.1f}})}); const Shape bitten = body - circle({0.5f, 0}, 0.2f);
+//   const Shape neck = tube({{{0.4f, 0}, 0.2f}, {{0.7f, 0.3f}, 0.1f}});
+//   const Shape body = blend(0.1f, {ellipse({0, 0}, {0.5f, 0.3f}), neck});
+//   const Shape bitten = body - circle({0.5f, 0}, 0.2f);
 //
-// Distances are exact for limbs and polygons of one width and close to it elsewhere; what matters is that
-// they are right near the edge.
+// Distances are exact for discs, polygons and limbs of one width, and close to it elsewhere; what matters is
+// that they are right near the edge.
 #pragma once
 #include <cstdint>
 #include <initializer_list>

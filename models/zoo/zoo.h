@@ -60,8 +60,10 @@ struct Options {
 /// The class of picture `index`: classes take turns, so that any stretch of indices is balanced.
 int64_t class_of(int64_t index);
 
-/// Picture `index` of the set `seed`. The same bytes on every machine and with any number of threads. Throws
-/// UsageError for a negative index or a number of objects that is not 1 or 2.
+/// Picture `index` of the set `seed`. The same bytes on every machine and with any number of threads: it
+/// takes sums, products, quotients and square roots only, which IEEE 754 rounds in one way, and
+/// CMakeLists.txt sees to it that no two of them are fused. Throws UsageError for a negative index or a
+/// number of objects that is not 1 or 2.
 Drawing draw(uint64_t seed, int64_t index, const Options& options = {});
 
 }  // namespace loupe::zoo

@@ -114,7 +114,7 @@ class Writer {
 
 void render(const Render& r) {
   if (r.out.empty()) throw UsageError("zoo render needs --out FOLDER");
-  const int64_t count = parse_whole("--count", r.count, 1, 1'000'000);
+  const int64_t count = parse_whole("--count", r.count, 1, 100'000);
   const auto seed =
       static_cast<uint64_t>(parse_whole("--seed", r.seed, 0, std::numeric_limits<int64_t>::max()));
   const auto objects = static_cast<int>(parse_whole("--objects", r.objects, 1, 2));
