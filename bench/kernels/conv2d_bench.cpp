@@ -240,6 +240,12 @@ std::vector<Direction> training_directions(const Layer& layer, bool first) {
   return directions;
 }
 
+// The same step with Winograd's convolutions where they fit.
+std::vector<OpPtr> by_winograd(std::vector<OpPtr> ops) {
+  for (OpPtr& op : ops) op = with_winograd(op);
+  return ops;
+}
+
 void add_training(const std::string& name, Shape map, const std::vector<OpPtr>& ops) {
   std::vector<Layer> layers;
   for (const OpPtr& op : ops) {
@@ -312,6 +318,7 @@ const bool registered = [] {
   block(128, 1);
   block(256, 1);
   add_training("zoo", {64, 3, 64, 64}, ops);
+  add_training("zoo, Winograd", {64, 3, 64, 64}, by_winograd(ops));
   add({"zoo_fc/classifier.0", linear({.out_features = 32}), {64, 256 * 13 * 13}},
       {std::begin(kDirections), std::end(kDirections)});
   return true;

@@ -36,6 +36,11 @@ class Conv2dOp : public ConvolutionOp {
   std::optional<Window> window() const override {
     return Window{config().kernel, config().stride, config().padding, config().dilation};
   }
+  Conv2d with_winograd() const {
+    Conv2d c = config();
+    c.winograd = true;
+    return c;
+  }
 };
 
 }  // namespace
@@ -44,5 +49,10 @@ extern const OpKind conv2d_kind{"conv2d", "convolution with stride, padding, dil
                                 convolution_kernels()};
 
 OpPtr conv2d(Conv2d config) { return std::make_shared<Conv2dOp>(conv2d_kind, config); }
+
+OpPtr with_winograd(const OpPtr& op) {
+  const auto* convolution = dynamic_cast<const Conv2dOp*>(op.get());
+  return convolution ? conv2d(convolution->with_winograd()) : op;
+}
 
 }  // namespace loupe

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/conv2d/by_library.h"
+#include "kernels/conv2d/winograd.h"
 #include "kernels/relu/relu.h"
 
 namespace loupe {
@@ -57,6 +58,10 @@ void ConvolutionOp::check_elements(std::string_view array, std::initializer_list
 
 bool ConvolutionOp::by_cudnn(Backend b) const { return !is_linear() && device::convolves_by_library(b); }
 
+bool ConvolutionOp::by_winograd(Backend b, const ConvSizes& s) const {
+  return b == Backend::cpu && config_.winograd && !adjoint_ && cpu::winograd_fits(s);
+}
+
 ConvSizes ConvolutionOp::sizes(const Shape& input) const {
   Nchw x = Nchw::of(input), y = Nchw::of(infer({&input, 1}));
   if (adjoint_) std::swap(x, y);
@@ -95,26 +100,32 @@ int64_t ConvolutionOp::packed_size(Backend b, Direction d, Shapes inputs, size_t
   if (by_cudnn(b)) return 0;
   const ConvSizes s = sizes(inputs[0]);
   if (b != Backend::cpu) return p == 0 ? device::conv2d_packed_size(s, convolution_direction(d)) : 0;
+  if (p == 0 && by_winograd(b, s)) return cpu::winograd_packed_size(s, d);
   if (p == 0) return cpu::conv2d_packed_size(s, convolution_direction(d));
   return d == Direction::forward ? round_up(config_.out_channels, kBlock) : 0;
 }
 
 void ConvolutionOp::pack(Backend b, Direction d, Shapes inputs, size_t p, const float* from,
                          float* to) const {
-  if (b != Backend::cpu) return device::conv2d_pack(sizes(inputs[0]), convolution_direction(d), from, to);
-  if (p == 0) return cpu::conv2d_pack(sizes(inputs[0]), convolution_direction(d), from, to);
+  const ConvSizes s = sizes(inputs[0]);
+  if (b != Backend::cpu) return device::conv2d_pack(s, convolution_direction(d), from, to);
+  if (p == 0 && by_winograd(b, s)) return cpu::winograd_pack(s, d, from, to);
+  if (p == 0) return cpu::conv2d_pack(s, convolution_direction(d), from, to);
   std::fill_n(to, round_up(config_.out_channels, kBlock), 0.0f);
   std::copy_n(from, config_.out_channels, to);
 }
 
 int64_t ConvolutionOp::workspace_bytes(Backend b, Direction d, Shapes inputs) const {
-  return b == Backend::cpu && convolves(b, d)
-             ? cpu::conv2d_workspace(sizes(inputs[0]), convolution_direction(d))
-             : 0;
+  if (b != Backend::cpu || d == Direction::vjp_bias) return 0;
+  const ConvSizes s = sizes(inputs[0]);
+  if (by_winograd(b, s)) return cpu::winograd_workspace(s, d);
+  return convolves(b, d) ? cpu::conv2d_workspace(s, convolution_direction(d)) : 0;
 }
 
 std::string ConvolutionOp::algorithm(Backend b, Direction d, Shapes inputs) const {
   const bool on_device = b == Backend::cuda || b == Backend::sim;
+  if (d != Direction::vjp_bias && by_winograd(b, sizes(inputs[0])))
+    return "Winograd F(4×4, 3×3), a product for each of 36 positions";
   if (by_cudnn(b) && d != Direction::vjp_bias) return "cuDNN, the fastest of its float32 algorithms";
   if (on_device && d != Direction::vjp_bias)
     return device::conv2d_algorithm(sizes(inputs[0]), convolution_direction(d));
@@ -185,22 +196,31 @@ void ref_vjp_bias(const Op&, const Arguments& a) {
   });
 }
 
+// conv2d's kernel for direction `d` of the op, forward or vjp_input.
+void cpu_convolve(const Op& op, Direction d, const Arguments& a, const float* from, const float* bias,
+                  float* to, uint16_t* mask) {
+  const ConvSizes s = self(op).sizes(a.inputs[0].shape);
+  const auto& convolve = self(op).by_winograd(Backend::cpu, s) ? cpu::winograd_convolve : cpu::convolve;
+  convolve(s, self(op).convolution_direction(d), from, a.parameters[0].as<float>(), bias, a.activation, to,
+           mask, a.workspace);
+}
+
 void cpu_forward(const Op& op, const Arguments& a) {
-  cpu::convolve(self(op).sizes(a.inputs[0].shape), self(op).convolution_direction(Direction::forward),
-                a.inputs[0].as<float>(), a.parameters[0].as<float>(), bias_of<float>(a), a.activation,
-                a.output.as<float>(), a.saved.as<uint16_t>(), a.workspace);
+  cpu_convolve(op, Direction::forward, a, a.inputs[0].as<float>(), bias_of<float>(a), a.output.as<float>(),
+               a.saved.as<uint16_t>());
 }
 
 void cpu_vjp_input(const Op& op, const Arguments& a) {
-  cpu::convolve(self(op).sizes(a.inputs[0].shape), self(op).convolution_direction(Direction::vjp_input),
-                a.grad_output.as<float>(), a.parameters[0].as<float>(), nullptr, {}, a.grad.as<float>(),
-                nullptr, a.workspace);
+  cpu_convolve(op, Direction::vjp_input, a, a.grad_output.as<float>(), nullptr, a.grad.as<float>(), nullptr);
 }
 
 void cpu_vjp_weight(const Op& op, const Arguments& a) {
   const float *x = a.inputs[0].as<float>(), *gy = a.grad_output.as<float>();
   if (self(op).adjoint()) std::swap(x, gy);
-  cpu::conv2d_vjp_weight(self(op).sizes(a.inputs[0].shape), x, gy, a.grad.as<float>());
+  const ConvSizes s = self(op).sizes(a.inputs[0].shape);
+  if (self(op).by_winograd(Backend::cpu, s))
+    return cpu::winograd_vjp_weight(s, x, gy, a.grad.as<float>(), a.workspace);
+  cpu::conv2d_vjp_weight(s, x, gy, a.grad.as<float>());
 }
 
 void cpu_vjp_bias(const Op&, const Arguments& a) {

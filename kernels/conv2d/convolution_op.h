@@ -33,6 +33,8 @@ class ConvolutionOp : public Op {
   virtual bool is_linear() const { return false; }
   /// Device `b` leaves it to cuDNN, with planar weights (by_library.h).
   bool by_cudnn(Backend b) const;
+  /// The cpu's kernels are Winograd's (winograd.h).
+  bool by_winograd(Backend b, const ConvSizes& s) const;
   /// The convolution behind the op. Of an adjoint, (c, h, w) is the op's output and (k, oh, ow) its input.
   ConvSizes sizes(const Shape& input) const;
   /// The direction of that convolution which computes direction `d` of the op.
