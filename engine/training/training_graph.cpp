@@ -2,6 +2,7 @@
 
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/batch_norm_training/batch_norm_training.h"
+#include "kernels/conv2d/conv2d.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 
 namespace loupe {
@@ -21,7 +22,7 @@ TrainingGraph training_graph(const Graph& network) {
     const std::string_view kind = node.op->kind().name;
     if (kind == "dropout")
       throw UsageError("training cannot drop at random yet, which the layer '" + node.name + "' wants");
-    OpPtr op = node.op;
+    OpPtr op = with_winograd(node.op);
     if (kind == "batch_norm") {
       op = batch_norm_training({.eps = batch_norm_eps(*op)});
       t.norms.push_back(n);
