@@ -115,9 +115,9 @@ HWY_INLINE void gather(const float* plane, int64_t h, int64_t w, int64_t row, in
 void InputTiles(const Winograd& s, const float* x, int64_t begin, int64_t count, int64_t first, int64_t last,
                 float* v, int64_t v_plane) {
   const int64_t map = s.in_h * s.in_w * kBlock, in_blocks = blocks(s.in_c);
-  for (int64_t t = first; t < last; ++t) {
-    const cpu::Place at = cpu::place_of(s, begin + t);
-    for (int64_t b = 0; b < in_blocks; ++b) {
+  for (int64_t b = 0; b < in_blocks; ++b)
+    for (int64_t t = first; t < last; ++t) {
+      const cpu::Place at = cpu::place_of(s, begin + t);
       Block d[kPlanes];
       gather<kPoints>(x + (at.image * in_blocks + b) * map, s.in_h, s.in_w, at.row - s.pad.h,
                       at.col - s.pad.w, d);
@@ -126,16 +126,15 @@ void InputTiles(const Winograd& s, const float* x, int64_t begin, int64_t count,
       float* to = v + (b * count + t) * kBlock;
       for (int i = 0; i < kPlanes; ++i) store(d[i], to + i * v_plane);
     }
-  }
 }
 
 // The same of gradients, A gy Aᵀ.
 void GradientTiles(const Winograd& s, const float* gy, int64_t begin, int64_t count, int64_t first,
                    int64_t last, float* v, int64_t v_plane) {
   const int64_t map = s.out_h * s.out_w * kBlock, out_blocks = blocks(s.out_c);
-  for (int64_t t = first; t < last; ++t) {
-    const cpu::Place at = cpu::place_of(s, begin + t);
-    for (int64_t b = 0; b < out_blocks; ++b) {
+  for (int64_t b = 0; b < out_blocks; ++b)
+    for (int64_t t = first; t < last; ++t) {
+      const cpu::Place at = cpu::place_of(s, begin + t);
       Block g[kOut * kOut], half[kPoints * kOut], all[kPlanes];
       gather<kOut>(gy + (at.image * out_blocks + b) * map, s.out_h, s.out_w, at.row, at.col, g);
       for (int i = 0; i < kOut; ++i) transform_gradient(g + i, kOut, half + i, kOut);
@@ -143,7 +142,6 @@ void GradientTiles(const Winograd& s, const float* gy, int64_t begin, int64_t co
       float* to = v + (b * count + t) * kBlock;
       for (int i = 0; i < kPlanes; ++i) store(all[i], to + i * v_plane);
     }
-  }
 }
 
 // m[plane][block][tile][16] = Σ_c v · weights, a product a plane.
@@ -177,11 +175,11 @@ void Products(const Winograd& s, const float* v, int64_t v_plane, const float* w
 void OutputTiles(const Winograd& s, const float* m, int64_t m_plane, int64_t begin, int64_t count,
                  const float* bias, Activation activation, float* y, uint16_t* mask) {
   const int64_t map = s.out_h * s.out_w * kBlock, out_blocks = blocks(s.out_c);
-  for (int64_t t = 0; t < count; ++t) {
-    const cpu::Place at = cpu::place_of(s, begin + t);
-    const int64_t rows = std::min<int64_t>(kOut, s.out_h - at.row);
-    const auto cols = static_cast<int>(std::min<int64_t>(kOut, s.out_w - at.col));
-    for (int64_t b = 0; b < out_blocks; ++b) {
+  for (int64_t b = 0; b < out_blocks; ++b)
+    for (int64_t t = 0; t < count; ++t) {
+      const cpu::Place at = cpu::place_of(s, begin + t);
+      const int64_t rows = std::min<int64_t>(kOut, s.out_h - at.row);
+      const auto cols = static_cast<int>(std::min<int64_t>(kOut, s.out_w - at.col));
       const float* from = m + (b * count + t) * kBlock;
       Block planes[kPlanes], half[kOut * kPoints], outputs[kOut * kOut];
       for (int i = 0; i < kPlanes; ++i) planes[i] = load(from + i * m_plane);
@@ -198,7 +196,6 @@ void OutputTiles(const Winograd& s, const float* m, int64_t m_plane, int64_t beg
                     mask ? mask + (to - y) / kBlock : nullptr, cols, lanes, true);
       }
     }
-  }
 }
 
 // Adds Σ_tiles x-channel · gy-lane of one plane and output block to sums[channel][16].
