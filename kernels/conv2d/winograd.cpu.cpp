@@ -230,7 +230,7 @@ HWY_EXPORT(AddProducts);
 
 namespace {
 
-constexpr int64_t kTaskTiles = 56;
+constexpr int64_t kTaskTiles = 28;
 // vjp_weight sums over stretches of tiles, one after the other, which all threads transform and multiply.
 constexpr int64_t kStretchTiles = 128, kTilesAtATime = 8;
 
