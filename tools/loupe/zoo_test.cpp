@@ -69,14 +69,13 @@ std::string zoo_test_text(const json& test) {
     table.row({name, percent(row.at("accuracy")), percent(row.at("swapped_accuracy")), taken});
   }
   char text[400];
-  std::snprintf(
-      text, sizeof text,
-      "\n%s names %.2f %% (± %.2f) of %s fresh pictures of the set %s right; with the background swapped for "
-      "another kind %.2f %%,\nand it gives the same answer to %.2f %% of them\n",
-      test.at("network").get<std::string>().c_str(), 100 * test.at("accuracy").get<double>(),
-      100 * test.at("standard_error").get<double>(), with_commas(test.at("count")).c_str(),
-      std::to_string(test.at("seed").get<uint64_t>()).c_str(),
-      100 * test.at("swapped_accuracy").get<double>(), 100 * test.at("same_answer").get<double>());
+  std::snprintf(text, sizeof text,
+                "\n%s names %.2f %% (± %.2f) of %s fresh pictures of the set %s right,\nand %.2f %% with the "
+                "background swapped for another kind; it gives the same answer to %.2f %% of them\n",
+                test.at("network").get<std::string>().c_str(), 100 * test.at("accuracy").get<double>(),
+                100 * test.at("standard_error").get<double>(), with_commas(test.at("count")).c_str(),
+                std::to_string(test.at("seed").get<uint64_t>()).c_str(),
+                100 * test.at("swapped_accuracy").get<double>(), 100 * test.at("same_answer").get<double>());
   return table.str() + text;
 }
 

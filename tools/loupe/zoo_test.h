@@ -1,10 +1,15 @@
 // How well a network names the zoo's pictures: for `loupe zoo test`, and for the record of a training.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "engine/run/network.h"
+
+namespace CLI {
+class App;
+}
 
 namespace loupe {
 
@@ -14,5 +19,8 @@ namespace loupe {
 nlohmann::ordered_json zoo_test(Network& network, uint64_t seed, int64_t count);
 /// The same for people.
 std::string zoo_test_text(const nlohmann::ordered_json& test);
+
+/// Adds `test` to the command `loupe zoo`, and returns what is to run once the options are parsed.
+std::function<void()> set_up_zoo_test(CLI::App& zoo);
 
 }  // namespace loupe

@@ -1,4 +1,5 @@
-// `loupe zoo`: the drawn pictures whose truth is known. `render` writes them as files.
+// `loupe zoo`: the drawn pictures whose truth is known. `render` writes them as files, `test` has a network
+// name them.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
 #include "tools/loupe/text.h"
+#include "tools/loupe/zoo_test.h"
 
 namespace loupe {
 namespace {
@@ -156,7 +158,10 @@ extern const Command zoo_command;
 const Command zoo_command{"zoo", "Draws pictures whose truth is known, to train and to score on",
                           [](CLI::App& app) {
                             app.require_subcommand(1);
-                            return set_up_render(app);
+                            return [render = set_up_render(app), test = set_up_zoo_test(app)] {
+                              render();
+                              test();
+                            };
                           }};
 
 }  // namespace loupe
