@@ -100,7 +100,7 @@ Panel metric_panel(const Scores& s, size_t index) {
                             .known = v.tally.count() > 0,
                             .baseline = standing.contestant.baseline,
                             .kind = good ? "good" : "poor",
-         .text = format("%.3f", mean),
+                            .text = format("%.3f", mean),
                             .tip = format(": %.3f ± %.3f, of ", mean, error) + with_commas(v.tally.count())});
   }
   return panel;
