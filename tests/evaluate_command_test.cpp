@@ -145,7 +145,7 @@ TEST_CASE("evaluate: all methods that suit the network, each by itself") {
 TEST_CASE("evaluate: --json has every mean, error and count; --out holds the same and a plot") {
   const Folder folder;
   const Said said = run_evaluate({"--method", "grad_cam,input_x_gradient", "--count", "5", "--costly", "3",
-                                  "--seed", "9", "--json", "--out", folder / "new/out"});
+                                  "--seed", "9", "--cascade", "2", "--json", "--out", folder / "new/out"});
   REQUIRE_MESSAGE(said.status == 0, said.err);
   const json all = json::parse(said.out);
   CHECK(all == json::parse(read_text(folder / "new/out/scores.json")));
@@ -172,6 +172,13 @@ TEST_CASE("evaluate: --json has every mean, error and count; --out holds the sam
     CHECK(m.at("scores").at("two_objects").at("mean").get<double>() +
               m.at("scores").at("other_object").at("mean").get<double>() <=
           1 + 1e-12);
+  }
+  REQUIRE(all.at("cascade").size() == 6);
+  CHECK(all.at("cascade")[0].at("layer") == "fc");
+  CHECK(all.at("cascade")[5].at("layer") == "features.0");
+  for (const json& step : all.at("cascade")) {
+    CHECK(step.at("similarity").at("grad_cam").at("count") == 2);
+    CHECK(step.at("similarity").at("random").at("mean").get<double>() == Approx(1));
   }
   // Noise and the middle look at no weights.
   CHECK(row(all, "centre").at("scores").at("randomisation").at("passes") == false);
@@ -240,6 +247,7 @@ TEST_CASE("evaluate: bad input is one line that says what to do") {
       {{"--count", "-3"}, 2, "--count"},
       {{"--count", "many"}, 2, "--count"},
       {{"--costly", "-1"}, 2, "--costly"},
+      {{"--cascade", "0"}, 2, "--cascade"},
       {{"--seed", "-1"}, 2, "--seed"},
       {{"--steps", "0"}, 2, "--steps"},
       {{"--tolerance", "-1"}, 2, "--tolerance"},

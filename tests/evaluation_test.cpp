@@ -10,6 +10,7 @@
 #include <set>
 
 #include "engine/evaluation/baselines.h"
+#include "engine/evaluation/cascade.h"
 #include "engine/evaluation/maxima.h"
 #include "engine/evaluation/perturbation.h"
 #include "engine/evaluation/random.h"
@@ -436,6 +437,22 @@ TEST_CASE("an untrained network: nothing that was learned is left, and the seed 
   for (const double v : values_of(a.logits(x))) CHECK(std::isfinite(v));
 }
 
+TEST_CASE("a network forgets from the output down") {
+  const Network net = with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
+  const Graph& graph = net.graph();
+  const std::vector<NodeId> layers = learned_layers(graph);
+  CHECK(std::ranges::is_sorted(layers, std::greater()));
+  CHECK(graph.node(layers.front()).op->kind().name == "linear");
+  for (const NodeId from : layers) {
+    const Network partly = untrained(net, 1, from);
+    for (NodeId n = 0; n < graph.size(); ++n)
+      for (const ParameterSpec& p : graph.node(n).parameters) {
+        CAPTURE(p.name);
+        CHECK((values_of(partly.parameter(p.name)) == values_of(net.parameter(p.name))) == (n < from));
+      }
+  }
+}
+
 // ---- statistics
 
 TEST_CASE("mean, standard error and median") {
@@ -615,6 +632,36 @@ TEST_CASE("evaluation: the same scores however many pictures there are beside, a
   CHECK(verdict(c, "gradient", "pointing").tally.mean() == verdict(a, "gradient", "pointing").tally.mean());
   CHECK(verdict(c, "gradient", "randomisation").tally.mean() !=
         verdict(a, "gradient", "randomisation").tally.mean());
+}
+
+TEST_CASE("cascade: a step a layer, the last as untrained as can be") {
+  Network net = with_formula_weights(squares_graph(), Device::cpu());
+  const std::vector<Contestant> all = contestants({&oracle, &find_method("gradient")});
+  const auto scene = [](int64_t i) { return squares(i, 1); };
+  std::vector<double> parts;
+  const std::vector<CascadeStep> steps =
+      cascade(net, all, scene, 5, 3, [&](double part) { parts.push_back(part); });
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[0].layer == "fc");
+  CHECK(steps[1].layer == "conv");
+  CHECK(std::ranges::is_sorted(parts));
+  CHECK(parts.back() == 1);
+  Network fresh = untrained(net, 3);
+  Tally whole;
+  for (int64_t i = 0; i < 5; ++i) {
+    const Scene s = scene(i);
+    const auto map = [&](Network& n) { return all[1].answer(n, s, n.logits(s.input), s.objects[0].cls); };
+    whole.add(rank_similarity(middle(map(net)), middle(map(fresh))));
+  }
+  CHECK(steps[1].similarity[1].mean() == whole.mean());
+  CHECK(steps[0].similarity[1].mean() != whole.mean());
+  for (const CascadeStep& step : steps) {
+    CHECK(step.similarity[0].mean() == Approx(1));  // the oracle looks at no weights
+    CHECK(step.similarity[1].count() == 5);
+    CHECK(step.similarity[1].mean() < 1);
+  }
+  // Of many layers, the last, the first and some between.
+  CHECK(cascade(net, all, scene, 1, 3, {}, 1)[0].layer == "fc");
 }
 
 TEST_CASE("evaluation: progress goes from 0 to 1, and wrong requests are refused") {

@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "engine/evaluation/random.h"
-#include "engine/evaluation/relevance.h"
 #include "engine/evaluation/untrained.h"
 
 namespace loupe {
@@ -23,19 +22,6 @@ struct Asked {
   Tensor logits;
 };
 
-Explanation ask(Network& network, const Contestant& c, const Scene& scene, const Tensor& logits,
-                int64_t cls) {
-  return c.method->run({.network = network, .input = scene.input, .target = cls, .logits = logits},
-                       c.options);
-}
-
-Plane scored(const Contestant& c, const Explanation& explanation, const Scene& scene) {
-  const Map* map = scored_map(explanation);
-  if (!map) throw Error(std::string(c.method->name) + " gives no map that says what speaks for the class");
-  const Shape& size = scene.input.shape();
-  return relevance(*map, size[2], size[3]);
-}
-
 /// The maps of one method for one scene, each made when it is first asked for.
 class Answers {
  public:
@@ -46,27 +32,24 @@ class Answers {
     std::optional<Plane>& map = maps_.at(object);
     if (!map) {
       const auto start = Clock::now();
-      const Explanation answer =
-          ask(network_, contestant_, asked_.scene, asked_.logits, asked_.scene.objects.at(object).cls);
+      map = answer(network_, asked_.logits, object);
       seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-      map = scored(contestant_, answer, asked_.scene);
     }
     return *map;
   }
 
   const Plane& untrained_map() {
-    if (!untrained_map_) {
-      const Tensor logits = untrained_->logits(asked_.scene.input);
-      untrained_map_ = scored(
-          contestant_, ask(*untrained_, contestant_, asked_.scene, logits, asked_.scene.objects.at(0).cls),
-          asked_.scene);
-    }
+    if (!untrained_map_) untrained_map_ = answer(*untrained_, untrained_->logits(asked_.scene.input), 0);
     return *untrained_map_;
   }
 
   std::vector<double> seconds;  // of each map of the network itself
 
  private:
+  Plane answer(Network& network, const Tensor& logits, size_t object) const {
+    return contestant_.answer(network, asked_.scene, logits, asked_.scene.objects.at(object).cls);
+  }
+
   Network& network_;
   Network* untrained_;
   const Contestant& contestant_;
@@ -106,11 +89,6 @@ void compare_with_baselines(std::vector<Standing>& standings) {
 }
 
 }  // namespace
-
-bool can_be_scored(Network& network, const Contestant& contestant, const Scene& scene) {
-  return scored_map(ask(network, contestant, scene, network.logits(scene.input), scene.objects.at(0).cls)) !=
-         nullptr;
-}
 
 Evaluation evaluate(Network& network, const std::vector<Contestant>& contestants, const Exam& exam) {
   if (exam.count < 1)

@@ -6,18 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "engine/evaluation/contestant.h"
 #include "engine/evaluation/metric.h"
 #include "engine/evaluation/statistics.h"
-#include "engine/run/method.h"
 #include "engine/run/passes.h"
 
 namespace loupe {
-
-struct Contestant {
-  const Method* method;
-  Options options;
-  bool baseline = false;
-};
 
 struct Exam {
   /// Scene `index` with one object or with two; the method is asked for the class of the first, and where a
@@ -51,9 +45,6 @@ struct Evaluation {
   std::vector<Standing> standings = {};  // in the order of the contestants
   Tally right = {};                      // 1 where the network's likeliest class is the scene's
 };
-
-/// Whether the method's answer to a scene has a map that can be scored.
-bool can_be_scored(Network& network, const Contestant& contestant, const Scene& scene);
 
 /// Throws UsageError for a count below one, and Error where a method's map cannot be scored.
 Evaluation evaluate(Network& network, const std::vector<Contestant>& contestants, const Exam& exam);

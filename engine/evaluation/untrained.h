@@ -1,13 +1,17 @@
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "engine/run/network.h"
 
 namespace loupe {
 
+/// The layers that learn weights, from the output down.
+std::vector<NodeId> learned_layers(const Graph& graph);
+
 /// The same architecture as before any training, drawn from a seed (initial_weights()): every learned number
-/// and every running statistic is another. Values keep their magnitude from layer to layer, so that maps stay
-/// finite and no layer dies.
-Network untrained(const Network& network, uint64_t seed);
+/// and every running statistic from node `from` to the output is another, those before it stay. Values keep
+/// their magnitude from layer to layer, so that maps stay finite and no layer dies.
+Network untrained(const Network& network, uint64_t seed, NodeId from = 0);
 
 }  // namespace loupe

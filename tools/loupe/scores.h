@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/evaluation/cascade.h"
 #include "engine/evaluation/evaluate.h"
 #include "tools/loupe/method_options.h"
 
@@ -18,7 +19,8 @@ struct Scores {
   std::vector<std::string> labels = {};  // of the classes
   std::vector<Skipped> skipped = {};
   Evaluation evaluation = {};
-  std::vector<std::string> files = {};  // that were written
+  std::vector<CascadeStep> cascade = {};  // of the contestants in the order of the standings; empty: not done
+  std::vector<std::string> files = {};    // that were written
   double seconds = 0;
 };
 

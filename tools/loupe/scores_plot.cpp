@@ -15,6 +15,7 @@ constexpr const char* kStyle = R"css(
 .scores text { font: 12px system-ui, sans-serif; fill: #1d1c1a; fill: var(--text, #1d1c1a); }
 .scores .head { font-weight: 650; font-size: 13px; }
 .scores .soft { font-size: 11px; fill: #6d6a64; fill: var(--soft, #6d6a64); }
+.scores .small { font-size: 11px; }
 .scores .value { font-size: 11px; text-anchor: end; font-variant-numeric: tabular-nums; }
 .scores .card { fill: #fff; fill: var(--card, #fff); }
 .scores .grid { stroke: #e3e0d9; stroke: var(--line, #e3e0d9); }
@@ -23,6 +24,7 @@ constexpr const char* kStyle = R"css(
 .scores .good { fill: #b5462f; fill: var(--accent, #b5462f); stroke: #b5462f; stroke: var(--accent, #b5462f); }
 .scores .poor { fill: #fff; fill: var(--card, #fff); stroke: #6d6a64; stroke: var(--soft, #6d6a64); }
 .scores .plain { fill: #6d6a64; fill: var(--soft, #6d6a64); stroke: #6d6a64; stroke: var(--soft, #6d6a64); }
+.scores .cell { fill: #b5462f; fill: var(--accent, #b5462f); }
 .scores .dot { stroke-width: 1.8; }
 .scores .error { stroke-width: 1.8; opacity: .45; }
 )css";
@@ -100,7 +102,7 @@ Panel metric_panel(const Scores& s, size_t index) {
                             .known = v.tally.count() > 0,
                             .baseline = standing.contestant.baseline,
                             .kind = good ? "good" : "poor",
-         .text = format("%.3f", mean),
+                            .text = format("%.3f", mean),
                             .tip = format(": %.3f ± %.3f, of ", mean, error) + with_commas(v.tally.count())});
   }
   return panel;
@@ -167,6 +169,49 @@ std::string draw(const Panel& p, double left, double top) {
   return out;
 }
 
+// The names of the methods, between lines across the picture.
+std::string row_names(const Scores& s, double top, double width) {
+  std::string out = line(kMargin, top, width - kMargin, top, "grid");
+  for (const Standing& standing : s.evaluation.standings) {
+    if (standing.contestant.baseline) continue;
+    out += words(kMargin, top + kRow / 2 + 4, "name", standing.contestant.method->name);
+    top += kRow;
+    out += line(kMargin, top, width - kMargin, top, "grid");
+  }
+  return out;
+}
+
+// A cell a method and layer, the redder the more alike the maps stay.
+std::string draw_cascade(const Scores& s, double top) {
+  const double left = kMargin + kLabels, first = top + kHead,
+               width = (kColumns * (kPanel + kGap) - kGap) / static_cast<double>(s.cascade.size());
+  std::string out = words(left, top + 12, "head", "how alike maps stay while the network forgets") +
+                    words(left, top + 27, "soft",
+                          "rank correlation with the map of the network whose layers from the output to the "
+                          "named one are untrained");
+  double x = left;
+  for (const CascadeStep& step : s.cascade) {
+    double y = first;
+    for (size_t c = 0; c < s.evaluation.standings.size(); ++c) {
+      const Contestant& contestant = s.evaluation.standings[c].contestant;
+      if (contestant.baseline) continue;
+      const double mean = step.similarity[c].mean();
+      out += format(
+                 "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"cell\" "
+                 "fill-opacity=\"%.2f\"><title>",
+                 x + 1, y + 1, width - 2, kRow - 2, 0.75 * std::clamp(mean, 0.0, 1.0)) +
+             escaped(std::string(contestant.method->name) + ", untrained to " + step.layer +
+                     format(": %.3f ± %.3f", mean, step.similarity[c].standard_error())) +
+             "</title></rect>\n" +
+             words(x + width / 2, y + kRow / 2 + 4, "small", format("%.2f", mean), " text-anchor=\"middle\"");
+      y += kRow;
+    }
+    out += words(x + width / 2, y + 14, "soft", step.layer, " text-anchor=\"middle\"");
+    x += width;
+  }
+  return out;
+}
+
 std::string legend(const Scores& s) {
   double x = kMargin;
   const double y = 42;
@@ -198,7 +243,7 @@ std::string scores_plot(const Scores& s) {
   const double band = kHead + kRow * static_cast<double>(rows) + kFoot;
   const size_t bands = (panels.size() + kColumns - 1) / kColumns;
   const double width = 2 * kMargin + kLabels + kColumns * (kPanel + kGap) - kGap,
-               height = kTop + band * static_cast<double>(bands) + 4;
+               height = kTop + band * static_cast<double>(bands + !s.cascade.empty()) + 4;
 
   std::string out =
       format(
@@ -214,16 +259,13 @@ std::string scores_plot(const Scores& s) {
   out += legend(s);
   for (size_t b = 0; b < bands; ++b) {
     const double top = kTop + band * static_cast<double>(b);
-    double y = top + kHead;
-    for (const Point& p : panels[0].points) {
-      if (p.baseline) continue;
-      out += line(kMargin, y, width - kMargin, y, "grid");
-      out += words(kMargin, y + kRow / 2 + 4, "name", p.name);
-      y += kRow;
-    }
-    out += line(kMargin, y, width - kMargin, y, "grid");
+    out += row_names(s, top + kHead, width);
     for (size_t i = b * kColumns; i < std::min(panels.size(), (b + 1) * kColumns); ++i)
       out += draw(panels[i], kMargin + kLabels + static_cast<double>(i % kColumns) * (kPanel + kGap), top);
+  }
+  if (!s.cascade.empty()) {
+    const double top = kTop + band * static_cast<double>(bands);
+    out += row_names(s, top + kHead, width) + draw_cascade(s, top);
   }
   return out + "</svg>\n";
 }

@@ -25,6 +25,23 @@ std::string cell(const Verdicts& v) {
   return mean + (v.beats_baselines == false ? "*" : " ");
 }
 
+// How alike a method's map stays, a column a layer.
+std::string cascade_text(const Scores& s) {
+  std::vector<Table::Column> columns{{"layer by layer"}};
+  for (const CascadeStep& step : s.cascade) columns.push_back({step.layer, Table::Align::right});
+  Table table(std::move(columns));
+  for (size_t c = 0; c < s.evaluation.standings.size(); ++c) {
+    const Contestant& contestant = s.evaluation.standings[c].contestant;
+    if (contestant.baseline) continue;  // theirs is 1
+    std::vector<std::string> cells{std::string(contestant.method->name)};
+    for (const CascadeStep& step : s.cascade) cells.push_back(decimals(step.similarity[c].mean(), 3));
+    table.row(std::move(cells));
+  }
+  return table.str() +
+         "\nThe rank correlation of the map with that of the network whose layers from the named one to the "
+         "output are untrained.\n\n";
+}
+
 }  // namespace
 
 std::string scores_text(const Scores& s) {
@@ -49,6 +66,7 @@ std::string scores_text(const Scores& s) {
   }
 
   std::string out = table.str() + "\n";
+  if (!s.cascade.empty()) out += cascade_text(s);
   size_t width = 0;
   for (const Metric* m : all_metrics()) width = std::max(width, m->heading.size());
   for (const Metric* m : all_metrics()) {
@@ -79,6 +97,15 @@ Json scores_json(const Scores& s) {
                        {"better", m->better == Metric::Better::higher ? "higher" : "lower"},
                        {"objects", m->objects},
                        {"passes_below", m->passes_below ? Json(*m->passes_below) : Json()}});
+  }
+  Json cascade = Json::array();
+  for (const CascadeStep& step : s.cascade) {
+    Json& row = cascade.emplace_back(Json{{"layer", step.layer}, {"similarity", Json::object()}});
+    for (size_t c = 0; c < step.similarity.size(); ++c)
+      row["similarity"][std::string(s.evaluation.standings[c].contestant.method->name)] = {
+          {"mean", step.similarity[c].mean()},
+          {"standard_error", step.similarity[c].standard_error()},
+          {"count", step.similarity[c].count()}};
   }
   for (const Standing& standing : s.evaluation.standings) {
     const Method& method = *standing.contestant.method;
@@ -117,6 +144,7 @@ Json scores_json(const Scores& s) {
           {"accuracy", s.evaluation.right.mean()},
           {"metrics", metrics},
           {"methods", methods},
+          {"cascade", cascade},
           {"skipped", skipped},
           {"files", s.files},
           {"seconds", s.seconds}};

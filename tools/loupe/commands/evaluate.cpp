@@ -29,7 +29,7 @@ struct Settings {
   MethodChoice methods{"all"};
   DeviceChoice device;
   std::string weights, out, threads;
-  std::string count = "1000", costly, seed = "1", tolerance, part_tolerance, steps;
+  std::string count = "1000", costly, seed = "1", tolerance, part_tolerance, steps, cascade;
   bool json = false;
 
   void add_to(CLI::App& app);
@@ -58,6 +58,9 @@ void Settings::add_to(CLI::App& app) {
                "The same for its parts (" + short_number(standard.part_tolerance) + ")", how);
   value_option(app, "--steps", steps, "N",
                "Of insertion and deletion (" + std::to_string(standard.steps) + ")", how);
+  value_option(app, "--cascade", cascade, "N",
+               "Also how alike maps stay while the network forgets layer by layer, for N pictures (none)",
+               how);
   device.add_to(app, how);
   value_option(app, "--threads", threads, "N", "Threads; scores do not depend on it", how);
   value_option(app, "--out", out, "DIR", "Folder for DIR/scores.json and DIR/scores.svg (none)", results);
@@ -79,6 +82,7 @@ struct Run {
   Network network;
   std::vector<Contestant> contestants;
   Exam exam;
+  int64_t cascade = 0;  // pictures
   Scores scores;
 };
 
@@ -94,6 +98,7 @@ Run prepare(const Settings& s) {
   scores.settings.part_tolerance =
       parse_pixels("--part-tolerance", s.part_tolerance, scores.settings.part_tolerance);
   if (!s.steps.empty()) scores.settings.steps = parse_whole("--steps", s.steps, 1, 4096);
+  const int64_t cascade = s.cascade.empty() ? 0 : parse_whole("--cascade", s.cascade, 1, 100'000);
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   if (s.weights.empty() && !models::has_built_in_weights(s.model.model))
     throw UsageError("--weights is missing: " + s.model.model + " has none built in");
@@ -132,7 +137,7 @@ Run prepare(const Settings& s) {
             .costly = scores.costly,
             .seed = scores.seed,
             .settings = scores.settings};
-  return {std::move(network), std::move(contestants), std::move(exam), std::move(scores)};
+  return {std::move(network), std::move(contestants), std::move(exam), cascade, std::move(scores)};
 }
 
 void run_evaluate(const Settings& s) {
@@ -148,6 +153,12 @@ void run_evaluate(const Settings& s) {
   run.exam.progress = [&](double part) { progress.update(part); };
   Scores& scores = run.scores;
   scores.evaluation = evaluate(run.network, run.contestants, run.exam);
+  if (run.cascade) {
+    progress.begin("forgetting layer by layer");
+    scores.cascade = cascade(
+        run.network, run.contestants, [&](int64_t i) { return run.exam.scene(i, 1); }, run.cascade,
+        scores.seed, [&](double part) { progress.update(part); });
+  }
   progress.clear();
   scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
