@@ -52,8 +52,7 @@ const Metric randomisation_metric{
     .name = "randomisation",
     .heading = "untrained",
     .place = 9,
-    .summary =
-        "rank correlation of the map with that of the network with its upper half untrained; low is sound",
+    .summary = "rank correlation with the map of the network whose upper half is untrained; low is sound",
     .source = "Adebayo et al. 2018, Sanity checks for saliency maps",
     .better = Metric::Better::lower,
     .costly = true,
