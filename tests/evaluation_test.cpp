@@ -443,6 +443,9 @@ TEST_CASE("a network forgets from the output down") {
   const std::vector<NodeId> layers = learned_layers(graph);
   CHECK(std::ranges::is_sorted(layers, std::greater()));
   CHECK(graph.node(layers.front()).op->kind().name == "linear");
+  CHECK(middle_layer(graph) == layers[layers.size() / 2]);
+  const Graph one = linear_graph(4, 4);
+  CHECK(one.node(middle_layer(one)).op->kind().name == "linear");
   for (const NodeId from : layers) {
     const Network partly = untrained(net, 1, from);
     for (NodeId n = 0; n < graph.size(); ++n)

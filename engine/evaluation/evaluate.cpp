@@ -106,6 +106,7 @@ Evaluation evaluate(Network& network, const std::vector<Contestant>& contestants
                            (exam.count * work(1, false) + costly_count * (work(1, true) - work(1, false)) +
                             costly_count * work(2, true));
   int64_t done = 0;
+  const NodeId upper_half = middle_layer(network.graph());
   const auto advance = [&](int64_t by) {
     done += by;
     if (exam.progress) exam.progress(static_cast<double>(done) / static_cast<double>(all_work));
@@ -115,7 +116,7 @@ Evaluation evaluate(Network& network, const std::vector<Contestant>& contestants
     const int64_t end = std::min(exam.count, begin + kStretch);
     std::optional<Network> fresh;
     if (begin < costly_count)
-      fresh.emplace(untrained(network, scrambled(exam.seed, static_cast<uint64_t>(begin))));
+      fresh.emplace(untrained(network, scrambled(exam.seed, static_cast<uint64_t>(begin)), upper_half));
 
     for (const int objects : {1, 2}) {
       std::vector<Asked> stretch;

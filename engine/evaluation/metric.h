@@ -28,7 +28,8 @@ struct Trial {
   const MetricSettings& settings;
   /// The method's relevance (H, W) for the class of an object of the scene.
   std::function<const Plane&(size_t object)> map;
-  /// The same for the first object, of the same network with weights that learned nothing.
+  /// The same for the first object, of the network whose layers from the middle one (middle_layer()) to the
+  /// output have learned nothing.
   std::function<const Plane&()> untrained_map;
 };
 

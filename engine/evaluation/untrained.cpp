@@ -15,6 +15,11 @@ std::vector<NodeId> learned_layers(const Graph& graph) {
   return layers;
 }
 
+NodeId middle_layer(const Graph& graph) {
+  const std::vector<NodeId> layers = learned_layers(graph);
+  return layers.empty() ? 0 : layers[layers.size() / 2];
+}
+
 Network untrained(const Network& network, uint64_t seed, NodeId from) {
   const Graph& graph = network.graph();
   std::map<std::string, Tensor> parameters = initial_weights(graph, seed);

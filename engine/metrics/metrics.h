@@ -55,9 +55,9 @@ Curve deletion(Network& net, const Tensor& x, int64_t cls, const Plane& map, int
 Curve insertion(Network& net, const Tensor& x, int64_t cls, const Plane& map, int64_t steps);
 
 /// Spearman's rank correlation of |a| and |b|, in [-1, 1]; equal values share their mean rank. A map that is
-/// the same everywhere ranks nothing: 0 beside another, 1 beside one of its kind. Between a network's map and
-/// that of an untrained one it is the sanity check of Adebayo et al. 2018, "Sanity checks for saliency maps":
-/// a map that stays the same does not show what was learned.
+/// the same everywhere ranks nothing: 0 beside another, 1 beside one of its kind. Between the map of a
+/// network and of one that forgot what it learned it is the sanity check of Adebayo et al. 2018, "Sanity
+/// checks for saliency maps": a map that stays the same does not show what was learned.
 double rank_similarity(const Plane& a, const Plane& b);
 
 /// A map without a margin of a sixth of the shorter side, which is what the sanity check compares:

