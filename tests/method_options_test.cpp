@@ -30,6 +30,22 @@ TEST_CASE("methods: all are there, described, and found by name") {
         }).starts_with("there is no method 'zzzzzz'; there are cam, deconvnet"));
 }
 
+TEST_CASE("methods: defaults fit the network's input; what was set stays") {
+  const Method& occlusion = find_method("occlusion");
+  const Network large = with_formula_weights(linear_graph(224, 224), Device::cpu());
+  const Network small = with_formula_weights(linear_graph(64, 64), Device::cpu());
+  const auto fitted = [&](const Network& net, const std::string& option, const std::string& text) {
+    Options o("occlusion", occlusion.options);
+    if (!option.empty()) o.set(option, text);
+    occlusion.fit(net, o);
+    return std::pair(o.integer("window"), o.integer("stride"));
+  };
+  CHECK(fitted(large, "", "") == std::pair<int64_t, int64_t>(32, 8));
+  CHECK(fitted(small, "", "") == std::pair<int64_t, int64_t>(9, 3));
+  CHECK(fitted(small, "window", "20") == std::pair<int64_t, int64_t>(20, 5));
+  CHECK(fitted(small, "stride", "1") == std::pair<int64_t, int64_t>(9, 1));
+}
+
 TEST_CASE("methods: options are typed and checked") {
   Options o("occlusion", find_method("occlusion").options);
   CHECK(o.integer("window") == 32);

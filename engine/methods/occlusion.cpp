@@ -104,8 +104,10 @@ const Method occlusion_method{
     .name = "occlusion",
     .summary = "the score and the probability with a square of one value over each place",
     .source = "Zeiler & Fergus 2014, Visualizing and understanding convolutional networks, section 4.2",
-    .options = {{"window", int64_t{32}, "side of the square, pixels", 1, 65536},
-                {"stride", int64_t{8}, "pixels between two places of the square, at most its side", 1, 65536},
+    .options = {{"window", int64_t{32},
+                 "side of the square, pixels: 32 of 224, else a seventh of the picture's", 1, 65536},
+                {"stride", int64_t{8},
+                 "pixels between two places of the square, at most its side: a quarter of it", 1, 65536},
                 {"fill", 0.0, "the square's value in normalised units; 0 is the mean colour, a grey", -1e6,
                  1e6}},
     .unsuited = [](const Network&) { return std::nullopt; },
@@ -134,6 +136,13 @@ const Method occlusion_method{
                 "red for the class, "
                 "blue against it."}},
               {}};
-    }};
+    },
+    .fit =
+        [](const Network& net, Options& o) {
+          const Shape& input = net.graph().node(net.graph().inputs()[0]).shape;
+          const int64_t window = std::max<int64_t>(1, std::min(input[2], input[3]) / 7);
+          o.suggest("window", window);
+          o.suggest("stride", ceil_div(o.integer("window"), 4));
+        }};
 
 }  // namespace loupe

@@ -73,6 +73,11 @@ void Options::set(const std::string& name, const std::string& text) {
   if (!value)
     throw UsageError("--" + method_ + "." + name + " takes " + allowed(*spec) + ", not '" + text + "'");
   values_[name] = *value;
+  given_.insert(name);
+}
+
+void Options::suggest(const std::string& name, OptionSpec::Value value) {
+  if (!given_.contains(name)) values_[name] = std::move(value);
 }
 
 std::map<std::string, std::string> Options::all() const {

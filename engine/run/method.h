@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class Options {
   explicit Options(std::string method, std::vector<OptionSpec> specs);
   /// Parses and checks. Throws UsageError naming the option, the value and what is allowed.
   void set(const std::string& name, const std::string& text);
+  /// Another default, for an option that was not set.
+  void suggest(const std::string& name, OptionSpec::Value value);
   int64_t integer(const std::string& name) const { return std::get<int64_t>(value(name)); }
   double number(const std::string& name) const { return std::get<double>(value(name)); }
   const std::string& text(const std::string& name) const { return std::get<std::string>(value(name)); }
@@ -42,6 +45,7 @@ class Options {
   std::string method_;
   std::vector<OptionSpec> specs_;
   std::map<std::string, OptionSpec::Value> values_;
+  std::set<std::string> given_;  // those that were set
 };
 
 /// One result: a tensor, how to draw it, and what it is in one sentence.
@@ -81,6 +85,8 @@ struct Method {
   /// Why it cannot explain this network, or nullopt.
   std::function<std::optional<std::string>(const Network&)> unsuited;
   std::function<Explanation(const Question&, const Options&)> run;
+  /// Suggests defaults that fit the network's input; empty: those above fit every network.
+  std::function<void(const Network&, Options&)> fit = {};
 };
 
 /// Every method, in alphabetical order. (Generated from the files in engine/methods/.)

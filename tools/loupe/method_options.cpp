@@ -70,6 +70,8 @@ std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, cons
     return true;
   });
   if (methods.empty()) throw UsageError("no method suits " + network.name());
+  for (ChosenMethod& c : methods)
+    if (c.method->fit) c.method->fit(network, c.options);
   return skipped;
 }
 

@@ -29,8 +29,8 @@ struct Skipped {
   std::string method, why;
 };
 
-/// Takes out the methods that do not suit the network. Throws UsageError for them instead unless `may_skip`,
-/// and where none is left.
+/// Takes out the methods that do not suit the network (throws UsageError for them instead unless `may_skip`,
+/// and where none is left), and gives the options of the others defaults that fit it.
 std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const Network& network,
                                         bool may_skip);
 
