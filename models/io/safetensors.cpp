@@ -146,16 +146,14 @@ namespace {
 struct Written {
   std::string name;
   std::string_view type;
+  int64_t width;  // of a value, in bytes
   Shape shape;
   std::span<const std::byte> bytes;
 };
 
 void write(const std::string& path, std::vector<Written> tensors,
            const std::map<std::string, std::string>& metadata) {
-  const auto width = [](const Written& t) {
-    return t.shape.numel() ? std::ssize(t.bytes) / t.shape.numel() : 0;
-  };
-  std::ranges::stable_sort(tensors, std::greater{}, width);
+  std::ranges::stable_sort(tensors, std::greater{}, &Written::width);
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t end = 0;
@@ -184,22 +182,25 @@ void write(const std::string& path, std::vector<Written> tensors,
 Written as_it_is(const std::string& name, const Tensor& t) {
   const Dtype d = t.dtype();
   const auto* type = d == Dtype::f64 ? "F64" : d == Dtype::f32 ? "F32" : d == Dtype::i32 ? "I32" : "U8";
-  return {name, type, t.shape(), {t.raw(), static_cast<size_t>(t.bytes())}};
+  return {name, type, dtype_bytes(d), t.shape(), {t.raw(), static_cast<size_t>(t.bytes())}};
 }
 
-// Round to nearest, ties to even; infinity where x is beyond the largest.
-uint16_t to_f16(float x) {
-  const uint32_t bits = std::bit_cast<uint32_t>(x), sign = bits >> 16 & 0x8000;
-  const float magnitude = std::fabs(x);
-  if (std::isnan(x)) return static_cast<uint16_t>(sign | 0x7e00);
-  if (magnitude >= 65520.0f) return static_cast<uint16_t>(sign | 0x7c00);
-  // Below 2⁻¹⁴ f16 is a multiple of 2⁻²⁴: adding 0.5 leaves just that in the low bits, rounded by the
+// Round to nearest, ties to even; infinity where x is beyond the largest. From double at once: rounding to
+// float in between could make a tie of what was none.
+uint16_t to_f16(double x) {
+  const auto sign = static_cast<uint16_t>(std::bit_cast<uint64_t>(x) >> 48 & 0x8000);
+  const auto with_sign = [&](uint64_t bits) { return static_cast<uint16_t>(sign | bits); };
+  const double magnitude = std::fabs(x);
+  const auto m = std::bit_cast<uint64_t>(magnitude);
+  if (std::isnan(x)) return with_sign(0x7e00);
+  if (magnitude >= 65520) return with_sign(0x7c00);
+  // Below 2⁻¹⁴ f16 is a multiple of 2⁻²⁴: adding 2²⁸ leaves just that in the low bits, rounded by the
   // addition.
-  if (magnitude < 0x1p-14f)
-    return static_cast<uint16_t>(sign |
-                                 (std::bit_cast<uint32_t>(magnitude + 0.5f) - std::bit_cast<uint32_t>(0.5f)));
-  const uint32_t m = std::bit_cast<uint32_t>(magnitude), odd = m >> 13 & 1;
-  return static_cast<uint16_t>(sign | ((m - (uint32_t{112} << 23) + 0xfff + odd) >> 13));
+  if (magnitude < 0x1p-14)
+    return with_sign(std::bit_cast<uint64_t>(magnitude + 0x1p28) - std::bit_cast<uint64_t>(0x1p28));
+  // The exponent's bias goes from 1023 to 15, and 42 bits of the mantissa are rounded away.
+  const uint64_t odd = m >> 42 & 1;
+  return with_sign((m - (uint64_t{1008} << 52) + 0x1ffffffffff + odd) >> 42);
 }
 
 }  // namespace
@@ -223,12 +224,12 @@ void write_safetensors_f16(const std::string& path, const NamedTensors& tensors,
     std::vector<uint16_t>& half = halves.emplace_back(static_cast<size_t>(t.numel()));
     for (size_t i = 0; i < half.size(); ++i) {
       const double x = t.item(static_cast<int64_t>(i));
-      half[i] = to_f16(static_cast<float>(x));
+      half[i] = to_f16(x);
       if (std::isfinite(x) && (half[i] & 0x7fff) == 0x7c00)
         throw Error("cannot write '" + path + "': the tensor " + in_quotes(name) + " holds " +
                     std::to_string(x) + ", which is too large for f16");
     }
-    written.push_back({name, "F16", t.shape(), std::as_bytes(std::span(half))});
+    written.push_back({name, "F16", 2, t.shape(), std::as_bytes(std::span(half))});
   }
   write(path, std::move(written), metadata);
 }

@@ -61,7 +61,8 @@ std::string short_bytes(int64_t n) {
 std::string short_seconds(double s) {
   if (s < 0.00995) return format("%.1f ms", s * 1e3);
   if (s < 0.9995) return format("%.0f ms", s * 1e3);
-  if (s < 119.5) return format("%.2f s", s);
+  if (s < 9.995) return format("%.2f s", s);
+  if (s < 119.5) return format("%.1f s", s);
   const int64_t whole = std::llround(s), minutes = whole / 60;
   if (minutes < 120) return std::to_string(minutes) + " min " + std::to_string(whole % 60) + " s";
   return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";

@@ -15,7 +15,7 @@ std::string with_commas(int64_t n);
 std::string short_count(int64_t n);
 /// "11.4 MiB"
 std::string short_bytes(int64_t n);
-/// "0.4 ms", "63 ms", "1.24 s", "12 min 5 s", "2 h 7 min"
+/// "0.4 ms", "63 ms", "1.24 s", "12.4 s", "12 min 5 s", "2 h 7 min"
 std::string short_seconds(double s);
 /// Whole numbers up to a million in full, others with four significant digits.
 std::string short_number(double x);
