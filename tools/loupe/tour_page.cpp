@@ -33,7 +33,7 @@ p { margin: .4rem 0; }
 .small { font-size: .86rem; line-height: 1.4; }
 a { color: var(--accent); }
 section { margin-top: 3rem; padding-top: 1.6rem; border-top: 1px solid var(--line); }
-img { display: block; width: 100%; image-rendering: pixelated; }
+img { display: block; width: 100%; height: auto; image-rendering: pixelated; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: .8rem; margin: 1.6rem 0 0; }
 .facts div { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: .7rem .9rem; }
 .facts b { display: block; font-size: 1.4rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
@@ -44,7 +44,7 @@ img { display: block; width: 100%; image-rendering: pixelated; }
 .picture:first-of-type { border-top: 0; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; margin-bottom: .7rem; }
 .pair img, .big img { border-radius: 8px; }
-.big { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 256px)); gap: 1.2rem 1.6rem; margin: 1.2rem 0 1.6rem; }
+.big { display: grid; grid-template-columns: 256px 256px 1fr; gap: 1.2rem 1.6rem; margin: 1.2rem 0 1.6rem; }
 .big figure { margin: 0; }
 .key { display: flex; flex-wrap: wrap; gap: .1rem .7rem; }
 .key i { display: inline-block; width: .75em; height: .75em; border-radius: 3px; margin-right: .35em; }
@@ -55,13 +55,12 @@ img { display: block; width: 100%; image-rendering: pixelated; }
 .bars span { position: relative; font-variant-numeric: tabular-nums; }
 .bars .is { font-weight: 650; }
 .bars .is b { background: color-mix(in srgb, var(--good) 38%, transparent); }
-.maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: .9rem .7rem; align-content: start; }
-.maps figure { margin: 0; max-width: 160px; }
+.maps { display: grid; grid-template-columns: repeat(var(--columns), 1fr); gap: .9rem .7rem; align-content: start; }
+.maps figure { margin: 0; max-width: 192px; }
 .map { position: relative; border-radius: 8px; overflow: hidden; background: center / 100% 100%; }
 .map img { transition: opacity .2s; }
 .map:hover img { opacity: 0; }
 .map svg { position: absolute; inset: 0; width: 100%; height: 100%; fill: none; stroke-linecap: square; }
-.map use { vector-effect: non-scaling-stroke; }
 .under { stroke: #000; stroke-opacity: .5; stroke-width: 2.6; }
 .over { stroke: #fff; stroke-opacity: .95; stroke-width: 1.1; }
 .first .over { stroke: #ffb84d; } .second .over { stroke: #7fbcff; }
@@ -211,7 +210,8 @@ std::string name_of(const char* group, size_t i) { return group + std::to_string
 std::string definitions(const TourPicture& p, const std::string& id) {
   std::string out = "<svg width=0 height=0 style=\"position:absolute\" aria-hidden=true><defs>";
   for (size_t o = 0; o < p.drawing.objects.size(); ++o)
-    out += "<path id=" + id + "o" + std::to_string(o) + " d=\"" + outline(p.drawing.objects[o].mask) + "\"/>";
+    out += "<path id=" + id + "o" + std::to_string(o) + " vector-effect=non-scaling-stroke d=\"" +
+           outline(p.drawing.objects[o].mask) + "\"/>";
   return out + "</defs></svg>";
 }
 
@@ -248,8 +248,10 @@ std::string map(const TourPicture& p, size_t object, const Shown& shown, const s
   return out + "</div>";
 }
 
-std::string row_of_maps(const TourPicture& p, size_t object, const std::string& id) {
-  std::string out = "<div class=maps>";
+// In as few rows as go, all equally long.
+std::string row_of_maps(const TourPicture& p, size_t object, const std::string& id, size_t most) {
+  const size_t count = p.asked[object].maps.size(), rows = (count + most - 1) / most;
+  std::string out = "<div class=maps style=\"--columns:" + std::to_string((count + rows - 1) / rows) + "\">";
   for (const Shown& shown : p.asked[object].maps)
     out += "<figure title=\"" + escaped(shown.caption) + "\">" + map(p, object, shown, id) + "<figcaption>" +
            title(shown.method->name) + judged(p, object, shown) + "</figcaption></figure>";
@@ -279,10 +281,8 @@ std::string said(const TourPicture& p) {
 }
 
 std::string where(const TourPicture& p) {
-  return "picture " + std::to_string(p.index) + ", on " +
-         (p.drawing.background == zoo::Background::room
-              ? "the floor of a room"
-              : escaped(zoo::background_name(p.drawing.background)));
+  const std::string_view background = zoo::background_name(p.drawing.background);
+  return "picture " + std::to_string(p.index) + "; background: " + escaped(background);
 }
 
 std::string pair(const TourPicture& p) {
@@ -339,7 +339,7 @@ std::string more(const Tour& tour) {
     const std::string& label = p.asked[0].verdict.label;
     out += "<div class=picture><aside>" + pair(p) + "<h3>" + a_or_an(label) + "</h3>" + bars(p) + said(p) +
            key(p.drawing.objects[0]) + "<p class=\"small soft\">" + where(p) + "</p></aside>\n" +
-           row_of_maps(p, 0, name_of("a", i)) + "</div>\n";
+           row_of_maps(p, 0, name_of("a", i), 6) + "</div>\n";
   }
   return out + "</section>\n";
 }
@@ -360,8 +360,8 @@ std::string this_one(const Tour& tour) {
     for (size_t o = 0; o < p.asked.size(); ++o)
       out += "<div><h3>Where is the <span class=tag" + std::to_string(o + 1) + ">" +
              escaped(p.asked[o].verdict.label) + "</span>? <span class=\"small soft\">The network gives it " +
-             percent(p.asked[o].verdict.probability) + "</span></h3>" + row_of_maps(p, o, name_of("t", i)) +
-             "</div>\n";
+             percent(p.asked[o].verdict.probability) + "</span></h3>" +
+             row_of_maps(p, o, name_of("t", i), 8) + "</div>\n";
     out += "</div></div>\n";
   }
   return out + "</section>\n";
@@ -503,7 +503,7 @@ std::string training(const Tour& tour) {
            " drawings that it had never seen it names <b>" + percent(t.at("accuracy")) +
            "</b> right. With the background swapped for one of another kind these are " +
            percent(t.at("swapped_accuracy")) +
-           ": it looks at the animal, not at where it stands, as far as such a number can tell.</p>";
+           ": what the two differ by is what it had learned about places rather than animals.</p>";
   }
   if (r.contains("curve") && !r["curve"].empty()) {
     const double loss = largest(r["curve"], "loss"), unit = loss > 2 ? 1 : loss > 1 ? 0.5 : 0.2;
