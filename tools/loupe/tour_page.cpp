@@ -40,15 +40,16 @@ img { display: block; width: 100%; height: auto; image-rendering: pixelated; }
 .strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(72px, 1fr)); gap: .7rem; margin-top: 1rem; }
 .strip figure { margin: 0; text-align: center; }
 .strip img { border-radius: 8px; }
-.picture { display: grid; grid-template-columns: 272px 1fr; gap: 1.6rem; padding: 1.5rem 0; border-top: 1px solid var(--line); }
+.picture { display: grid; grid-template-columns: 264px 1fr; gap: 1.6rem; padding: 1.5rem 0; border-top: 1px solid var(--line); }
 .picture:first-of-type { border-top: 0; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; margin-bottom: .7rem; }
 .pair img, .big img { border-radius: 8px; }
 .big { display: grid; grid-template-columns: 256px 256px 1fr; gap: 1.2rem 1.6rem; margin: 1.2rem 0 1.6rem; }
 .big figure { margin: 0; }
 .key { display: flex; flex-wrap: wrap; gap: .1rem .7rem; }
+.said p { max-width: 34em; }
 .key i { display: inline-block; width: .75em; height: .75em; border-radius: 3px; margin-right: .35em; }
-.bars { list-style: none; margin: .4rem 0; padding: 0; font-size: .88rem; }
+.bars { list-style: none; margin: .4rem 0; padding: 0; max-width: 30rem; font-size: .88rem; }
 .bars li { position: relative; display: flex; justify-content: space-between; gap: .6rem; padding: .18rem .5rem; margin: 3px 0;
            border-radius: 5px; overflow: hidden; background: color-mix(in srgb, var(--line) 45%, transparent); }
 .bars b { position: absolute; inset: 0 auto 0 0; background: color-mix(in srgb, var(--soft) 30%, transparent); }
@@ -70,7 +71,7 @@ img { display: block; width: 100%; height: auto; image-rendering: pixelated; }
 figcaption { margin-top: .3rem; font-size: .86rem; line-height: 1.3; }
 .hit, .miss { display: block; font-weight: 600; }
 .hit { color: var(--good); } .miss { color: var(--bad); }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(224px, 1fr)); gap: 1.1rem; }
+.cards { display: grid; grid-template-columns: repeat(var(--columns), 1fr); gap: 1.1rem; }
 .cards figure { margin: 0; padding: .8rem; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 .cards figcaption { margin-top: .6rem; font-size: .9rem; line-height: 1.4; }
 .cards h3 + p { margin-top: .15rem; }
@@ -248,10 +249,14 @@ std::string map(const TourPicture& p, size_t object, const Shown& shown, const s
   return out + "</div>";
 }
 
-// In as few rows as go, all equally long.
+// In as few rows as go, at most so many in each, all equally long.
+std::string columns_of(size_t count, size_t most) {
+  const size_t rows = (count + most - 1) / most;
+  return "style=\"--columns:" + std::to_string((count + rows - 1) / rows) + "\"";
+}
+
 std::string row_of_maps(const TourPicture& p, size_t object, const std::string& id, size_t most) {
-  const size_t count = p.asked[object].maps.size(), rows = (count + most - 1) / most;
-  std::string out = "<div class=maps style=\"--columns:" + std::to_string((count + rows - 1) / rows) + "\">";
+  std::string out = "<div class=maps " + columns_of(p.asked[object].maps.size(), most) + ">";
   for (const Shown& shown : p.asked[object].maps)
     out += "<figure title=\"" + escaped(shown.caption) + "\">" + map(p, object, shown, id) + "<figcaption>" +
            title(shown.method->name) + judged(p, object, shown) + "</figcaption></figure>";
@@ -299,21 +304,21 @@ std::string slowly(const Tour& tour) {
   int64_t hits = 0, judged_maps = 0;
   for (const Shown& s : p.asked[0].maps)
     if (s.pointed) ++judged_maps, hits += s.pointed->hit();
-  std::string out =
-      "<section><h2>One picture, slowly</h2>\n<div class=big><figure>" +
-      image(encode_png(p.drawing.image), "A drawing of " + a_or_an(label)) +
-      "<figcaption><b>What the network gets:</b> 64×64 pixels, " + where(p) +
-      ".</figcaption></figure><figure>" + image(truth(p.drawing), "The parts of the drawing") +
-      "<figcaption><b>What is true:</b> " + a_or_an(label) +
-      ", and where its parts can be seen.</figcaption>" + key(p.drawing.objects[0]) +
-      "</figure><div class=said><h3>The network says: " + escaped(p.ranking[0].label) + "</h3>" + bars(p) +
-      said(p) +
-      "<p class=small>It says so from pixels alone; nobody told it where to look. So each method is "
-      "asked: which pixels speak for " +
-      a_or_an(label) + "? The circle is at the map's strongest pixel, the line goes round the " +
-      escaped(label) + ". Of " + several(judged_maps, "method, ", "methods, ") +
-      (hits == 1 ? "1 points" : with_commas(hits) + " point") + " at it.</p></div></div>\n" +
-      "<div class=cards>\n";
+  std::string out = "<section><h2>One picture, slowly</h2>\n<div class=big><figure>" +
+                    image(encode_png(p.drawing.image), "A drawing of " + a_or_an(label)) +
+                    "<figcaption><b>What the network gets:</b> 64×64 pixels, " + where(p) +
+                    ".</figcaption></figure><figure>" + image(truth(p.drawing), "The parts of the drawing") +
+                    "<figcaption><b>What is true:</b> " + a_or_an(label) +
+                    ", and where its parts can be seen.</figcaption>" + key(p.drawing.objects[0]) +
+                    "</figure><div class=said><h3>The network says: " + escaped(p.ranking[0].label) +
+                    "</h3>" + bars(p) + said(p) +
+                    "<p>It says so from pixels alone; nobody told it where to look. So each method is "
+                    "asked: which pixels speak for " +
+                    a_or_an(label) +
+                    "? The circle is at the map's strongest pixel, the line goes round the " +
+                    escaped(label) + ". Of " + several(judged_maps, "method, ", "methods, ") +
+                    (hits == 1 ? "1 points" : with_commas(hits) + " point") + " at it.</p></div></div>\n" +
+                    "<div class=cards " + columns_of(p.asked[0].maps.size(), 5) + ">\n";
   for (const Shown& shown : p.asked[0].maps)
     out += "<figure>" + map(p, 0, shown, "a0") + "<figcaption><h3>" + title(shown.method->name) + "</h3><p>" +
            judged(p, 0, shown) + "</p><p>" + escaped(shown.caption) + "</p><p class=source>" +
@@ -376,7 +381,7 @@ std::string cell(const Tour& tour, size_t method, size_t metric) {
   const std::string mean = format("%.3f", v.tally.mean());
   const std::string tip =
       format(" title=\"± %.3f, of ", v.tally.standard_error()) + with_commas(v.tally.count()) + "\"";
-  if (v.metric->passes_below)
+  if (v.metric->passes_below && !standings[method].contestant.baseline)
     return "<td" + tip + ">" + mean +
            (v.tally.mean() < *v.metric->passes_below ? " <span style=\"color:var(--good)\">passes</span>"
                                                      : " <span style=\"color:var(--bad)\">fails</span>") +
@@ -431,11 +436,15 @@ std::string scores(const Tour& tour) {
     out += "<dt>" + escaped(m->heading) + "</dt><dd>" + escaped(m->summary) +
            (m->passes_below ? "; passes below " + short_number(*m->passes_below) : "") + " (" +
            escaped(m->source) + ")</dd>";
-  return out + "<dt>ms</dt><dd>milliseconds for one map on " + escaped(s.device) + ", " +
-         several(s.threads, "thread", "threads") + ", the median</dd></dl></details>" +
-         "<p class=\"small soft\">" + several(s.costly, "of them was", "of them were") +
-         " looked at for insertion, deletion and untrained, and as many with two animals: few, to be quick. "
-         "<code>loupe evaluate</code> takes a thousand.</p></section>\n";
+  out += "<dt>ms</dt><dd>milliseconds for one map on " + escaped(s.device) + ", " +
+         several(s.threads, "thread", "threads") + ", the median</dd></dl></details>";
+  std::vector<std::string> alone, together;
+  for (const Metric* m : all_metrics())
+    if (m->costly) (m->objects == 1 ? alone : together).push_back("<i>" + escaped(m->heading) + "</i>");
+  return out + "<p class=\"small soft\">To be quick, " + join(alone) + " are of the first " +
+         several(s.costly, "picture", "pictures") + " alone, and " + join(together) + " of " +
+         with_commas(s.costly) +
+         " with two animals; <code>loupe evaluate</code> takes its time.</p></section>\n";
 }
 
 // ---- training
@@ -560,23 +569,18 @@ std::string opening(const Tour& tour) {
 
 std::string next(const Tour& tour) {
   const std::string seed = std::to_string(tour.scores.seed + 1);
-  return "<section><h2>What to try next</h2><pre>"
-         "cd build/release/bin\n"
-         "./loupe tour --seed " +
-         seed + " --out tour" + seed +
-         "              <span class=soft># other animals</span>\n"
-         "./loupe zoo render --out zoo --count 140 --sheet   <span class=soft># pictures, masks of their "
-         "parts, a contact sheet</span>\n"
-         "./loupe explain zoo/000003.png --method all        <span class=soft># one of them, or a picture of "
-         "yours</span>\n"
-         "./loupe evaluate --count 1000                      <span class=soft># the table above, with "
-         "smaller errors</span>\n"
-         "./loupe train zoo                                  <span class=soft># the network again, from "
-         "nothing</span>\n"
-         "./loupe plan --rule gradient                       <span class=soft># which kernels run, and what "
-         "they leave in memory</span></pre>"
-         "<p class=text>For a network and photographs of your own, see <code>./loupe explain --help</code>. "
-         "<code>tools/check</code> builds and runs the tests.</p></section>\n";
+  std::string out = "<section><h2>What to try next</h2><pre>cd build/release/bin\n";
+  for (const auto& [command, what] : std::vector<std::pair<std::string, std::string>>{
+           {"tour --seed " + seed + " --out tour" + seed, "other animals"},
+           {"zoo render --out zoo --count 140 --sheet", "pictures, masks of their parts, a contact sheet"},
+           {"explain zoo/000003.png --method all", "one of them, or a picture of yours"},
+           {"evaluate --count 1000", "the table above, with smaller errors"},
+           {"train zoo", "the network again, from nothing"},
+           {"plan --rule gradient", "which kernels run, and what they leave in memory"}})
+    out += padded("./loupe " + command, 51) + "<span class=soft># " + what + "</span>\n";
+  return out +
+         "</pre><p class=text>For a network and photographs of your own, see <code>./loupe explain "
+         "--help</code>. <code>tools/check</code> builds and runs the tests.</p></section>\n";
 }
 
 }  // namespace
