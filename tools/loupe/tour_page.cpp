@@ -351,7 +351,7 @@ std::string more(const Tour& tour) {
 
 std::string this_one(const Tour& tour) {
   std::string out =
-      "<section><h2>This one, not the other</h2><p class=text>Two animals are in the picture, and each is "
+      "<section><h2>This one, not the other</h2><p class=text>Two of the zoo are in each picture, and each is "
       "asked for "
       "in turn. A map that is about the class should move from one to the other; a map that stays where it "
       "is shows "
@@ -444,7 +444,7 @@ std::string scores(const Tour& tour) {
   return out + "<p class=\"small soft\">To be quick, " + join(alone) + " are of the first " +
          several(s.costly, "picture", "pictures") + " alone, and " + join(together) + " of " +
          with_commas(s.costly) +
-         " with two animals; <code>loupe evaluate</code> takes its time.</p></section>\n";
+         " with two of the zoo; <code>loupe evaluate</code> takes its time.</p></section>\n";
 }
 
 // ---- training
@@ -537,7 +537,7 @@ std::string opening(const Tour& tour) {
   std::string out =
       "<header>" + std::string(kMark) +
       "<div><h1>What does a network look at?</h1></div></header>\n"
-      "<p class=lead>Loupe drew the animals on this page a moment ago. A small network, which Loupe "
+      "<p class=lead>Loupe drew the pictures on this page a moment ago. A small network, which Loupe "
       "trained on drawings like them, says what each one is. Then " +
       several(std::ssize(tour.alone[0].asked[0].maps), "method", "methods") +
       " of explanation each mark the pixels that made it say so. Because the pictures are drawn, it is "

@@ -24,7 +24,7 @@ namespace {
 
 struct Settings {
   DeviceChoice device;
-  std::string out, weights, threads, count = "8", scored = "28", seed = "1";
+  std::string out, weights, threads, count = "8", scored = "14", seed = "1";
   bool json = false;
 
   void add_to(CLI::App& app);
@@ -37,7 +37,7 @@ void Settings::add_to(CLI::App& app) {
                "of two",
                what);
   value_option(app, "--scored", scored, "N",
-               "Pictures that the methods are scored on (28); `loupe evaluate` takes its time for more",
+               "Pictures that the methods are scored on (14); `loupe evaluate` takes its time for more",
                what);
   value_option(app, "--seed", seed, "S", "Which pictures (1): the same seed draws the same ones", what);
   value_option(app, "--weights", weights, "FILE",
@@ -130,7 +130,7 @@ void run_tour(const Settings& s) {
   Tour tour;
   Scores& scores = tour.scores;
   scores.count = parse_whole("--scored", s.scored, 1, 1'000'000);
-  scores.costly = (scores.count + 4) / 5;
+  scores.costly = (scores.count + 3) / 4;
   scores.settings.steps = 16;
   scores.seed = static_cast<uint64_t>(parse_whole("--seed", s.seed, 0, INT64_MAX));
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
