@@ -42,6 +42,34 @@ std::string telemetry_line(const StepReport& r) {
   return line.dump() + "\n";
 }
 
+std::vector<CurvePoint> training_curve(const std::string& path, int64_t points) {
+  std::ifstream file(path);
+  if (!file) throw Error("cannot read '" + path + "': " + std::strerror(errno));
+  std::vector<CurvePoint> steps;
+  for (std::string line; std::getline(file, line);) try {
+      const auto step = nlohmann::json::parse(line);
+      steps.push_back({step.at("step"), step.at("loss"), step.at("accuracy")});
+    } catch (const nlohmann::json::exception&) {
+      throw Error("'" + path + "' is no telemetry: line " + std::to_string(steps.size() + 1) +
+                  " lacks a step, its loss or its accuracy");
+    }
+  const auto count = std::ssize(steps), stretches = std::min<ptrdiff_t>(count, points);
+  std::vector<CurvePoint> curve;
+  for (ptrdiff_t i = 0; i < stretches; ++i) {
+    const ptrdiff_t begin = i * count / stretches, end = (i + 1) * count / stretches;
+    CurvePoint mean;
+    for (ptrdiff_t k = begin; k < end; ++k) {
+      const auto weight = 1 / static_cast<double>(end - begin);
+      const CurvePoint& step = steps[static_cast<size_t>(k)];
+      mean.step += weight * step.step;
+      mean.loss += weight * step.loss;
+      mean.accuracy += weight * step.accuracy;
+    }
+    curve.push_back(mean);
+  }
+  return curve;
+}
+
 Telemetry::Telemetry(std::string path, int64_t next_step) : path_(std::move(path)) {
   if (std::filesystem::exists(path_)) {
     AtomicFile kept(path_);

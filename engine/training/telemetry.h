@@ -2,6 +2,7 @@
 // about.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "engine/training/trainer.h"
 
@@ -10,6 +11,15 @@ namespace loupe {
 /// {"step":12,"loss":1.9,"accuracy":0.4,"rate":0.0002,"gradient_norm":…,"parameter_norm":…,
 ///  "update_ratio":{layer: …},"dead_relu":{layer: …},"images_per_second":…}; five significant digits.
 std::string telemetry_line(const StepReport& report);
+
+/// A stretch of training, averaged.
+struct CurvePoint {
+  double step = 0;  // the middle of the stretch
+  double loss = 0, accuracy = 0;
+};
+/// What such a file says, in at most `points` equal stretches: for a plot. Throws Error, naming the file,
+/// where it cannot be read or is no telemetry.
+std::vector<CurvePoint> training_curve(const std::string& path, int64_t points);
 
 class Telemetry {
  public:

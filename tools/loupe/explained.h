@@ -8,15 +8,9 @@
 #include "engine/image/picture.h"
 #include "engine/run/method.h"
 #include "tools/loupe/method_options.h"
+#include "tools/loupe/verdict.h"
 
 namespace loupe {
-
-/// A class of an image.
-struct Verdict {
-  int64_t index = 0;
-  std::string label;
-  double score = 0, probability = 0;  // before and after softmax
-};
 
 struct DrawnMap {
   std::string name, caption;

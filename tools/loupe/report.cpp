@@ -2,22 +2,17 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
-#include <ranges>
 #include <string>
 
 #include "engine/image/colour.h"
-#include "engine/image/image.h"
 #include "tools/loupe/explained.h"
+#include "tools/loupe/html.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {
 namespace {
 
 constexpr const char* kStyle = R"css(
-:root { color-scheme: light dark; --page: #f6f5f2; --card: #fff; --text: #1d1c1a; --soft: #6d6a64; --line: #e3e0d9; --accent: #b5462f; }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #161513; --card: #201f1c; --text: #eceae4; --soft: #a19d94; --line: #34322d; --accent: #f08a6c; }
-}
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1280px; padding: 2rem 1.5rem 4rem; background: var(--page); color: var(--text);
        font: 15px/1.5 system-ui, sans-serif; }
@@ -70,45 +65,6 @@ code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
 @media (max-width: 760px) { section { grid-template-columns: 1fr; } aside { position: static; } aside > i { max-width: 300px; } }
 @media print { .map img { opacity: 1 !important; } section, article { break-inside: avoid; } aside { position: static; } }
 )css";
-
-constexpr const char* kMark =
-    R"(<svg viewBox="0 0 48 48" fill="none" stroke="currentColor" stroke-linecap="round" aria-hidden="true"><circle cx="20" cy="20" r="14" stroke-width="4"/><path d="M30.5 30.5 43 43" stroke-width="5"/><path d="M12 20a8 8 0 0 1 8-8" stroke-width="2.5" opacity=".55"/></svg>)";
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : valid_utf8(text)) switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  return out;
-}
-
-std::string data_url(const std::vector<uint8_t>& png) { return "data:image/png;base64," + base64(png); }
-
-// "guided_backprop" → "Guided backprop"
-std::string title(std::string_view name) {
-  std::string text;
-  for (const auto& word : std::views::split(name, '_')) {
-    const std::string_view w(word.begin(), word.end());
-    text += text.empty() ? "" : " ";
-    text += w == "cam" ? "CAM" : w == "x" ? "×" : w;
-  }
-  if (text == "grad CAM") return "Grad-CAM";
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
-  return escaped(text);
-}
 
 // The colours that overlay() gives from `from` to 1.
 template <typename Colour>
@@ -216,7 +172,7 @@ std::string report(const Explained& all) {
   std::string out =
       "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
       "content=\"width=device-width\"><title>" +
-      escaped(all.model) + " · Loupe</title><style>" + kStyle;
+      escaped(all.model) + " · Loupe</title><style>" + kPageColours + kStyle;
   for (size_t i = 0; i < all.images.size(); ++i)
     out += ".photo" + std::to_string(i) + "{background-image:url(" + data_url(all.images[i].photo) + ")}\n";
   const std::string weights = all.weights == "formula"

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "tools/loupe/html.h"
 #include "tools/loupe/text.h"
 #include "tools/loupe/trace.h"
 
@@ -11,8 +12,6 @@ namespace loupe {
 namespace {
 
 constexpr const char* kStyle = R"css(
-:root { color-scheme: light dark; --page: #f6f5f2; --card: #fff; --text: #1d1c1a; --soft: #6d6a64; --line: #e3e0d9; --accent: #b5462f; }
-@media (prefers-color-scheme: dark) { :root { --page: #161513; --card: #201f1c; --text: #eceae4; --soft: #a19d94; --line: #34322d; --accent: #f08a6c; } }
 body { margin: 0 auto; max-width: 1120px; padding: 2rem 1.5rem 4rem; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .2rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; }
 p { margin: .3rem 0; } .soft { color: var(--soft); } code { font: .9em ui-monospace, monospace; }
@@ -27,21 +26,6 @@ article pre { margin: .3rem 0 .6rem; font: .86rem/1.4 ui-monospace, monospace; w
 svg { display: block; max-width: 100%; height: auto; } svg text { font: 10px ui-monospace, monospace; }
 .axis { fill: var(--soft); } .cell { stroke: var(--line); fill: none; } .lane { stroke: var(--card); stroke-width: .6; } .lane-text { fill: #14130f; text-anchor: middle; }
 )css";
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : valid_utf8(text)) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
 
 std::string number(double x) {
   char text[32];
@@ -157,7 +141,7 @@ std::string trace_page(const Trace& t) {
   std::string out =
       "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport "
       "content=\"width=device-width\">\n<title>" +
-      escaped(t.what) + "</title>\n<style>" + kStyle + "</style>\n<h1>" + escaped(t.what) +
+      escaped(t.what) + "</title>\n<style>" + kPageColours + kStyle + "</style>\n<h1>" + escaped(t.what) +
       "</h1>\n<p class=soft>" + escaped(t.kernel) + "</p>\n<div class=facts>\n";
   out += fact(short_bytes(t.bytes()), "of global memory moved, " + quotient(t.bytes(), t.floor()) +
                                           " times the floor of " + short_bytes(t.floor()));

@@ -7,12 +7,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "engine/evaluation/baselines.h"
 #include "engine/file/file.h"
 #include "kernels/common/parallel.h"
 #include "models/zoo/scene.h"
 #include "models/zoo/zoo.h"
 #include "tools/loupe/command.h"
+#include "tools/loupe/contestants.h"
 #include "tools/loupe/method_options.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/output_folder.h"
@@ -110,22 +110,9 @@ Run prepare(const Settings& s) {
   // Other networks see the whole picture, too: none of it is cut off.
   network.preprocessing.resize = network.preprocessing.crop = zoo::kSize;
 
-  scores.skipped = leave_out_unsuited(methods, network, s.methods.all());
-  const Scene first = zoo::scene(scores.seed, 0, 1, network.preprocessing);
-  std::vector<Contestant> contestants;
-  for (const ChosenMethod& m : methods) {
-    const Contestant contestant{m.method, m.options};
-    if (can_be_scored(network, contestant, first)) {
-      contestants.push_back(contestant);
-      continue;
-    }
-    const std::string name(m.method->name), why = "none of its maps says what speaks for the class";
-    if (!s.methods.all()) throw UsageError("--method " + name + " cannot be scored: " + why);
-    scores.skipped.push_back({name, why});
-  }
-  for (const Method* m : {&centre_baseline, &random_baseline})
-    contestants.push_back({m, Options(std::string(m->name), m->options), true});
-
+  std::vector<Contestant> everyone =
+      contestants(network, std::move(methods), s.methods.all(),
+                  zoo::scene(scores.seed, 0, 1, network.preprocessing), scores.skipped);
   scores.model = network.name();
   scores.weights = s.weights;
   scores.device = network.device().str();
@@ -137,7 +124,7 @@ Run prepare(const Settings& s) {
             .costly = scores.costly,
             .seed = scores.seed,
             .settings = scores.settings};
-  return {std::move(network), std::move(contestants), std::move(exam), cascade, std::move(scores)};
+  return {std::move(network), std::move(everyone), std::move(exam), cascade, std::move(scores)};
 }
 
 void run_evaluate(const Settings& s) {

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
-#include <numeric>
 
 #include "engine/file/file.h"
 #include "engine/image/overlay.h"
@@ -21,6 +20,7 @@
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
 #include "tools/loupe/text.h"
+#include "tools/loupe/verdict.h"
 
 namespace loupe {
 namespace {
@@ -120,27 +120,6 @@ Run prepare(const Settings& s) {
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, s.methods.all());
   check_layers(methods, network.graph());
   return {std::move(network), s.weights, std::move(inputs), std::move(methods), std::move(skipped), target};
-}
-
-// All classes, likeliest first; of equals the lower index first.
-std::vector<Verdict> rank(const Network& network, const Tensor& logits) {
-  std::vector<Verdict> all(static_cast<size_t>(logits.numel()));
-  double largest = -INFINITY, sum = 0;
-  for (size_t i = 0; i < all.size(); ++i) {
-    all[i].index = static_cast<int64_t>(i);
-    all[i].score = logits.item(all[i].index);
-    if (!std::isfinite(all[i].score))
-      throw Error(network.name() + " gives class " + std::to_string(i) +
-                  " a score that is not finite; are the weights sound?");
-    largest = std::max(largest, all[i].score);
-  }
-  for (const Verdict& v : all) sum += std::exp(v.score - largest);
-  for (Verdict& v : all) {
-    v.probability = std::exp(v.score - largest) / sum;
-    v.label = network.label(v.index);
-  }
-  std::ranges::stable_sort(all, std::ranges::greater(), &Verdict::score);
-  return all;
 }
 
 DrawnMap draw(const Map& map, const std::string& file, const Tensor& input, const Preprocessing& how) {
