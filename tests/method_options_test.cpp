@@ -41,7 +41,7 @@ TEST_CASE("methods: defaults fit the network's input; what was set stays") {
     return std::pair(o.integer("window"), o.integer("stride"));
   };
   CHECK(fitted(large, "", "") == std::pair<int64_t, int64_t>(32, 8));
-  CHECK(fitted(small, "", "") == std::pair<int64_t, int64_t>(9, 3));
+  CHECK(fitted(small, "", "") == std::pair<int64_t, int64_t>(9, 5));
   CHECK(fitted(small, "window", "20") == std::pair<int64_t, int64_t>(20, 5));
   CHECK(fitted(small, "stride", "1") == std::pair<int64_t, int64_t>(9, 1));
 }

@@ -107,7 +107,8 @@ const Method occlusion_method{
     .options = {{"window", int64_t{32},
                  "side of the square, pixels: 32 of 224, else a seventh of the picture's", 1, 65536},
                 {"stride", int64_t{8},
-                 "pixels between two places of the square, at most its side: a quarter of it", 1, 65536},
+                 "pixels between two places of the square, at most its side: a quarter of it, 5 or more", 1,
+                 65536},
                 {"fill", 0.0, "the square's value in normalised units; 0 is the mean colour, a grey", -1e6,
                  1e6}},
     .unsuited = [](const Network&) { return std::nullopt; },
@@ -142,7 +143,9 @@ const Method occlusion_method{
           const Shape& input = net.graph().node(net.graph().inputs()[0]).shape;
           const int64_t window = std::max<int64_t>(1, std::min(input[2], input[3]) / 7);
           o.suggest("window", window);
-          o.suggest("stride", ceil_div(o.integer("window"), 4));
+          // A quarter of the window; in small pictures more, or the places are many and hardly differ.
+          o.suggest("stride",
+                    std::min(o.integer("window"), std::max<int64_t>(5, ceil_div(o.integer("window"), 4))));
         }};
 
 }  // namespace loupe
