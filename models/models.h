@@ -21,8 +21,12 @@ std::vector<std::string> with_built_in_weights();
 bool has_built_in_weights(const std::string& name);
 /// Their file. Throws UsageError where there is none.
 SafetensorsFile built_in_file(const std::string& name);
-/// How they were trained: the JSON that `loupe train` wrote beside them; empty where there is none.
-std::string_view built_in_record(const std::string& name);
+/// How they were trained, as `loupe train` wrote it; empty where nothing is known.
+struct TrainingRecord {
+  std::string_view summary;    // JSON: settings, times, tests
+  std::string_view telemetry;  // JSON lines, one a step
+};
+TrainingRecord built_in_record(const std::string& name);
 
 /// An architecture with weights from a safetensors file (torchvision's parameter names; f32, f16 or bf16;
 /// tensors that the graph does not need are ignored); with formula weights where `weights` is "formula"; with

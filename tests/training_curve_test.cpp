@@ -1,22 +1,18 @@
-// training_curve(): a file of telemetry as few points.
+// training_curve(): telemetry as a few points.
 #include <doctest/doctest.h>
 
 #include "engine/training/telemetry.h"
 #include "kernels/common/error.h"
-#include "tests/support/command.h"
 
 namespace loupe::test {
 
 TEST_CASE("training_curve: means over equal stretches") {
-  const Folder folder;
-  const std::string file = folder / "telemetry.jsonl";
   std::string lines;
   for (int step = 0; step < 10; ++step)
     lines += "{\"step\":" + std::to_string(step) + ",\"loss\":" + std::to_string(20 - 2 * step) +
              ",\"accuracy\":" + (step < 5 ? "0" : "1") + ",\"rate\":0.1}\n";
-  write_text(file, lines);
 
-  const auto two = training_curve(file, 2);
+  const auto two = training_curve(lines, 2);
   REQUIRE(two.size() == 2);
   CHECK(two[0].step == doctest::Approx(2));
   CHECK(two[0].loss == doctest::Approx(16));
@@ -26,19 +22,18 @@ TEST_CASE("training_curve: means over equal stretches") {
   CHECK(two[1].accuracy == doctest::Approx(1));
 
   double steps = 0, count = 0;  // every step is in one stretch, also where they cannot be equally long
-  for (const auto& p : training_curve(file, 3)) count += 1, steps += p.step;
+  for (const auto& p : training_curve(lines, 3)) count += 1, steps += p.step;
   CHECK(count == 3);
   CHECK(steps == doctest::Approx(1 + 4 + 7.5));
-  CHECK(training_curve(file, 100).size() == 10);
+  CHECK(training_curve(lines, 100).size() == 10);
 }
 
 TEST_CASE("training_curve: what is no telemetry") {
-  const Folder folder;
-  write_text(folder / "empty", "");
-  CHECK(training_curve(folder / "empty", 5).empty());
-  write_text(folder / "half", "{\"step\":0,\"loss\":1,\"accuracy\":0}\n{\"step\":1,\"lo");
-  CHECK_THROWS_WITH_AS(training_curve(folder / "half", 5), doctest::Contains("line 2"), Error);
-  CHECK_THROWS_WITH_AS(training_curve(folder / "none", 5), doctest::Contains("none"), Error);
+  CHECK(training_curve("", 5).empty());
+  const std::string line = "{\"step\":0,\"loss\":1,\"accuracy\":0}";
+  CHECK(training_curve(line, 5).size() == 1);  // also without a line break at the end
+  CHECK_THROWS_WITH_AS(training_curve(line + "\n{\"step\":1,\"lo", 5), doctest::Contains("line 2"), Error);
+  CHECK_THROWS_WITH_AS(training_curve(line + "\n\n", 5), doctest::Contains("line 2"), Error);
 }
 
 }  // namespace loupe::test

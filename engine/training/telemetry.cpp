@@ -42,15 +42,15 @@ std::string telemetry_line(const StepReport& r) {
   return line.dump() + "\n";
 }
 
-std::vector<CurvePoint> training_curve(const std::string& path, int64_t points) {
-  std::ifstream file(path);
-  if (!file) throw Error("cannot read '" + path + "': " + std::strerror(errno));
+std::vector<CurvePoint> training_curve(std::string_view lines, int64_t points) {
   std::vector<CurvePoint> steps;
-  for (std::string line; std::getline(file, line);) try {
-      const auto step = nlohmann::json::parse(line);
+  while (!lines.empty()) try {
+      const size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
+      const auto step = nlohmann::json::parse(lines.substr(0, end));
       steps.push_back({step.at("step"), step.at("loss"), step.at("accuracy")});
+      lines.remove_prefix(end);
     } catch (const nlohmann::json::exception&) {
-      throw Error("'" + path + "' is no telemetry: line " + std::to_string(steps.size() + 1) +
+      throw Error("this is no telemetry: line " + std::to_string(steps.size() + 1) +
                   " lacks a step, its loss or its accuracy");
     }
   const auto count = std::ssize(steps), stretches = std::min<ptrdiff_t>(count, points);

@@ -2,6 +2,7 @@
 // about.
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/training/trainer.h"
@@ -17,9 +18,9 @@ struct CurvePoint {
   double step = 0;  // the middle of the stretch
   double loss = 0, accuracy = 0;
 };
-/// What such a file says, in at most `points` equal stretches: for a plot. Throws Error, naming the file,
-/// where it cannot be read or is no telemetry.
-std::vector<CurvePoint> training_curve(const std::string& path, int64_t points);
+/// What such lines say, in at most `points` equal stretches: for a plot. Throws Error, naming the line that
+/// is not one of them.
+std::vector<CurvePoint> training_curve(std::string_view lines, int64_t points);
 
 class Telemetry {
  public:

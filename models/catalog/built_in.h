@@ -1,5 +1,6 @@
 // Weights that the program carries: every file models/zoo/weights/<model>.safetensors, put into the library
-// as it is by the build, with the record of its training, <model>.json, where that lies beside it.
+// as it is by the build, with what `loupe train` wrote beside it: the record <model>.json and the telemetry
+// <model>.jsonl. Both are empty where they are not there.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -10,7 +11,7 @@ namespace loupe {
 struct BuiltIn {
   std::string_view model;
   std::span<const std::byte> bytes;  // a safetensors file, aligned to 64 bytes
-  std::string_view record = {};      // JSON, as `loupe train` writes it; empty where there is none
+  std::string_view record = {}, telemetry = {};
 };
 
 /// In alphabetical order.

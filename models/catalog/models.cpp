@@ -86,9 +86,11 @@ SafetensorsFile built_in_file(const std::string& name) {
   return SafetensorsFile::parse(found->bytes, "the built-in weights of " + name, program);
 }
 
-std::string_view built_in_record(const std::string& name) {
-  const auto found = std::ranges::find(all_built_in_weights(), name, &BuiltIn::model);
-  return found == all_built_in_weights().end() ? std::string_view() : found->record;
+TrainingRecord built_in_record(const std::string& name) {
+  const auto all = all_built_in_weights();
+  const auto found = std::ranges::find(all, name, &BuiltIn::model);
+  if (found == all.end()) return {};
+  return {found->record, found->telemetry};
 }
 
 Network load(const std::string& name, const std::filesystem::path& weights, Device device,

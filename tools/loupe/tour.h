@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/evaluation/metric.h"
+#include "engine/training/telemetry.h"
 #include "models/zoo/zoo.h"
 #include "tools/loupe/scores.h"
 #include "tools/loupe/verdict.h"
@@ -46,10 +47,11 @@ struct TourPicture {
 struct Tour {
   std::vector<Image> strip = {};                       // one drawing of each class
   std::vector<TourPicture> alone = {}, together = {};  // with one thing, with two
-  Scores scores = {};             // of the same network, with the seed, the device and the threads
-  int64_t parameters = 0;         // that the network learned
-  nlohmann::ordered_json record;  // of its training; null where none came with the weights
-  std::string report = {};        // where the page is
+  Scores scores = {};                  // of the same network, with the seed, the device and the threads
+  int64_t parameters = 0;              // that the network learned
+  nlohmann::ordered_json record;       // of its training; null where none came with the weights
+  std::vector<CurvePoint> curve = {};  // while it learned
+  std::string report = {};             // where the page is
   double seconds = 0;
 };
 

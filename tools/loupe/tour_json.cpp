@@ -40,10 +40,14 @@ Json tour_json(const Tour& tour) {
   Json alone = Json::array(), together = Json::array();
   for (const TourPicture& p : tour.alone) alone.push_back(picture(p, tour.scores.seed));
   for (const TourPicture& p : tour.together) together.push_back(picture(p, tour.scores.seed));
+  Json curve = Json::array();
+  for (const CurvePoint& p : tour.curve)
+    curve.push_back({{"step", p.step}, {"loss", p.loss}, {"accuracy", p.accuracy}});
   return {{"loupe", LOUPE_VERSION},
           {"model", tour.scores.model},
           {"parameters", tour.parameters},
           {"training", tour.record},
+          {"curve", curve},
           {"alone", alone},
           {"together", together},
           {"scores", scores_json(tour.scores)},

@@ -454,11 +454,11 @@ struct Axis {
   std::vector<double> ticks;
 };
 
-std::string curve(const Json& points, const char* field, const std::string& name, const Axis& axis,
-                  bool share) {
+std::string curve(const std::vector<CurvePoint>& points, double CurvePoint::*field, const std::string& name,
+                  const Axis& axis, bool share) {
   constexpr double kWidth = 520, kHeight = 200, kLeft = 44, kRight = 12, kTop = 10, kBottom = 28;
   double last = 1;
-  for (const Json& p : points) last = std::max(last, p.at("step").get<double>());
+  for (const CurvePoint& p : points) last = std::max(last, p.step);
   const auto x = [&](double step) { return kLeft + (kWidth - kLeft - kRight) * step / last; };
   const auto y = [&](double value) {
     const double part = std::clamp((value - axis.low) / (axis.high - axis.low), 0.0, 1.0);
@@ -476,15 +476,9 @@ std::string curve(const Json& points, const char* field, const std::string& name
     out += format("<text x=%.1f y=%.1f text-anchor=middle>", x(t), kHeight - 8) +
            with_commas(std::llround(t)) + "</text>";
   std::string path;
-  for (const Json& p : points)
-    path += format("%s%.1f %.1f", path.empty() ? "M" : "L", x(p.at("step")), y(p.at(field)));
+  for (const CurvePoint& p : points)
+    path += format("%s%.1f %.1f", path.empty() ? "M" : "L", x(p.step), y(p.*field));
   return out + "<path class=line d=\"" + path + "\"/></svg></figure>\n";
-}
-
-double largest(const Json& points, const char* field) {
-  double most = 0;
-  for (const Json& p : points) most = std::max(most, p.at(field).get<double>());
-  return most;
 }
 
 std::string training(const Tour& tour) {
@@ -514,14 +508,16 @@ std::string training(const Tour& tour) {
            percent(t.at("swapped_accuracy")) +
            ": what the two differ by is what it had learned about places rather than animals.</p>";
   }
-  if (r.contains("curve") && !r["curve"].empty()) {
-    const double loss = largest(r["curve"], "loss"), unit = loss > 2 ? 1 : loss > 1 ? 0.5 : 0.2;
+  if (!tour.curve.empty()) {
+    const double loss = std::ranges::max(tour.curve, {}, &CurvePoint::loss).loss, unit = loss > 2   ? 1
+                                                                                         : loss > 1 ? 0.5
+                                                                                                    : 0.2;
     Axis axis{0, unit * std::ceil(loss / unit), {}};
     for (double t = 0; t <= axis.high + 1e-9; t += unit) axis.ticks.push_back(t);
     out += "<div class=curves>" +
-           curve(r["curve"], "accuracy", "Named right, while it learned", {0, 1, {0, 0.25, 0.5, 0.75, 1}},
-                 true) +
-           curve(r["curve"], "loss", "Loss", axis, false) + "</div>";
+           curve(tour.curve, &CurvePoint::accuracy, "Named right, while it learned",
+                 {0, 1, {0, 0.25, 0.5, 0.75, 1}}, true) +
+           curve(tour.curve, &CurvePoint::loss, "Loss", axis, false) + "</div>";
   }
   return out + "</section>\n";
 }

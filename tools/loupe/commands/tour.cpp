@@ -55,11 +55,14 @@ struct Guide {
   bool scored = true;
 };
 
-/// A method with its defaults; of those that count pixels, which are made for photographs, some that suit
-/// pictures a quarter as large.
+/// A method with its defaults. Occlusion's take hundreds of passes: too long for a tour, where a coarser map
+/// says as much.
 ChosenMethod with_options(const Method& method) {
   ChosenMethod chosen{&method, Options(std::string(method.name), method.options)};
-  if (method.name == "occlusion") chosen.options.set("window", "16");
+  if (method.name == "occlusion") {
+    chosen.options.set("window", "16");
+    chosen.options.set("stride", "8");
+  }
   return chosen;
 }
 
@@ -154,8 +157,9 @@ void run_tour(const Settings& s) {
   scores.threads = max_threads();
   scores.labels = zoo::labels();
   if (s.weights.empty()) {
-    const std::string_view record = models::built_in_record("zoo");
-    if (!record.empty()) tour.record = nlohmann::ordered_json::parse(record);
+    const models::TrainingRecord record = models::built_in_record("zoo");
+    if (!record.summary.empty()) tour.record = nlohmann::ordered_json::parse(record.summary);
+    tour.curve = training_curve(record.telemetry, 60);
   }
   for (NodeId id = 0; id < network.graph().size(); ++id)
     tour.parameters += learned_parameters(network.graph().node(id));

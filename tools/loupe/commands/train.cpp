@@ -306,8 +306,6 @@ double training_seconds(const Run& run) {
   return sum;
 }
 
-double rounded(double x) { return std::round(x * 1e4) / 1e4; }
-
 // The weights as they are shipped, and how they came about.
 nlohmann::ordered_json finish(const Run& run, const Settings& s) {
   const std::string weights = (run.folder / (run.network + ".safetensors")).string();
@@ -325,10 +323,6 @@ nlohmann::ordered_json finish(const Run& run, const Settings& s) {
   record["seconds"] = std::round(100 * training_seconds(run)) / 100;
   record["weights"] = fs::path(weights).filename().string();
   record["weights_bytes"] = fs::file_size(weights);
-  auto& curve = record["curve"];
-  for (const CurvePoint& p : training_curve((run.folder / "telemetry.jsonl").string(), 50))
-    curve.push_back(
-        {{"step", rounded(p.step)}, {"loss", rounded(p.loss)}, {"accuracy", rounded(p.accuracy)}});
   if (const int64_t count = parse_whole("--test", s.test, 0, INT64_MAX)) {
     Network network =
         models::load(run.network, weights, s.device.open(),
