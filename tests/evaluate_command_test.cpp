@@ -125,7 +125,8 @@ TEST_CASE("evaluate: the table has a column a metric, a row a method, and fits a
 TEST_CASE("evaluate: all methods that suit the network, each by itself") {
   const auto scored = [](const std::string& model) {
     const Said said = run_evaluate({"--model", model, "--count", "1", "--costly", "0", "--json",
-                                    "--integrated_gradients.steps", "2", "--occlusion.stride", "32"});
+                                    "--integrated_gradients.steps", "2", "--occlusion.window", "32",
+                                    "--occlusion.stride", "32"});
     REQUIRE_MESSAGE(said.status == 0, said.err);
     return json::parse(said.out);
   };

@@ -37,4 +37,4 @@ ${golden_cases}
 }  // namespace loupe::test
 ")
 add_executable(golden_architectures golden/architectures.cpp ${CMAKE_CURRENT_BINARY_DIR}/golden_cases.cpp)
-target_link_libraries(golden_architectures PRIVATE loupe_test_main loupe_models)
+target_link_libraries(golden_architectures PRIVATE loupe_without_weights loupe_test_main loupe_models)
