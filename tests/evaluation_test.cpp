@@ -13,7 +13,7 @@
 #include "engine/evaluation/cascade.h"
 #include "engine/evaluation/maxima.h"
 #include "engine/evaluation/perturbation.h"
-#include "engine/evaluation/random.h"
+#include "kernels/common/random.h"
 #include "engine/evaluation/relevance.h"
 #include "engine/evaluation/untrained.h"
 #include "engine/metrics/metrics.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/evaluation/random.h"
+#include "kernels/common/random.h"
 
 namespace loupe {
 namespace {

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "engine/evaluation/random.h"
+#include "kernels/common/random.h"
 #include "engine/evaluation/untrained.h"
 
 namespace loupe {

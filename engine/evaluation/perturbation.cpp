@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/evaluation/random.h"
+#include "kernels/common/random.h"
 #include "engine/run/passes.h"
 #include "kernels/common/error.h"
 

@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/common/random.h"
+
 namespace loupe {
 
 namespace {
-// splitmix64 (Steele, Lea & Flood 2014): number `i` of the stream `key`.
-uint64_t random_bits(uint64_t key, uint64_t i) {
-  uint64_t z = key + (i + 1) * 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
+// Number `i` of splitmix64's stream `key`.
+uint64_t random_bits(uint64_t key, uint64_t i) { return scrambled(key + i * 0x9e3779b97f4a7c15u); }
 
 uint64_t key_of(const std::string& name, uint64_t seed) {
   uint64_t key = random_bits(seed, 0);

@@ -5,6 +5,7 @@
 
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
+#include "kernels/common/random.h"
 
 namespace loupe {
 namespace {
@@ -15,13 +16,6 @@ uint64_t fnv1a64(std::string_view text) {
   return hash;
 }
 
-uint64_t splitmix64(uint64_t state) {
-  uint64_t z = state + 0x9E3779B97F4A7C15;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
-}
-
 // scale·(2u - 1), or 0.5 + u if the scale is zero.
 Tensor fill(std::string_view name, const Shape& shape, double scale) {
   Tensor t(Dtype::f32, shape);
@@ -30,7 +24,7 @@ Tensor fill(std::string_view name, const Shape& shape, double scale) {
   constexpr int64_t kChunk = 1 << 16;
   parallel_for(ceil_div(t.numel(), kChunk), [&](int64_t chunk) {
     for (int64_t i = chunk * kChunk, end = std::min(t.numel(), i + kChunk); i < end; ++i) {
-      const auto bits = static_cast<int64_t>(splitmix64(start + static_cast<uint64_t>(i)) >> 11);
+      const auto bits = static_cast<int64_t>(scrambled(start + static_cast<uint64_t>(i)) >> 11);
       const double u = static_cast<double>(bits) * 0x1p-53;
       to[static_cast<size_t>(i)] = static_cast<float>(scale == 0 ? 0.5 + u : (2 * u - 1) * scale);
     }
