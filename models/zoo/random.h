@@ -4,6 +4,8 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/common/random.h"
+
 namespace loupe::zoo {
 
 /// What a number is for ("tail", "fur"), as a hash (FNV-1a).
@@ -16,12 +18,12 @@ struct Purpose {
 
 class Random {
  public:
-  constexpr explicit Random(uint64_t seed) : key_(mix(seed)) {}
+  constexpr explicit Random(uint64_t seed) : key_(scrambled(seed)) {}
 
   /// Other numbers of the same names: for the i-th spot, for the second object.
   constexpr Random of(Purpose purpose, uint64_t i = 0) const { return Random(bits(purpose) + i); }
 
-  constexpr uint64_t bits(Purpose purpose) const { return mix(key_ ^ purpose.hash); }
+  constexpr uint64_t bits(Purpose purpose) const { return scrambled(key_ ^ purpose.hash); }
   /// In [0, 1), a multiple of 2⁻²⁴.
   constexpr float unit(Purpose purpose) const { return static_cast<float>(bits(purpose) >> 40) * 0x1p-24f; }
   /// Evenly in [low, high).
@@ -32,14 +34,6 @@ class Random {
   /// A whole number in [0, n).
   constexpr int below(Purpose purpose, int n) const {
     return static_cast<int>((bits(purpose) >> 32) * static_cast<uint64_t>(n) >> 32);
-  }
-
-  /// The output function of SplitMix64 (Steele, Lea and Flood 2014).
-  static constexpr uint64_t mix(uint64_t z) {
-    z += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
   }
 
  private:

@@ -1,7 +1,6 @@
 // `loupe evaluate`: how good is each method, on pictures about which the truth is known?
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -68,13 +67,7 @@ void Settings::add_to(CLI::App& app) {
 }
 
 double parse_pixels(const std::string& option, const std::string& text, double standard) {
-  if (text.empty()) return standard;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0 && value <= zoo::kSize))
-    throw UsageError(option + " takes a number from 0 to " + std::to_string(zoo::kSize) + ", not '" + text +
-                     "'");
-  return value;
+  return text.empty() ? standard : parse_real(option, text, 0, zoo::kSize);
 }
 
 /// Everything that a run needs, checked, before anything is computed.
