@@ -5,7 +5,7 @@
 //
 // SqueezeNet averages one map a class: its share is that map, shown before its ReLU so that evidence against
 // is seen too.
-#include "engine/methods/methods.h"
+#include "engine/methods/cam.h"
 #include "engine/run/method.h"
 
 namespace loupe {

@@ -1,6 +1,6 @@
 // Deconvnet: the score projected back to pixels through pools by switches, transposed convolutions and
 // rectified signals.
-#include "engine/methods/methods.h"
+#include "engine/methods/deconvnet.h"
 #include "engine/run/method.h"
 
 namespace loupe {

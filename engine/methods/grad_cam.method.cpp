@@ -1,5 +1,5 @@
 // Grad-CAM: a class activation map for any network, each map of a layer weighted by the mean of its gradient.
-#include "engine/methods/methods.h"
+#include "engine/methods/grad_cam.h"
 #include "engine/run/method.h"
 
 namespace loupe {

@@ -1,5 +1,5 @@
 // Gradient (saliency): how the class score changes with each input value, to first order.
-#include "engine/methods/methods.h"
+#include "engine/methods/gradient.h"
 #include "engine/run/method.h"
 
 namespace loupe {

@@ -1,6 +1,6 @@
 // Guided backpropagation: the gradient along paths on which every ReLU was active and every signal is
 // positive.
-#include "engine/methods/methods.h"
+#include "engine/methods/guided_backprop.h"
 #include "engine/run/method.h"
 
 namespace loupe {

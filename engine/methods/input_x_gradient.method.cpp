@@ -1,5 +1,5 @@
 // Input × gradient: each input value's share of the score, if the network were linear.
-#include "engine/methods/methods.h"
+#include "engine/methods/input_x_gradient.h"
 #include "engine/run/method.h"
 
 namespace loupe {

@@ -2,7 +2,7 @@
 // then sum to the difference of the two scores; by how much they do not is reported as the residual.
 #include <cmath>
 
-#include "engine/methods/methods.h"
+#include "engine/methods/integrated_gradients.h"
 #include "engine/run/method.h"
 #include "engine/run/quadrature.h"
 
