@@ -90,6 +90,7 @@ void PlanBuilder::inputs() {
           layout = Layout::blocked;
     const Type& type = plan_.types(i)[0];
     plan_.node_values_[at(i)] = {fresh(concrete(type.dtype), type.shape, layout_for(layout, type.shape))};
+    plan_.node_input_[at(i)] = plan_.value_of(i);
     apply_edits(i);
   }
 }

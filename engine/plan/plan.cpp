@@ -38,6 +38,7 @@ PlanBuilder::PlanBuilder(Plan& plan, PlanOptions options)
     plan_.node_values_.emplace_back(graph_.node(n).types.size(), ValueId{-1});
   plan_.node_gradient_.assign(nodes, -1);
   plan_.node_record_.assign(nodes, -1);
+  plan_.node_input_.assign(nodes, -1);
   node_layout_.assign(nodes, Layout::planar);
   find_needed();
 }

@@ -102,6 +102,8 @@ class Plan {
   const Shape& shape(NodeId n) const { return types(n)[0].shape; }
   /// Where an output, a node's gradient and its tape record lie; −1 if the plan does not keep it.
   ValueId value_of(const Port& p) const;
+  /// Where an input of the graph goes, before any edit of it.
+  ValueId input_value(NodeId n) const { return node_input_.at(static_cast<size_t>(n)); }
   ValueId gradient_of(NodeId n) const { return node_gradient_.at(static_cast<size_t>(n)); }
   ValueId record_of(NodeId n) const { return node_record_.at(static_cast<size_t>(n)); }
   /// The value that takes the seed of the backward pass.
@@ -129,7 +131,7 @@ class Plan {
   std::vector<PlanValue> values_;
   std::vector<PlanSlot> slots_;
   std::vector<std::vector<ValueId>> node_values_;
-  std::vector<ValueId> node_gradient_, node_record_;
+  std::vector<ValueId> node_gradient_, node_record_, node_input_;
   std::vector<PlannedEdit> edits_;
   ValueId seed_ = -1;
   int forward_steps_ = 0;
