@@ -36,8 +36,7 @@ class ConcatOp final : public MoveOp {
     return MoveOp::infer(inputs);
   }
   LayoutWish layout(Backend backend, Shapes inputs) const override {
-    const bool maps = inputs[0].rank() == 2 || inputs[0].rank() == 4;
-    return backend == Backend::cpu && maps && axis(inputs[0]) == 1 ? LayoutWish::blocked : LayoutWish::planar;
+    return axis(inputs[0]) == 1 ? maps_wish(backend, inputs[0]) : LayoutWish::planar;
   }
   int axis(const Shape& s) const { return axis_ < 0 ? axis_ + s.rank() : axis_; }
 
