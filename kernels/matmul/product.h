@@ -31,13 +31,13 @@ struct Product {
   struct Offsets {
     int64_t a = 0, b = 0;
   };
-  static int64_t count(const Dim (&dims)[kDims]) {
+  static constexpr int64_t count(const Dim (&dims)[kDims]) {
     int64_t all = 1;
     for (const Dim& d : dims) all *= d.size;
     return all;
   }
   /// Where the operands of number `i` of a batch begin.
-  static Offsets offsets(const Dim (&dims)[kDims], int64_t i) {
+  static constexpr Offsets offsets(const Dim (&dims)[kDims], int64_t i) {
     Offsets o;
     for (int d = kDims - 1; d >= 0; --d) {
       const int64_t at = i % dims[d].size;
@@ -47,10 +47,10 @@ struct Product {
     }
     return o;
   }
-  int64_t result_count() const { return count(results); }
-  int64_t term_count() const { return count(terms); }
+  constexpr int64_t result_count() const { return count(results); }
+  constexpr int64_t term_count() const { return count(terms); }
   /// Length of the sum behind an element.
-  int64_t length() const { return term_count() * k; }
+  constexpr int64_t length() const { return term_count() * k; }
 
   /// The same numbers by fewer and larger products: a batch of rows that all meet the same b, or the terms of a sum that lie one
   /// behind the other, become one matrix.
@@ -93,7 +93,7 @@ void product(const Product&, const float* a, const float* b, bool b_is_packed, c
 void column_sums(int64_t rows, int64_t columns, const float* x, float* sums);
 }  // namespace cpu
 
-namespace device {  // matmul.cu
+namespace device {  // product.cu
 /// By our kernel, or with `library` by cuBLAS where it is there.
 inline constexpr DeviceFunction<void(Product, bool library, const float* a, const float* b, Tail, float* c)> product{
     "product"};
