@@ -1,4 +1,4 @@
-// Matrix products on a GPU: GemmTile (conv2d/gemm_tile.h) over matrices that lie anywhere (product.h).
+// Matrix products on a GPU: GemmTile (conv2d/gemm/gemm_tile.h) over matrices that lie anywhere (product.h).
 //
 // A block makes a tile of one result. It walks along the terms of the sum and along k in steps of eight, and cp.async brings
 // each step's slabs: of an operand whose neighbours along the tile's side are neighbours in memory 16 bytes at a time (4, where
@@ -14,7 +14,7 @@
 //   32 × 64    32        9 984 bytes     where else there would be too few blocks
 //
 // An element is one chain of fused multiply-adds from zero, over the terms and along k, in every tile.
-#include "kernels/conv2d/gemm_tile.h"
+#include "kernels/conv2d/gemm/gemm_tile.h"
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
 #include "kernels/device/library.h"

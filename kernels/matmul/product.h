@@ -55,7 +55,45 @@ struct Product {
   /// The same numbers by fewer and larger products: a batch of rows that all meet the same b, or the terms of a sum that lie one
   /// behind the other, become one matrix.
   Product merged() const;
+
+ private:
+  static void simplify(Dim (&dims)[kDims]);
 };
+
+/// Drops dimensions of size 1 and joins neighbours that both operands cross as if they were one; what is left stands last.
+inline void Product::simplify(Dim (&dims)[kDims]) {
+  Dim kept[kDims];
+  int count = 0;
+  for (const Dim& d : dims) {
+    if (d.size == 1) continue;
+    if (count > 0 && kept[count - 1].a == d.size * d.a && kept[count - 1].b == d.size * d.b)
+      kept[count - 1] = {kept[count - 1].size * d.size, d.a, d.b};
+    else
+      kept[count++] = d;
+  }
+  for (int i = 0; i < kDims; ++i) dims[i] = i < kDims - count ? Dim{} : kept[i - (kDims - count)];
+}
+
+inline Product Product::merged() const {
+  Product p = *this;
+  simplify(p.results);
+  simplify(p.terms);
+  // Results that differ in their rows of a alone: the rows of one taller a.
+  Dim& result = p.results[kDims - 1];
+  if (result.size > 1 && result.b == 0 && result.a == p.m * p.a.row) {
+    p.m *= result.size;
+    result = {};
+    simplify(p.results);
+  }
+  // Terms that follow each other along k in both operands: one longer sum.
+  Dim& term = p.terms[kDims - 1];
+  if (term.size > 1 && term.a == p.k * p.a.col && term.b == p.k * p.b.row) {
+    p.k *= term.size;
+    term = {};
+    simplify(p.terms);
+  }
+  return p;
+}
 
 /// What becomes of a sum before it is stored: y = sum + bias[column] + residual.
 struct Tail {
@@ -63,12 +101,13 @@ struct Tail {
   const void* residual = nullptr;  // like c, or null
 };
 
-/// y (rows, out) = x (rows, in) · weightᵀ, weight (out, in): a linear layer without its bias.
-Product linear_product(int64_t rows, int64_t in, int64_t out);
-/// gx (rows, in) = gy (rows, out) · weight.
-Product linear_vjp_input_product(int64_t rows, int64_t in, int64_t out);
-/// gweight (out, in) = gyᵀ · x. a is gy, b is x.
-Product linear_vjp_weight_product(int64_t rows, int64_t in, int64_t out);
+/// The three products of a linear layer with x (n, rows, in), weight (out, in) and y (n, rows, out); n is the batch.
+struct LinearProduct {
+  int64_t n, rows, in, out;
+  Product forward() const;     // y = x · weightᵀ
+  Product vjp_input() const;   // gx = gy · weight
+  Product vjp_weight() const;  // gweight = Σ gyᵀ · x over the batch; a is gy, b is x
+};
 
 namespace ref {
 /// Textbook loops, T = float or double, sums in T.
