@@ -1,5 +1,5 @@
 // Metric: one way to score what a method says about a picture, with its definition, as the command line and
-// the report see it. A new metric is one file engine/metrics/<name>.cpp that defines
+// the report see it. A new metric is one file engine/metrics/<name>.metric.cpp that defines
 // `extern const Metric <name>_metric`; the build lists it in all_metrics().
 #pragma once
 #include <cstdint>
@@ -57,7 +57,7 @@ struct Metric {
 
 /// Every metric, by its place.
 std::span<const Metric* const> all_metrics();
-/// In alphabetical order. (Generated from the files in engine/metrics/.)
+/// In alphabetical order. (Generated from the names of the files *.metric.cpp.)
 std::span<const Metric* const> unsorted_metrics();
 
 }  // namespace loupe
