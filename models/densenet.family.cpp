@@ -1,5 +1,5 @@
-// DenseNet: every layer of a block reads all maps that the block has made so far and appends a few of its own.
-// Between blocks the channels and the map are halved.
+// DenseNet: every layer of a block reads all maps that the block has made so far and appends a few of its
+// own. Between blocks the channels and the map are halved.
 #include <array>
 
 #include "models/catalog/builder.h"
@@ -72,20 +72,17 @@ Model densenet(const DenseNet& d, const ModelOptions& options) {
   return std::move(net).model("relu");
 }
 
-Architecture architecture(const DenseNet& d) {
-  return {d.name, [d](const ModelOptions& options) { return densenet(d, options); }};
-}
+const std::vector<DenseNet> kTable{
+    {"densenet121", {6, 12, 24, 16}},
+    {"densenet161", {6, 12, 36, 24}, 48, 96},
+    {"densenet169", {6, 12, 32, 32}},
+    {"densenet201", {6, 12, 48, 32}},
+};
 
 }  // namespace
 
 extern const Family densenet_family;
-const Family densenet_family{"DenseNet",
-                             "Huang et al. 2016, \"Densely connected convolutional networks\"",
-                             {
-                                 architecture({"densenet121", {6, 12, 24, 16}}),
-                                 architecture({"densenet161", {6, 12, 36, 24}, 48, 96}),
-                                 architecture({"densenet169", {6, 12, 32, 32}}),
-                                 architecture({"densenet201", {6, 12, 48, 32}}),
-                             }};
+const Family densenet_family{"DenseNet", "Huang et al. 2016, \"Densely connected convolutional networks\"",
+                             architectures(kTable, densenet)};
 
 }  // namespace loupe

@@ -1,5 +1,5 @@
-// EfficientNet: inverted residuals with squeeze-and-excitation, in eight sizes that grow in width, depth and picture
-// together.
+// EfficientNet: inverted residuals with squeeze-and-excitation, in eight sizes that grow in width, depth
+// and picture together.
 #include <cmath>
 
 #include "kernels/elementwise/binary.h"
@@ -11,8 +11,9 @@ namespace {
 
 struct EfficientNet {
   std::string name;
-  double width, depth;   // factors of the stages' channels and repeats
-  int64_t crop, resize;  // pixels of a picture's sides, and of a photograph's shorter side before it is cut out
+  double width, depth;  // factors of the stages' channels and repeats
+  int64_t crop;         // pixels of a picture's sides
+  int64_t resize;       // of a photograph's shorter side before the picture is cut out
   double dropout;
   double eps = 1e-5;  // of the batch norms
 };
@@ -58,20 +59,16 @@ Model efficientnet(const EfficientNet& e, const ModelOptions& options) {
   return std::move(net).model("features.8", {.resize = e.resize, .crop = e.crop});
 }
 
-std::vector<Architecture> architectures() {
-  const EfficientNet all[] = {{"efficientnet_b0", 1.0, 1.0, 224, 256, 0.2},
-                              {"efficientnet_b1", 1.0, 1.1, 240, 256, 0.2},
-                              {"efficientnet_b2", 1.1, 1.2, 288, 288, 0.3},
-                              {"efficientnet_b3", 1.2, 1.4, 300, 320, 0.3},
-                              {"efficientnet_b4", 1.4, 1.8, 380, 384, 0.4},
-                              {"efficientnet_b5", 1.6, 2.2, 456, 456, 0.4, 1e-3},
-                              {"efficientnet_b6", 1.8, 2.6, 528, 528, 0.5, 1e-3},
-                              {"efficientnet_b7", 2.0, 3.1, 600, 600, 0.5, 1e-3}};
-  std::vector<Architecture> made;
-  for (const EfficientNet& e : all)
-    made.push_back({e.name, [e](const ModelOptions& options) { return efficientnet(e, options); },
-                    {.classes = 1000, .height = e.crop, .width = e.crop}});
-  return made;
+const std::vector<EfficientNet> kTable{
+    {"efficientnet_b0", 1.0, 1.0, 224, 256, 0.2},       {"efficientnet_b1", 1.0, 1.1, 240, 256, 0.2},
+    {"efficientnet_b2", 1.1, 1.2, 288, 288, 0.3},       {"efficientnet_b3", 1.2, 1.4, 300, 320, 0.3},
+    {"efficientnet_b4", 1.4, 1.8, 380, 384, 0.4},       {"efficientnet_b5", 1.6, 2.2, 456, 456, 0.4, 1e-3},
+    {"efficientnet_b6", 1.8, 2.6, 528, 528, 0.5, 1e-3}, {"efficientnet_b7", 2.0, 3.1, 600, 600, 0.5, 1e-3}};
+
+std::vector<Architecture> sizes() {
+  std::vector<Architecture> all = architectures(kTable, efficientnet);
+  for (size_t i = 0; i < all.size(); ++i) all[i].standard.height = all[i].standard.width = kTable[i].crop;
+  return all;
 }
 
 }  // namespace
@@ -79,7 +76,6 @@ std::vector<Architecture> architectures() {
 extern const Family efficientnet_family;
 const Family efficientnet_family{
     "EfficientNet",
-    "Tan & Le 2019, \"EfficientNet: rethinking model scaling for convolutional neural networks\"",
-    architectures()};
+    "Tan & Le 2019, \"EfficientNet: rethinking model scaling for convolutional neural networks\"", sizes()};
 
 }  // namespace loupe

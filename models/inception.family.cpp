@@ -1,5 +1,5 @@
-// Inception v3, for pictures of 299×299, without the auxiliary classifier that only training uses. Modules are GoogLeNet's
-// with large filters taken apart: 5×5 into two 3×3, 7×7 into 1×7 and 7×1.
+// Inception v3, for pictures of 299×299, without the auxiliary classifier that only training uses. Modules
+// are GoogLeNet's with large filters taken apart: 5×5 into two 3×3, 7×7 into 1×7 and 7×1.
 #include "kernels/elementwise/elementwise.h"
 #include "models/catalog/builder.h"
 
@@ -30,7 +30,9 @@ struct Inception {
     const OpPtr pool = avg_pool2d({.kernel = 3, .stride = Pair(1), .padding = 1});
     return same("branch_pool", net.add(module + ".avg_pool2d", pool, x), channels, 1);
   }
-  NodeId largest() const { return net.add(module + ".max_pool2d", max_pool2d({.kernel = 3, .stride = 2}), x); }
+  NodeId largest() const {
+    return net.add(module + ".max_pool2d", max_pool2d({.kernel = 3, .stride = 2}), x);
+  }
   NodeId cat(const std::vector<NodeId>& parts, const std::string& name = "cat") const {
     return net.add(module + "." + name, concat(), parts);
   }

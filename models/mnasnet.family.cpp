@@ -1,5 +1,5 @@
-// MnasNet: inverted residuals whose kernels, widths and repeats were found by search for speed on a telephone (the B1
-// variant, without squeeze-and-excitation).
+// MnasNet: inverted residuals whose kernels, widths and repeats were found by search for speed on a
+// telephone (the B1 variant, without squeeze-and-excitation).
 #include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/reduce/reduce.h"
@@ -7,6 +7,11 @@
 
 namespace loupe {
 namespace {
+
+struct MnasNet {
+  std::string name;
+  double width;  // factor of all channels
+};
 
 struct Stage {
   int64_t channels, kernel, stride, expand;
@@ -42,29 +47,30 @@ NodeId inverted_residual(Builder& net, const std::string& module, NodeId x, cons
   return joined ? net.add(module + ".add", add(), {y, x}) : y;
 }
 
-Model mnasnet(double width, const ModelOptions& options) {
+Model mnasnet(const MnasNet& m, const ModelOptions& options) {
   Builder net(options);
   int index = 0;
   const auto append = [&](NodeId x, const std::vector<OpPtr>& ops) {
     for (const OpPtr& op : ops) x = net.add("layers." + std::to_string(index++), op, x);
     return x;
   };
-  const int64_t first = scaled_width(32, width);
-  NodeId x = append(net.input(),
-                    {
-                        conv2d({.out_channels = first, .kernel = 3, .stride = 2, .padding = 1, .bias = false}),
-                        batch_norm(),
-                        relu(),
-                        depthwise(first, 3, 1),
-                        batch_norm(),
-                        relu(),
-                        conv1x1(scaled_width(16, width)),
-                        batch_norm(),
-                    });
+  const int64_t first = scaled_width(32, m.width);
+  NodeId x = append(
+      net.input(), {
+                       conv2d({.out_channels = first, .kernel = 3, .stride = 2, .padding = 1, .bias = false}),
+                       batch_norm(),
+                       relu(),
+                       depthwise(first, 3, 1),
+                       batch_norm(),
+                       relu(),
+                       conv1x1(scaled_width(16, m.width)),
+                       batch_norm(),
+                   });
   for (Stage s : kStages) {
-    s.channels = scaled_width(static_cast<double>(s.channels), width);
+    s.channels = scaled_width(static_cast<double>(s.channels), m.width);
     const std::string module = "layers." + std::to_string(index++) + ".";
-    for (int i = 0; i < s.repeats; ++i, s.stride = 1) x = inverted_residual(net, module + std::to_string(i), x, s);
+    for (int i = 0; i < s.repeats; ++i, s.stride = 1)
+      x = inverted_residual(net, module + std::to_string(i), x, s);
   }
   x = append(x, {conv1x1(1280), batch_norm(), relu()});
   x = net.add("mean", reduce({.kind = Reduce::Kind::mean, .axes = {2, 3}}), x);
@@ -72,21 +78,14 @@ Model mnasnet(double width, const ModelOptions& options) {
   return std::move(net).model("layers");
 }
 
-Architecture architecture(const std::string& name, double width) {
-  return {name, [=](const ModelOptions& options) { return mnasnet(width, options); }};
-}
+const std::vector<MnasNet> kTable{
+    {"mnasnet0_5", 0.5}, {"mnasnet0_75", 0.75}, {"mnasnet1_0", 1.0}, {"mnasnet1_3", 1.3}};
 
 }  // namespace
 
 extern const Family mnasnet_family;
 const Family mnasnet_family{
-    "MnasNet",
-    "Tan et al. 2018, \"MnasNet: platform-aware neural architecture search for mobile\"",
-    {
-        architecture("mnasnet0_5", 0.5),
-        architecture("mnasnet0_75", 0.75),
-        architecture("mnasnet1_0", 1.0),
-        architecture("mnasnet1_3", 1.3),
-    }};
+    "MnasNet", "Tan et al. 2018, \"MnasNet: platform-aware neural architecture search for mobile\"",
+    architectures(kTable, mnasnet)};
 
 }  // namespace loupe

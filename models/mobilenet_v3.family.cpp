@@ -1,5 +1,5 @@
-// MobileNetV3: MobileNetV2's inverted residuals, found by search: some with squeeze-and-excitation, the later ones with
-// hard-swish instead of ReLU, which needs no exponential.
+// MobileNetV3: MobileNetV2's inverted residuals, found by search: some with squeeze-and-excitation, the
+// later ones with hard-swish instead of ReLU, which needs no exponential.
 #include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/elementwise.h"
 #include "models/catalog/blocks.h"
@@ -24,9 +24,11 @@ NodeId inverted_residual(Builder& net, const std::string& module, NodeId x, cons
   if (r.wide != net.channels(x))
     y = conv_norm(net, part(), y, {.out_channels = r.wide, .kernel = 1}, function, kNorm);
   y = conv_norm(net, part(), y,
-                {.out_channels = r.wide, .kernel = r.kernel, .stride = r.stride, .groups = r.wide}, function, kNorm);
+                {.out_channels = r.wide, .kernel = r.kernel, .stride = r.stride, .groups = r.wide}, function,
+                kNorm);
   if (r.squeeze)
-    y = squeeze_excitation(net, part(), y, scaled_width(static_cast<double>(r.wide), 0.25), relu(), hard_sigmoid());
+    y = squeeze_excitation(net, part(), y, scaled_width(static_cast<double>(r.wide), 0.25), relu(),
+                           hard_sigmoid());
   y = conv_norm(net, part(), y, {.out_channels = r.channels, .kernel = 1}, nullptr, kNorm);
   const bool joined = r.stride == 1 && net.channels(x) == r.channels;
   return joined ? net.add(module + ".add", add(), {y, x}) : y;

@@ -1,7 +1,7 @@
-// ResNet: blocks of convolutions around which the signal also passes directly. A bottleneck block narrows the
-// channels by four around its 3×3 convolution, which carries the stride (torchvision's "v1.5"; the paper
-// strides the 1×1 before it). ResNeXt splits that 3×3 into groups and has more of its channels; a wide ResNet has more
-// channels there without groups.
+// ResNet: blocks of convolutions around which the signal also passes directly. A bottleneck block narrows
+// the channels by four around its 3×3 convolution, which carries the stride (torchvision's "v1.5"; the
+// paper strides the 1×1 before it). ResNeXt splits that 3×3 into groups and has more of its channels; a
+// wide ResNet has more channels there without groups.
 #include <array>
 
 #include "models/catalog/builder.h"
@@ -96,28 +96,27 @@ Model resnet(const ResNet& r, const ModelOptions& options) {
   return std::move(net).model("layer4");
 }
 
-Architecture architecture(const ResNet& r) {
-  return {r.name, [r](const ModelOptions& options) { return resnet(r, options); }};
-}
+const std::vector<ResNet> kTable{
+    {"resnet18", {2, 2, 2, 2}, false},
+    {"resnet34", {3, 4, 6, 3}, false},
+    {"resnet50", {3, 4, 6, 3}},
+    {"resnet101", {3, 4, 23, 3}},
+    {"resnet152", {3, 8, 36, 3}},
+    {"resnext50_32x4d", {3, 4, 6, 3}, true, 32, 4},
+    {"resnext101_32x8d", {3, 4, 23, 3}, true, 32, 8},
+    {"resnext101_64x4d", {3, 4, 23, 3}, true, 64, 4},
+    {"wide_resnet50_2", {3, 4, 6, 3}, true, 1, 128},
+    {"wide_resnet101_2", {3, 4, 23, 3}, true, 1, 128},
+};
 
 }  // namespace
 
 extern const Family resnet_family;
-const Family resnet_family{"ResNet",
-                           "He et al. 2015, \"Deep residual learning for image recognition\"; resnext: Xie et al. 2016, "
-                           "\"Aggregated residual transformations for deep neural networks\"; wide: Zagoruyko & "
-                           "Komodakis 2016, \"Wide residual networks\"",
-                           {
-                               architecture({"resnet18", {2, 2, 2, 2}, false}),
-                               architecture({"resnet34", {3, 4, 6, 3}, false}),
-                               architecture({"resnet50", {3, 4, 6, 3}}),
-                               architecture({"resnet101", {3, 4, 23, 3}}),
-                               architecture({"resnet152", {3, 8, 36, 3}}),
-                               architecture({"resnext50_32x4d", {3, 4, 6, 3}, true, 32, 4}),
-                               architecture({"resnext101_32x8d", {3, 4, 23, 3}, true, 32, 8}),
-                               architecture({"resnext101_64x4d", {3, 4, 23, 3}, true, 64, 4}),
-                               architecture({"wide_resnet50_2", {3, 4, 6, 3}, true, 1, 128}),
-                               architecture({"wide_resnet101_2", {3, 4, 23, 3}, true, 1, 128}),
-                           }};
+const Family resnet_family{
+    "ResNet",
+    "He et al. 2015, \"Deep residual learning for image recognition\"; resnext: Xie et al. 2016, "
+    "\"Aggregated residual transformations for deep neural networks\"; wide: Zagoruyko & "
+    "Komodakis 2016, \"Wide residual networks\"",
+    architectures(kTable, resnet)};
 
 }  // namespace loupe

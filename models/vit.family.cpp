@@ -1,6 +1,7 @@
-// Vision Transformer: the picture is cut into square patches, each becomes a token, and layers of attention let every
-// token look at all others. A token that belongs to no patch, the class token, goes along with them and is what the head
-// reads. The table of positions has a row for each patch, so a network takes pictures of one size.
+// Vision Transformer: the picture is cut into square patches, each becomes a token, and layers of attention
+// let every token look at all others. A token that belongs to no patch, the class token, goes along with
+// them and is what the head reads. The table of positions has a row for each patch, so a network takes
+// pictures of one size.
 #include "kernels/attention/attention.h"
 #include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/elementwise.h"
@@ -59,12 +60,13 @@ NodeId encoder_layer(Builder& net, const std::string& module, NodeId x, const Vi
 // The patches as tokens (N, 1 + patches, width), the class token before them, each with its place added.
 NodeId tokens(Builder& net, const Vit& v) {
   const NodeId class_token = net.parameter("class_token", {1, 1, v.width}, Role::table);
-  NodeId x = net.chain("", net.input(),
-                       {
-                           {"conv_proj", conv2d({.out_channels = v.width, .kernel = v.patch, .stride = v.patch})},
-                           {"reshape", reshape({0, 0, -1})},
-                           {"permute", transpose({0, 2, 1})},
-                       });
+  NodeId x =
+      net.chain("", net.input(),
+                {
+                    {"conv_proj", conv2d({.out_channels = v.width, .kernel = v.patch, .stride = v.patch})},
+                    {"reshape", reshape({0, 0, -1})},
+                    {"permute", transpose({0, 2, 1})},
+                });
   x = net.add("cat", concat(), {net.add("expand", expand(), {class_token, x}), x});
   const NodeId places = net.parameter("encoder.pos_embedding", net.shape(x), Role::table);
   x = net.add("encoder.add", add(), {x, places});
@@ -73,8 +75,9 @@ NodeId tokens(Builder& net, const Vit& v) {
 
 Model vit(const Vit& v, const ModelOptions& options) {
   if (options.height % v.patch || options.width % v.patch)
-    throw UsageError(v.name + " cuts pictures into patches of " + std::to_string(v.patch) + " pixels, which do not fill " +
-                     std::to_string(options.height) + "x" + std::to_string(options.width));
+    throw UsageError(v.name + " cuts pictures into patches of " + std::to_string(v.patch) +
+                     " pixels, which do not fill " + std::to_string(options.height) + "x" +
+                     std::to_string(options.width));
   Builder net(options);
   NodeId x = tokens(net, v);
   const auto layer = [](int i) { return "encoder.layers.encoder_layer_" + std::to_string(i); };
@@ -89,16 +92,11 @@ Model vit(const Vit& v, const ModelOptions& options) {
   return std::move(net).model(layer(v.layers - 1) + ".ln_1");
 }
 
-std::vector<Architecture> architectures() {
-  const Vit all[] = {
-      {"vit_b_16", 16, 12, 12, 768, 3072},  {"vit_b_32", 32, 12, 12, 768, 3072},  {"vit_l_16", 16, 24, 16, 1024, 4096},
-      {"vit_l_32", 32, 24, 16, 1024, 4096}, {"vit_h_14", 14, 32, 16, 1280, 5120},
-  };
-  std::vector<Architecture> made;
-  for (const Vit& v : all)
-    made.push_back({v.name, [v](const ModelOptions& options) { return vit(v, options); }});
-  return made;
-}
+const std::vector<Vit> kTable{
+    {"vit_b_16", 16, 12, 12, 768, 3072},  {"vit_b_32", 32, 12, 12, 768, 3072},
+    {"vit_l_16", 16, 24, 16, 1024, 4096}, {"vit_l_32", 32, 24, 16, 1024, 4096},
+    {"vit_h_14", 14, 32, 16, 1280, 5120},
+};
 
 }  // namespace
 
@@ -106,6 +104,6 @@ extern const Family vit_family;
 const Family vit_family{
     "Vision Transformer",
     "Dosovitskiy et al. 2020, \"An image is worth 16x16 words: transformers for image recognition at scale\"",
-    architectures()};
+    architectures(kTable, vit)};
 
 }  // namespace loupe

@@ -22,8 +22,8 @@ NodeId conv_norm(Builder& net, const std::string& module, NodeId x, Conv2d conv,
   return net.sequential(module, x, ops);
 }
 
-NodeId squeeze_excitation(Builder& net, const std::string& module, NodeId x, int64_t squeeze, const OpPtr& function,
-                          const OpPtr& gate) {
+NodeId squeeze_excitation(Builder& net, const std::string& module, NodeId x, int64_t squeeze,
+                          const OpPtr& function, const OpPtr& gate) {
   const NodeId factors = net.chain(module, x,
                                    {
                                        {"avgpool", global_avg_pool2d()},

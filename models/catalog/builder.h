@@ -42,8 +42,9 @@ class Builder {
 
   Shape shape(NodeId id) const { return graph_.node(id).shape; }
   int64_t channels(NodeId id) const { return shape(id)[1]; }
-  /// The finished model, whose trunk ends with the node `trunk`, or with the module of that name. `standard` says how
-  /// photographs are prepared for the size that it was made for; another square size shows the same share of them.
+  /// The finished model, whose trunk ends with the node `trunk`, or with the module of that name.
+  /// `standard` says how photographs are prepared for the size that it was made for; another square size
+  /// shows the same share of them.
   Model model(const std::string& trunk, const Preprocessing& standard = {}) &&;
 
  private:
