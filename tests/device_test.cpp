@@ -6,7 +6,7 @@
 
 #include <random>
 
-#include "engine/methods/methods.h"
+#include "engine/methods/gradient.h"
 #include "kernels/flatten/flatten.h"
 #include "kernels/relu/relu.h"
 #include "tests/support/networks.h"

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/evaluation/baselines.h"
-#include "engine/evaluation/evaluate.h"
+#include "engine/exam/baselines.h"
+#include "engine/exam/evaluate.h"
 #include "models/models.h"
 #include "models/zoo/scene.h"
 #include "models/zoo/zoo.h"

@@ -1,6 +1,6 @@
 // Metrics against figures computed by hand, and against what must hold for any map; then whole evaluations of
 // methods whose scores are known beforehand.
-#include "engine/evaluation/evaluate.h"
+#include "engine/exam/evaluate.h"
 
 #include <doctest/doctest.h>
 
@@ -9,14 +9,21 @@
 #include <numeric>
 #include <set>
 
-#include "engine/evaluation/baselines.h"
-#include "engine/evaluation/cascade.h"
-#include "engine/evaluation/maxima.h"
-#include "engine/evaluation/perturbation.h"
+#include "engine/exam/baselines.h"
+#include "engine/exam/cascade.h"
+#include "engine/exam/deletion.h"
+#include "engine/exam/energy.h"
+#include "engine/exam/insertion.h"
+#include "engine/exam/iou.h"
+#include "engine/exam/maxima.h"
+#include "engine/exam/parts.h"
+#include "engine/exam/perturbation.h"
+#include "engine/exam/pointing.h"
+#include "engine/exam/randomisation.h"
+#include "engine/exam/relevance.h"
+#include "engine/exam/two_objects.h"
+#include "engine/exam/untrained.h"
 #include "kernels/common/random.h"
-#include "engine/evaluation/relevance.h"
-#include "engine/evaluation/untrained.h"
-#include "engine/metrics/metrics.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/flatten/flatten.h"
 #include "kernels/linear/linear.h"

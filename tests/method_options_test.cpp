@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "engine/methods/methods.h"
+#include "engine/methods/cam.h"
 #include "engine/run/method.h"
 #include "models/io/formula.h"
 #include "models/models.h"

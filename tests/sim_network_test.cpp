@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "engine/methods/methods.h"
+#include "engine/methods/gradient.h"
 #include "models/io/formula.h"
 #include "models/models.h"
 #include "tests/support/device.h"

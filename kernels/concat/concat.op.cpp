@@ -9,7 +9,7 @@ namespace {
 class ConcatOp : public Op {
  public:
   const OpKind& kind() const override { return concat_kind; }
-  Shape infer(Shapes inputs) const override {
+  Shape shape(Shapes inputs) const override {
     if (inputs.empty()) throw UsageError("concat takes at least one input, got none");
     const Shape& first = inputs[0];
     int64_t channels = 0;
@@ -23,6 +23,7 @@ class ConcatOp : public Op {
     }
     return first.with(1, channels);
   }
+  LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
 };
 
 // The range of y that is input `i`.
@@ -53,8 +54,8 @@ void forward(const Op&, const Arguments& a) {
 }
 
 void vjp(const Op&, const Arguments& a) {
-  copy(a.queue, inverse(place(a.inputs, static_cast<size_t>(a.input), a.grad_output.shape)), a.grad_output,
-       a.grad);
+  copy(a.queue, inverse(place(a.inputs, static_cast<size_t>(a.direction.operand), a.grad_output.shape)),
+       a.grad_output, a.grad);
 }
 
 }  // namespace
@@ -62,7 +63,9 @@ void vjp(const Op&, const Arguments& a) {
 extern const OpKind concat_kind{
     "concat",
     "the inputs' channels one after the other",
-    {{Direction::forward, forward, forward, forward}, {Direction::vjp_input, vjp, vjp, vjp}}};
+    {{Direction::forward, forward, forward, forward}, {Direction::vjp_input, vjp, vjp, vjp}},
+    {"input"},
+    true};
 
 OpPtr concat() { return std::make_shared<ConcatOp>(); }
 

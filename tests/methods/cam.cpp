@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/methods/methods.h"
+#include "engine/methods/cam.h"
 #include "models/io/formula.h"
 #include "models/models.h"
 #include "tests/support/networks.h"

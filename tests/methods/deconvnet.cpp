@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/methods/methods.h"
+#include "engine/methods/deconvnet.h"
 #include "models/io/formula.h"
 #include "tests/support/networks.h"
 

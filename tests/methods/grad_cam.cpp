@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/methods/methods.h"
+#include "engine/methods/grad_cam.h"
 #include "models/io/formula.h"
 #include "tests/support/networks.h"
 

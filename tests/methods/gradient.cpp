@@ -1,4 +1,4 @@
-#include "engine/methods/methods.h"
+#include "engine/methods/gradient.h"
 
 #include <doctest/doctest.h>
 

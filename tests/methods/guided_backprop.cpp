@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "engine/methods/methods.h"
+#include "engine/methods/guided_backprop.h"
 #include "models/io/formula.h"
 #include "tests/support/networks.h"
 

@@ -1,4 +1,4 @@
-#include "engine/methods/methods.h"
+#include "engine/methods/input_x_gradient.h"
 
 #include <doctest/doctest.h>
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "engine/image/image.h"
-#include "engine/methods/methods.h"
+#include "engine/methods/integrated_gradients.h"
 #include "engine/run/method.h"
 #include "engine/run/quadrature.h"
 #include "models/io/formula.h"

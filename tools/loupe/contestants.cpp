@@ -1,6 +1,6 @@
 #include "tools/loupe/contestants.h"
 
-#include "engine/evaluation/baselines.h"
+#include "engine/exam/baselines.h"
 
 namespace loupe {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "engine/evaluation/evaluate.h"
+#include "engine/exam/evaluate.h"
 #include "tools/loupe/method_options.h"
 
 namespace loupe {

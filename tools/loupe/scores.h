@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/evaluation/cascade.h"
-#include "engine/evaluation/evaluate.h"
+#include "engine/exam/cascade.h"
+#include "engine/exam/evaluate.h"
 #include "tools/loupe/method_options.h"
 
 namespace loupe {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/evaluation/metric.h"
+#include "engine/exam/metric.h"
 #include "engine/training/telemetry.h"
 #include "models/zoo/zoo.h"
 #include "tools/loupe/scores.h"

@@ -4,10 +4,12 @@
 #include <chrono>
 #include <memory>
 
-#include "engine/evaluation/relevance.h"
+#include "engine/exam/parts.h"
+#include "engine/exam/pointing.h"
+#include "engine/exam/relevance.h"
+#include "engine/exam/two_objects.h"
 #include "engine/file/file.h"
 #include "engine/image/overlay.h"
-#include "engine/metrics/metrics.h"
 #include "kernels/common/parallel.h"
 #include "models/zoo/scene.h"
 #include "tools/loupe/command.h"
