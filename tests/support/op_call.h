@@ -61,9 +61,10 @@ struct How {
   std::vector<Dtype> input_types = {};    // where an operand is not of `dtype` (switches are u8); empty: all are
   std::optional<Layout> layout = {};      // for ops that work in any; planar where not said
   Epilogue epilogue = {};
+  std::optional<Record> epilogue_keeps = {};  // forward: the record of epilogue.function
   bool in_place = false;                  // the result takes the place of inputs[0] or grad_output
   bool tape = true;                       // forward writes `record` and `epilogue_record`
-  int unwanted = -1;                      // forward: that output is passed as null
+  int unwanted = -1;                      // forward: this output is passed as null
   Kernel kernel = nullptr;                // instead of the op's own: a rung of a ladder, which takes all operands planar
   KernelOptions options = {};
 };
