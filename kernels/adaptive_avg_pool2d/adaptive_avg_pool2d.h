@@ -7,7 +7,7 @@
 
 namespace loupe {
 
-/// Graph node: (N, C, H, W) → (N, C, output.h, output.w). UsageError from infer() for an output size below 1.
+/// Graph node: (N, C, H, W) → (N, C, output.h, output.w). UsageError from shape() for an output size below 1.
 OpPtr adaptive_avg_pool2d(Pair output);
 /// Graph node: (N, C, H, W) → (N, C, 1, 1), the mean of each map.
 OpPtr global_avg_pool2d();

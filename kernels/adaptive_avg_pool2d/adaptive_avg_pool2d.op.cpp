@@ -18,7 +18,7 @@ class AdaptiveAvgPool2dOp final : public MeanOp {
   explicit AdaptiveAvgPool2dOp(Pair output) : output_(output) {}
   const OpKind& kind() const override;
   std::string describe() const override { return output_ == Pair(1) ? "global" : "to " + output_.str(); }
-  Shape infer(Shapes inputs) const override {
+  Shape shape(Shapes inputs) const override {
     constexpr int64_t kLimit = int64_t{1} << 30;  // keeps i·H within 64 bits
     expect_inputs(kind().name, inputs, 1);
     const Nchw x = expect_maps(kind().name, inputs[0]);

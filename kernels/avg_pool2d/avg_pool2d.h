@@ -26,7 +26,7 @@ struct AvgPool2d {
   std::optional<int64_t> divisor = std::nullopt;  // at least 1
 };
 
-/// Graph node: (N, C, H, W) → (N, C, H', W'), sizes as Pooling::pooled. UsageError from infer() for sizes
+/// Graph node: (N, C, H, W) → (N, C, H', W'), sizes as Pooling::pooled. UsageError from shape() for sizes
 /// that do not fit.
 OpPtr avg_pool2d(AvgPool2d);
 
@@ -65,9 +65,10 @@ struct MeanWindows {
 /// What the two ops share: all but the windows.
 class MeanOp : public Op {
  public:
-  /// Where the windows lie over a map that infer() accepts.
+  /// Where the windows lie over a map that shape() accepts.
   virtual MeanAxes axes(Pair map) const = 0;
   MeanWindows windows(Pair map) const;
+  LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
   int64_t accumulation_length(Direction, Shapes) const override;
 };
 std::vector<OpKind::Row> mean_kernels();

@@ -18,7 +18,7 @@ class AvgPool2dOp final : public MeanOp {
     if (divisor_) return s + ", divisor " + std::to_string(*divisor_);
     return pooling_.padding == Pair(0) || count_include_pad_ ? s : s + ", padding not counted";
   }
-  Shape infer(Shapes inputs) const override {
+  Shape shape(Shapes inputs) const override {
     expect_inputs(kind().name, inputs, 1);
     const Nchw x = expect_maps(kind().name, inputs[0]);
     if (divisor_ && *divisor_ < 1)
@@ -100,7 +100,7 @@ int64_t longest(const std::vector<MeanSpan>& spans, Direction direction) {
   int64_t most = 0;
   for (size_t i = 0; i < spans.size(); ++i) {
     int64_t count = spans[i].end - spans[i].begin;
-    if (direction != Direction::forward)
+    if (!direction.is_forward())
       // Neither ends nor beginnings decrease: a cell in the most windows is the last one of some window.
       count = std::count_if(spans.begin(), spans.end(), [&](const MeanSpan& s) {
         return s.begin < spans[i].end && spans[i].end <= s.end;

@@ -19,7 +19,7 @@ struct BatchNorm {
 };
 
 /// Graph node: (N, C, H, W) or (N, C) → the same shape, parameters "weight", "bias", "running_mean",
-/// "running_var", each (C). UsageError from infer() for an input of another rank, an empty one, or a negative
+/// "running_var", each (C). UsageError from shape() for an input of another rank, an empty one, or a negative
 /// eps.
 OpPtr batch_norm(BatchNorm = {});
 /// The eps of an op that batch_norm() made; throws Error for another op.

@@ -1,6 +1,6 @@
 // A ladder: one kernel in several rungs from the plainest to nearly the best, each adding one idea, in
 // kernels/<op>/ladder/<n>_<idea>.cu. The rungs take the same arguments as the op's own kernel, but parameters
-// planar, never packed (Op::pack), and no fused activation. They are run by the same case table; `loupe trace
+// planar, never packed (Call::packing), and no epilogue. They are run by the same case table; `loupe trace
 // <op> --rung n` counts their traffic, and README.md beside them tells the story.
 #pragma once
 #include <span>

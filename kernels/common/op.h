@@ -213,8 +213,11 @@ class Op {
   virtual int64_t accumulation_length(Direction, Shapes) const { return 0; }
 
  protected:
-  /// For prepare(): the table's kernel as a Call.
+  /// For prepare(): the table's kernel as a Call. The op must outlive it.
   Call table_call(Backend, Direction) const;
+  /// For shape() of ops with parameters: throws UsageError unless the operands are `given` ones and then parameters of
+  /// the shapes that parameters() says.
+  void expect_parameters(Shapes inputs, size_t given) const;
 };
 
 using OpPtr = std::shared_ptr<const Op>;
@@ -227,6 +230,8 @@ void with_float_type(Dtype dtype, const Body& body) {
   throw Error("expected an array of f32 or f64, got " + std::string(dtype_name(dtype)));
 }
 
+/// For layout() of the ops of convolutional networks: blocked on cpu for maps (N, C, H, W) and vectors (N, F).
+LayoutWish maps_wish(Backend, const Shape& input);
 /// For shape(): throws UsageError unless there are `count` inputs.
 void expect_inputs(std::string_view op, Op::Shapes inputs, size_t count);
 /// (N, C, H, W) of a rank-4 input, none of them zero; throws UsageError naming the op otherwise.

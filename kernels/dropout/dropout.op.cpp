@@ -19,11 +19,12 @@ class DropoutOp : public Op {
     std::snprintf(text, sizeof text, "p %g", p_);
     return text;
   }
-  Shape infer(Shapes inputs) const override {
+  Shape shape(Shapes inputs) const override {
     expect_inputs("dropout", inputs, 1);
-    if (inputs[0].numel() == 0) throw UsageError("dropout takes a non-empty input, got " + inputs[0].str());
+    expect_not_empty("dropout", inputs[0]);
     return inputs[0];
   }
+  LayoutWish layout(Backend, Shapes) const override { return LayoutWish::any; }
   bool is_view(Layout, Shapes) const override { return true; }
   bool in_place() const override { return true; }
 

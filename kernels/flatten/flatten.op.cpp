@@ -13,13 +13,14 @@ namespace {
 class FlattenOp : public Op {
  public:
   const OpKind& kind() const override { return flatten_kind; }
-  Shape infer(Shapes inputs) const override {
+  Shape shape(Shapes inputs) const override {
     expect_inputs("flatten", inputs, 1);
     const Shape& s = inputs[0];
-    if ((s.rank() != 2 && s.rank() != 4) || s.numel() == 0)
-      throw UsageError("flatten takes a non-empty input (N, C, H, W) or (N, F), got " + s.str());
+    expect_not_empty("flatten", s);
+    if (s.rank() == 0) throw UsageError("flatten takes an input (N, …), got a single number");
     return {s[0], s.numel() / s[0]};
   }
+  LayoutWish layout(Backend, Shapes) const override { return LayoutWish::any; }
   /// A feature has no place on a map any more.
   std::optional<Window> window() const override { return std::nullopt; }
   bool is_view(Layout layout, Shapes inputs) const override {
@@ -27,7 +28,7 @@ class FlattenOp : public Op {
   }
 };
 
-// Array `a` seen as image n alone, of the shape `image` = (1, C, H, W), in the given layout.
+// Array `a` seen as image n alone, of the shape `image` = (1, …), in the given layout.
 Array image_of(const Array& a, int64_t n, const Shape& image, Layout layout) {
   return {a.as<std::byte>() + n * image_bytes(a.dtype, a.shape, a.layout), a.dtype, image, layout};
 }

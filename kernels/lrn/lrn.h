@@ -19,7 +19,7 @@ struct Lrn {
   double alpha = 1e-4, beta = 0.75, k = 1;  // alpha ≥ 0, k > 0
 };
 
-/// Graph node: (N, C, H, W) → the same shape. UsageError from infer() for attributes out of range.
+/// Graph node: (N, C, H, W) → the same shape. UsageError from shape() for attributes out of range.
 OpPtr lrn(Lrn);
 
 namespace ref {

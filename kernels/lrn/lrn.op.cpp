@@ -19,7 +19,7 @@ class LrnOp final : public Op {
                   attributes_.k);
     return text;
   }
-  Shape infer(Shapes inputs) const override {
+  Shape shape(Shapes inputs) const override {
     expect_inputs(kind().name, inputs, 1);
     expect_maps(kind().name, inputs[0]);
     const auto& [size, alpha, beta, k] = attributes_;
@@ -32,16 +32,19 @@ class LrnOp final : public Op {
     return inputs[0];
   }
   int64_t macs(Shapes inputs) const override { return inputs[0].numel() * reach(inputs); }
-  Needs needs(Direction) const override { return {.inputs = true}; }
-  int64_t workspace_bytes(Backend backend, Direction, Shapes inputs) const override {
-    if (backend != Backend::cpu) return 0;
-    return cpu::lrn_workspace(attributes_.size, inputs[0][1]) * dtype_bytes(Dtype::f32);
+  LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
+  Needs needs(Direction) const override { return {.operands = 1}; }
+  Call prepare(Backend backend, Direction direction, Shapes inputs, const KernelOptions&) const override {
+    Call call = table_call(backend, direction);
+    if (backend == Backend::cpu)
+      call.workspace = cpu::lrn_workspace(attributes_.size, inputs[0][1]) * dtype_bytes(Dtype::f32);
+    return call;
   }
   // A power multiplies a sum's relative error: beta times forward; backward beta + 1 times, inside another
   // sum.
   int64_t accumulation_length(Direction direction, Shapes inputs) const override {
     const auto powers = static_cast<int64_t>(std::ceil(std::min(std::fabs(attributes_.beta), 1e6)));
-    return reach(inputs) * (direction == Direction::forward ? std::max<int64_t>(powers, 1) : powers + 2);
+    return reach(inputs) * (direction.is_forward() ? std::max<int64_t>(powers, 1) : powers + 2);
   }
   const Lrn& attributes() const { return attributes_; }
 

@@ -26,7 +26,7 @@ struct MaxPool2d {
   Pooling pooling() const { return {kernel, stride.value_or(kernel), padding, dilation, ceil_mode}; }
 };
 
-/// Graph node: (N, C, H, W) → (N, C, H', W'), sizes as Pooling::pooled. UsageError from infer() for sizes
+/// Graph node: (N, C, H, W) → (N, C, H', W'), sizes as Pooling::pooled. UsageError from shape() for sizes
 /// that do not fit.
 OpPtr max_pool2d(MaxPool2d);
 

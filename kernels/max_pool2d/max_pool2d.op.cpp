@@ -11,7 +11,7 @@ class MaxPool2dOp final : public Op {
   explicit MaxPool2dOp(const MaxPool2d& attributes) : pooling_(attributes.pooling()) {}
   const OpKind& kind() const override;
   std::string describe() const override { return pooling_.str(); }
-  Shape infer(Shapes inputs) const override {
+  Shape shape(Shapes inputs) const override {
     expect_inputs(kind().name, inputs, 1);
     const Nchw x = expect_maps(kind().name, inputs[0]);
     const Pair pooled = pooling_.pooled(kind().name, {x.h, x.w});
@@ -21,10 +21,11 @@ class MaxPool2dOp final : public Op {
   std::optional<Window> window() const override {
     return Window{pooling_.kernel, pooling_.stride, pooling_.padding, pooling_.dilation};
   }
-  std::optional<Saved> saved(Shapes inputs) const override { return Saved{Dtype::u8, infer(inputs)}; }
-  Needs needs(Direction) const override { return {.saved = true}; }
+  std::optional<Record> record(Shapes inputs) const override { return Record{Dtype::u8, shape(inputs)}; }
+  LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
+  Needs needs(Direction) const override { return {.record = true}; }
   int64_t accumulation_length(Direction direction, Shapes) const override {
-    return direction == Direction::forward ? 0 : pooling_.overlap();
+    return direction.is_forward() ? 0 : pooling_.overlap();
   }
   const Pooling& pooling() const { return pooling_; }
 
@@ -40,7 +41,7 @@ void ref_forward(const Op& op, const Arguments& a) {
   with_float_type(a.output.dtype, [&](auto t) {
     using T = decltype(t);
     ref::max_pool2d(pooling_of(op), map_of(x), map_of(y), a.inputs[0].as<T>(), a.output.as<T>(),
-                    a.saved.as<uint8_t>(), x[0] * x[1]);
+                    a.record.as<uint8_t>(), x[0] * x[1]);
   });
 }
 
@@ -48,7 +49,7 @@ void ref_vjp(const Op& op, const Arguments& a) {
   const Shape &x = a.grad.shape, &y = a.grad_output.shape;
   with_float_type(a.grad.dtype, [&](auto t) {
     using T = decltype(t);
-    ref::max_unpool2d(pooling_of(op), map_of(x), map_of(y), a.grad_output.as<T>(), a.saved.as<uint8_t>(),
+    ref::max_unpool2d(pooling_of(op), map_of(x), map_of(y), a.grad_output.as<T>(), a.record.as<uint8_t>(),
                       a.grad.as<T>(), x[0] * x[1]);
   });
 }
@@ -56,25 +57,25 @@ void ref_vjp(const Op& op, const Arguments& a) {
 void cpu_forward(const Op& op, const Arguments& a) {
   const Shape &x = a.inputs[0].shape, &y = a.output.shape;
   cpu::max_pool2d(pooling_of(op), map_of(x), map_of(y), a.inputs[0].as<float>(), a.output.as<float>(),
-                  a.saved.as<uint8_t>(), x[0], x[1]);
+                  a.record.as<uint8_t>(), x[0], x[1]);
 }
 
 void cpu_vjp(const Op& op, const Arguments& a) {
   const Shape &x = a.grad.shape, &y = a.grad_output.shape;
-  cpu::max_unpool2d(pooling_of(op), map_of(x), map_of(y), a.grad_output.as<float>(), a.saved.as<uint8_t>(),
+  cpu::max_unpool2d(pooling_of(op), map_of(x), map_of(y), a.grad_output.as<float>(), a.record.as<uint8_t>(),
                     a.grad.as<float>(), x[0], x[1]);
 }
 
 void device_forward(const Op& op, const Arguments& a) {
   const Shape &x = a.inputs[0].shape, &y = a.output.shape;
   device::max_pool2d(a.queue, pooling_of(op), map_of(x), map_of(y), a.inputs[0].as<float>(),
-                     a.output.as<float>(), a.saved.as<uint8_t>(), x[0] * x[1]);
+                     a.output.as<float>(), a.record.as<uint8_t>(), x[0] * x[1]);
 }
 
 void device_vjp(const Op& op, const Arguments& a) {
   const Shape &x = a.grad.shape, &y = a.grad_output.shape;
   device::max_unpool2d(a.queue, pooling_of(op), map_of(x), map_of(y), a.grad_output.as<float>(),
-                       a.saved.as<uint8_t>(), a.grad.as<float>(), x[0] * x[1]);
+                       a.record.as<uint8_t>(), a.grad.as<float>(), x[0] * x[1]);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ struct MaxUnpool2d {
 };
 
 /// Graph node with two inputs: x (N, C, H', W') and switches, u8, of the same shape; → (N, C, output.h,
-/// output.w). UsageError from infer() if pooling maps of that size would not give H'×W', be it in floor or in
+/// output.w). UsageError from shape() if pooling maps of that size would not give H'×W', be it in floor or in
 /// ceil mode.
 OpPtr max_unpool2d(MaxUnpool2d);
 

@@ -11,7 +11,15 @@ class MaxUnpool2dOp final : public Op {
   explicit MaxUnpool2dOp(const MaxUnpool2d& a) : pooling_(a.pooling()), output_(a.output) {}
   const OpKind& kind() const override;
   std::string describe() const override { return pooling_.str() + ", to " + output_.str(); }
-  Shape infer(Shapes inputs) const override {
+  std::vector<Type> infer(Types inputs) const override {
+    std::vector<Shape> shapes;
+    for (const Type& t : inputs) shapes.push_back(t.shape);
+    if (inputs.size() == 2 && inputs[1].dtype != Dtype::u8)
+      throw UsageError(std::string(kind().name) + " takes switches of u8, got " +
+                       std::string(dtype_name(inputs[1].dtype)));
+    return {{Dtype::f32, shape(shapes)}};
+  }
+  Shape shape(Shapes inputs) const override {
     const std::string op(kind().name);
     expect_inputs(op, inputs, 2);
     const Nchw x = expect_maps(op, inputs[0]);
@@ -30,12 +38,12 @@ class MaxUnpool2dOp final : public Op {
                        floor_size.str() + ", or " + ceil_size.str() + " in ceil mode, not " + pooled.str());
     return {x.n, x.c, output_.h, output_.w};
   }
-  std::optional<Window> window() const override {
-    return std::nullopt;
-  }  // a place is reached from several windows
-  Needs needs(Direction) const override { return {.inputs = true}; }  // the switches
+  // A place is reached from several windows.
+  std::optional<Window> window() const override { return std::nullopt; }
+  LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
+  Needs needs(Direction) const override { return {.operands = 2}; }  // the switches
   int64_t accumulation_length(Direction direction, Shapes) const override {
-    return direction == Direction::forward ? pooling_.overlap() : 0;
+    return direction.is_forward() ? pooling_.overlap() : 0;
   }
   const Pooling& pooling() const { return pooling_; }
 
@@ -47,10 +55,6 @@ class MaxUnpool2dOp final : public Op {
 const Pooling& pooling_of(const Op& op) { return static_cast<const MaxUnpool2dOp&>(op).pooling(); }
 Pair map_of(const Shape& s) { return {s[2], s[3]}; }
 
-void expect_input_zero(const Arguments& a) {
-  if (a.input != 0) throw Error("max_unpool2d has no derivative with respect to its switches (input 1)");
-}
-
 void ref_forward(const Op& op, const Arguments& a) {
   const Shape &x = a.inputs[0].shape, &y = a.output.shape;
   with_float_type(a.output.dtype, [&](auto t) {
@@ -61,7 +65,6 @@ void ref_forward(const Op& op, const Arguments& a) {
 }
 
 void ref_vjp(const Op& op, const Arguments& a) {
-  expect_input_zero(a);
   const Shape &x = a.grad.shape, &y = a.grad_output.shape;
   with_float_type(a.grad.dtype, [&](auto t) {
     using T = decltype(t);
@@ -77,7 +80,6 @@ void cpu_forward(const Op& op, const Arguments& a) {
 }
 
 void cpu_vjp(const Op& op, const Arguments& a) {
-  expect_input_zero(a);
   const Shape &x = a.grad.shape, &y = a.grad_output.shape;
   cpu::max_unpool2d_vjp(pooling_of(op), map_of(y), map_of(x), a.grad_output.as<float>(),
                         a.inputs[1].as<uint8_t>(), a.grad.as<float>(), x[0], x[1]);
@@ -90,7 +92,6 @@ void device_forward(const Op& op, const Arguments& a) {
 }
 
 void device_vjp(const Op& op, const Arguments& a) {
-  expect_input_zero(a);
   const Shape &x = a.grad.shape, &y = a.grad_output.shape;
   device::max_unpool2d_vjp(a.queue, pooling_of(op), map_of(y), map_of(x), a.grad_output.as<float>(),
                            a.inputs[1].as<uint8_t>(), a.grad.as<float>(), x[0] * x[1]);
@@ -101,7 +102,8 @@ void device_vjp(const Op& op, const Arguments& a) {
 extern const OpKind max_unpool2d_kind{"max_unpool2d",
                                       "each input to the place its switch names; overlapping windows add",
                                       {{Direction::forward, ref_forward, cpu_forward, device_forward},
-                                       {Direction::vjp_input, ref_vjp, cpu_vjp, device_vjp}}};
+                                       {Direction::vjp_input, ref_vjp, cpu_vjp, device_vjp}},
+                                      {"input", "switches"}};
 
 const OpKind& MaxUnpool2dOp::kind() const { return max_unpool2d_kind; }
 

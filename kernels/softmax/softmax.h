@@ -21,8 +21,9 @@ class SoftmaxOp : public Op {
  public:
   SoftmaxOp(const OpKind& kind, bool log) : kind_(kind), log_(log) {}
   const OpKind& kind() const override { return kind_; }
-  Shape infer(Shapes inputs) const override;
-  Needs needs(Direction d) const override { return {.output = d != Direction::forward}; }
+  Shape shape(Shapes inputs) const override;
+  LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
+  Needs needs(Direction) const override { return {.output = true}; }
   int64_t accumulation_length(Direction, Shapes inputs) const override { return inputs[0][1]; }
   bool log() const { return log_; }
 

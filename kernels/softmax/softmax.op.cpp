@@ -45,7 +45,7 @@ std::vector<OpKind::Row> softmax_kernels() {
           {Direction::vjp_input, vjp, vjp, device_vjp}};
 }
 
-Shape SoftmaxOp::infer(Shapes inputs) const {
+Shape SoftmaxOp::shape(Shapes inputs) const {
   expect_inputs(kind_.name, inputs, 1);
   const Shape& s = inputs[0];
   if ((s.rank() != 2 && s.rank() != 4) || s.numel() == 0)

@@ -13,14 +13,14 @@ template <const device::MaxPool2dRung& rung>
 void forward(const Op& op, const Arguments& a) {
   const Shape &x = a.inputs[0].shape, &y = a.output.shape;
   rung(a.queue, max_pool2d_pooling(op), map_of(x), map_of(y), a.inputs[0].as<float>(), a.output.as<float>(),
-       a.saved.as<uint8_t>(), x[0] * x[1]);
+       a.record.as<uint8_t>(), x[0] * x[1]);
 }
 
 template <const device::MaxUnpool2dRung& rung>
 void vjp(const Op& op, const Arguments& a) {
   const Shape &x = a.grad.shape, &y = a.grad_output.shape;
   rung(a.queue, max_pool2d_pooling(op), map_of(x), map_of(y), a.grad_output.as<float>(),
-       a.saved.as<uint8_t>(), a.grad.as<float>(), x[0] * x[1]);
+       a.record.as<uint8_t>(), a.grad.as<float>(), x[0] * x[1]);
 }
 
 }  // namespace
