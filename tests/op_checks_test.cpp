@@ -189,7 +189,8 @@ Call PrefixSum::prepare(Backend backend, Direction direction, Shapes inputs, con
   call.packing.push_back({1, padded, "whole blocks", [=, this](const float* from, float* to) {
                             std::copy(from, from + channels, to);
                             const int64_t more = bug_ == Bug::writes_past_packing ? 1 : 0;
-                            if (bug_ != Bug::leaves_packing) std::fill(to + channels, to + padded + more, 0.0f);
+                            if (bug_ != Bug::leaves_packing)
+                              std::fill(to + channels, to + padded + more, 0.0f);
                           }});
   return call;
 }

@@ -7,8 +7,7 @@ namespace loupe::test {
 namespace {
 
 Rejection refuse(std::string name, BatchNorm attributes, Shape input, std::string message) {
-  return {std::move(name), [=] { infer(batch_norm(attributes), {input}); },
-          std::move(message)};
+  return {std::move(name), [=] { infer(batch_norm(attributes), {input}); }, std::move(message)};
 }
 
 }  // namespace

@@ -44,8 +44,7 @@ Numbers magnitude(const OpCase& test, Direction direction, const Operands& o) {
   const Shape& shape = o.shapes[0];
   const auto c = static_cast<size_t>(shape[1]);
   const double m = static_cast<double>(shape.numel()) / static_cast<double>(c), eps = eps_of(*test.op);
-  const Numbers &x = o.inputs[0], &weight = o.inputs[1], &bias = o.inputs[2],
-                record = o.record->numbers();
+  const Numbers &x = o.inputs[0], &weight = o.inputs[1], &bias = o.inputs[2], record = o.record->numbers();
   Numbers deviation(c), g_weight(c), g_bias(c), result(x.size());
   for (size_t k = 0; k < c; ++k) deviation[k] = std::sqrt(record[c + k] + eps);
   if (direction == Direction::forward) {

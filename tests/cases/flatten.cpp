@@ -14,11 +14,7 @@ extern const OpSuite flatten_suite{
               {"one number an image", flatten(), {{3}}},
               {"rank 5", flatten(), {{2, 3, 1, 5, 2}}},
               {"one element", flatten(), {{1, 1, 1, 1}}}},
-    .rejections = {{"a single number",
-                    [] {
-                      infer(flatten(), {Shape()});
-                    },
-                    "a single number"},
+    .rejections = {{"a single number", [] { infer(flatten(), {Shape()}); }, "a single number"},
                    {"no element",
                     [] {
                       infer(flatten(), {{1, 2, 0, 3}});

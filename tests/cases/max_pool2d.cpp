@@ -11,8 +11,7 @@ OpCase pool(std::string name, MaxPool2d attributes, Shape input) {
 }
 
 Rejection refuse(std::string name, MaxPool2d attributes, Shape input, std::string message) {
-  return {std::move(name), [=] { infer(max_pool2d(attributes), {input}); },
-          std::move(message)};
+  return {std::move(name), [=] { infer(max_pool2d(attributes), {input}); }, std::move(message)};
 }
 
 }  // namespace
