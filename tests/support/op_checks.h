@@ -4,11 +4,13 @@
 //   agreement     every direction against ref in double, within a computed bound (below)
 //   derivatives   every vjp against central differences of ref in double along dense random directions
 //   adjoints      ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ of linear ops, exactly, on small integers
-//   repeatability an image's bytes do not depend on threads (1–5) or batch (1, 2, 7, 16; not where an op
-//   takes statistics of the batch, OpSuite::mixes_images); AVX2 and AVX-512
-//   agree variants      in place, without a tape, as a view and with a fused activation: the same bits as the
-//   plain way rejections    UsageError, one line, with the text asked for the table     no cell without a
-//   case that reaches it; an empty cell is an Error naming op, direction and backend
+//   repeatability an image's bytes do not depend on threads (1–5) or batch (1, 2, 7, 16; not where an op takes
+//                 statistics of the batch, OpSuite::mixes_images); AVX2 and AVX-512 agree
+//   variants      in place, without a tape, as a view and with a fused activation: the same bits as the plain
+//                 way
+//   rejections    UsageError, one line, with the text asked for
+//   the table     no cell without a case that reaches it; an empty cell is an Error naming op, direction and
+//                 backend
 //
 // The bound on a float result. Let u = 2⁻²⁴ be float32's unit roundoff. A sum of n products, in any order and
 // with or without fused multiply-add, is off by at most γ_n·Σ|aᵢbᵢ| with γ_n = nu/(1 − nu) (N. J. Higham,

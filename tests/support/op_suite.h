@@ -1,5 +1,5 @@
-// The case table of an op: one OpSuite in tests/cases/<op>.cpp drives every check of that op on every backend
-// it has (tests/support/op_checks.cpp): agreement with `ref` in double, finite differences, adjoints on
+// The case table of an op: one OpSuite in tests/kernels/<op>/<op>.cases.cpp drives every check of that op on every
+// backend it has (tests/support/op_checks.cpp): agreement with `ref` in double, finite differences, adjoints on
 // integers, sentinels around every buffer, repeatability over runs, threads and batches, and the rejections.
 #pragma once
 #include <functional>
