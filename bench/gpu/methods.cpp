@@ -12,9 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "engine/methods/methods.h"
-#include "models/io/formula.h"
-#include "models/models.h"
+#include "models/loupe.h"
 
 namespace loupe::bench {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "kernels/conv2d/by_library.h"
-#include "kernels/conv2d/winograd.h"
+#include "kernels/conv2d/winograd/winograd.h"
 #include "kernels/relu/relu.h"
 
 namespace loupe {

@@ -4,7 +4,7 @@
 //
 // vjp_input: gx = gy · weight; vjp_weight: gyᵀ · x; vjp_bias: sums of gy over the batch. On the CPU it is a
 // 1×1 convolution whose pixels are the images of the batch, so it runs in the same micro-kernel
-// (conv2d/tap_convolution.h).
+// (conv2d/direct/tap_convolution.h).
 #pragma once
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-// Family: the architectures that one file models/<family>.cpp builds. The build lists every
+// Family: the architectures that one file models/<family>.family.cpp builds. The build lists every
 // `<family>_family`.
 #pragma once
 #include <functional>
@@ -37,7 +37,7 @@ struct Family {
   std::vector<Architecture> architectures;
 };
 
-/// Every family, in alphabetical order of its file. (Generated from models/*.cpp.)
+/// Every family, in alphabetical order of its file. (Generated from the names of the files *.family.cpp.)
 std::span<const Family* const> all_families();
 
 }  // namespace loupe

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "engine/evaluation/scene.h"
+#include "engine/exam/scene.h"
 #include "engine/image/preprocess.h"
 
 namespace loupe::zoo {

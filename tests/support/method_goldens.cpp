@@ -4,8 +4,7 @@
 
 #include <memory>
 
-#include "models/io/safetensors.h"
-#include "models/models.h"
+#include "models/loupe.h"
 #include "tests/support/networks.h"
 #include "tests/support/places.h"
 #include "tests/support/ties.h"

@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "engine/methods/methods.h"
+#include "engine/methods/occlusion.h"
 
 namespace loupe::test {
 

@@ -6,19 +6,19 @@
 // computes in float32 (cpu, cuda, sim) is followed node by node:
 //
 //   1. Each value v that the device computed is compared with the node's exact result for the inputs *that it
-//   had there*,
-//      in double. It may differ by the rounding of that one node, for which there is a bound:
+//      had there*, in double. It may differ by the rounding of that one node, for which there is a bound:
 //          conv, linear, average pools    γ(L)·(Σ|w||x| + |bias|), γ(L) = L·u / (1 − L·u), u = 2⁻²⁴, L the
-//          length of the sum add                            u·|result| relu, max pool, concat, views  nothing
+//                                         length of the sum
+//          add                            u·|result|
+//          relu, max pool, concat, views  nothing
 //      (Higham 2002, "Accuracy and stability of numerical algorithms", section 3.1; it holds for any order of
 //      summation.) Where a batch norm is folded into a convolution, the bound passes through the batch norm;
 //      nothing is assumed of its inside.
 //   2. Masks and switches follow from the device's own values, without exception.
 //   3. So a value's distance from ref's is at most that bound plus the exact image of the distance of its
-//   inputs:
-//      reach = bound + |exact result for the device's inputs − ref's|. Where a bit differs, ref's value lies
-//      within its reach of the kink; where a switch differs, ref's two candidates lie within their reaches of
-//      each other.
+//      inputs: reach = bound + |exact result for the device's inputs − ref's|. Where a bit differs, ref's value
+//      lies within its reach of the kink; where a switch differs, ref's two candidates lie within their reaches
+//      of each other.
 //
 // Bounding step 3 by worst cases through the whole network instead would allow nearly everything after some
 // ten layers: each layer would multiply the bound by its Σ|w|. This way the only allowance is one node's own

@@ -1,4 +1,4 @@
-// Command: one subcommand of `loupe`. A new one is a file tools/loupe/commands/<name>.cpp that defines
+// Command: one subcommand of `loupe`. A new one is a file tools/loupe/commands/<name>.command.cpp that defines
 // `extern const Command <name>_command`; the build lists it in all_commands().
 #pragma once
 #include <functional>
@@ -26,7 +26,7 @@ struct Command {
   std::function<std::function<void()>(CLI::App& app)> setup;
 };
 
-/// Every command, in alphabetical order. (Generated from the files in tools/loupe/commands/.)
+/// Every command, in alphabetical order. (Generated from the names of the files *.command.cpp.)
 std::span<const Command* const> all_commands();
 
 }  // namespace loupe

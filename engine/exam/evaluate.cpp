@@ -1,0 +1,156 @@
+#include "engine/exam/evaluate.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+
+#include "kernels/common/random.h"
+#include "engine/exam/untrained.h"
+
+namespace loupe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Scenes go through a method one after the other, so that its plans are made once; so many at a time, so that
+// memory stays bounded and the untrained network is another one now and then.
+constexpr int64_t kStretch = 32;
+
+struct Asked {
+  Scene scene;
+  Tensor logits;
+};
+
+/// The maps of one method for one scene, each made when it is first asked for.
+class Answers {
+ public:
+  Answers(Network& network, Network* untrained, const Contestant& contestant, const Asked& asked)
+      : network_(network), untrained_(untrained), contestant_(contestant), asked_(asked) {}
+
+  const Plane& map(size_t object) {
+    std::optional<Plane>& map = maps_.at(object);
+    if (!map) {
+      const auto start = Clock::now();
+      map = answer(network_, asked_.logits, object);
+      seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    }
+    return *map;
+  }
+
+  const Plane& untrained_map() {
+    if (!untrained_map_) untrained_map_ = answer(*untrained_, untrained_->logits(asked_.scene.input), 0);
+    return *untrained_map_;
+  }
+
+  std::vector<double> seconds;  // of each map of the network itself
+
+ private:
+  Plane answer(Network& network, const Tensor& logits, size_t object) const {
+    return contestant_.answer(network, asked_.scene, logits, asked_.scene.objects.at(object).cls);
+  }
+
+  Network& network_;
+  Network* untrained_;
+  const Contestant& contestant_;
+  const Asked& asked_;
+  std::array<std::optional<Plane>, 2> maps_;
+  std::optional<Plane> untrained_map_;
+};
+
+bool looks_at(const Metric& m, int objects, bool costly) {
+  return m.objects == objects && (costly || !m.costly);
+}
+
+/// How much there is to do for a scene: its map, and what costly metrics ask for beside it.
+int64_t work(int objects, bool costly) {
+  int64_t sum = objects == 1;
+  for (const Metric* m : all_metrics()) sum += m->costly && looks_at(*m, objects, costly);
+  return sum;
+}
+
+bool beats(const Metric& m, double score, double baseline) {
+  return m.better == Metric::Better::higher ? score > baseline : score < baseline;
+}
+
+void compare_with_baselines(std::vector<Standing>& standings) {
+  for (size_t i = 0; i < all_metrics().size(); ++i) {
+    const Metric& m = *all_metrics()[i];
+    std::vector<double> baselines;
+    for (const Standing& s : standings)
+      if (s.contestant.baseline && s.verdicts[i].tally.count())
+        baselines.push_back(s.verdicts[i].tally.mean());
+    if (m.passes_below || baselines.empty()) continue;
+    for (Standing& s : standings)
+      if (!s.contestant.baseline && s.verdicts[i].tally.count())
+        s.verdicts[i].beats_baselines = std::ranges::all_of(
+            baselines, [&](double baseline) { return beats(m, s.verdicts[i].tally.mean(), baseline); });
+  }
+}
+
+}  // namespace
+
+Evaluation evaluate(Network& network, const std::vector<Contestant>& contestants, const Exam& exam) {
+  if (exam.count < 1)
+    throw UsageError("an evaluation needs at least 1 picture, not " + std::to_string(exam.count));
+  const int64_t costly_count = std::clamp<int64_t>(exam.costly, 0, exam.count);
+
+  Evaluation result;
+  std::vector<std::vector<double>> seconds(contestants.size());
+  for (const Contestant& c : contestants) {
+    result.standings.push_back({.contestant = c});
+    for (const Metric* m : all_metrics()) result.standings.back().verdicts.push_back({.metric = m});
+  }
+
+  const int64_t all_work = std::ssize(contestants) *
+                           (exam.count * work(1, false) + costly_count * (work(1, true) - work(1, false)) +
+                            costly_count * work(2, true));
+  int64_t done = 0;
+  const NodeId upper_half = middle_layer(network.graph());
+  const auto advance = [&](int64_t by) {
+    done += by;
+    if (exam.progress) exam.progress(static_cast<double>(done) / static_cast<double>(all_work));
+  };
+
+  for (int64_t begin = 0; begin < exam.count; begin += kStretch) {
+    const int64_t end = std::min(exam.count, begin + kStretch);
+    std::optional<Network> fresh;
+    if (begin < costly_count)
+      fresh.emplace(untrained(network, scrambled(exam.seed, static_cast<uint64_t>(begin)), upper_half));
+
+    for (const int objects : {1, 2}) {
+      std::vector<Asked> stretch;
+      for (int64_t i = begin; i < (objects == 1 ? end : std::min(end, costly_count)); ++i) {
+        Scene scene = exam.scene(i, objects);
+        Tensor logits = network.logits(scene.input);
+        if (objects == 1) result.right.add(Target(top1).classes(logits)[0] == scene.objects.at(0).cls);
+        stretch.push_back({std::move(scene), std::move(logits)});
+      }
+      for (size_t c = 0; c < contestants.size(); ++c)
+        for (size_t k = 0; k < stretch.size(); ++k) {
+          const Scene& scene = stretch[k].scene;
+          const bool costly = begin + static_cast<int64_t>(k) < costly_count;
+          Answers answers(network, fresh ? &*fresh : nullptr, contestants[c], stretch[k]);
+          const Trial trial{.network = network,
+                            .scene = scene,
+                            .settings = exam.settings,
+                            .map = [&](size_t object) -> const Plane& { return answers.map(object); },
+                            .untrained_map = [&]() -> const Plane& { return answers.untrained_map(); }};
+          for (Verdicts& v : result.standings[c].verdicts) {
+            if (!looks_at(*v.metric, objects, costly)) continue;
+            const std::optional<Score> score = v.metric->score(trial);
+            if (!score) continue;
+            v.tally.add(score->value);
+            if (!score->note.empty()) ++v.notes[{scene.objects.at(0).cls, score->note}];
+          }
+          seconds[c].insert(seconds[c].end(), answers.seconds.begin(), answers.seconds.end());
+          advance(work(objects, costly));
+        }
+    }
+  }
+  for (size_t c = 0; c < contestants.size(); ++c) result.standings[c].seconds = median(std::move(seconds[c]));
+  compare_with_baselines(result.standings);
+  return result;
+}
+
+}  // namespace loupe

@@ -1,0 +1,111 @@
+// Class activation map. Where a network ends with a global average over maps and one linear layer, the score
+// is a sum over places, so each place has its share:
+//
+//     score_c = bias_c + Σ_k W[c,k]·mean(A_k) = bias_c + mean over places of (Σ_k W[c,k]·A_k)
+//
+// SqueezeNet averages one map a class: its share is that map, shown before its ReLU so that evidence against
+// is seen too.
+#include "engine/methods/cam.h"
+#include "engine/run/method.h"
+
+namespace loupe {
+
+namespace {
+bool averages_whole_map(const Graph& graph, const Node& n) {
+  if (n.inputs.size() != 1 || n.shape.rank() != 4 || n.shape[2] != 1 || n.shape[3] != 1) return false;
+  if (n.op->kind().name == "adaptive_avg_pool2d") return true;
+  if (n.op->kind().name != "avg_pool2d") return false;
+  const Shape& in = graph.node(n.inputs[0]).shape;
+  const auto window = n.op->window();
+  return window && window->kernel == Pair(in[2], in[3]) && window->padding == Pair(0);
+}
+
+// The first node at or before n that computes something: dropout and reshapes stand aside.
+NodeId behind_views(const Graph& graph, NodeId n) {
+  while (graph.node(n).op) {
+    const std::string_view kind = graph.node(n).op->kind().name;
+    if (kind != "dropout" && kind != "flatten") break;
+    n = graph.node(n).inputs[0];
+  }
+  return n;
+}
+}  // namespace
+
+CamHead cam_head(const Graph& graph) {
+  const auto kind = [&](NodeId n) {
+    return graph.node(n).op ? graph.node(n).op->kind().name : std::string_view("input");
+  };
+  CamHead head;
+  NodeId n = behind_views(graph, graph.output());
+  if (kind(n) == "linear") {
+    head.linear = n;
+    n = behind_views(graph, graph.node(n).inputs[0]);
+  }
+  if (!graph.node(n).op || !averages_whole_map(graph, graph.node(n))) {
+    head.missing = "the head must be global average pooling" +
+                   std::string(head.linear ? " and one linear layer" : "") + ", but the scores come from '" +
+                   graph.node(n).name + "' (" + std::string(kind(n)) + ")";
+    return head;
+  }
+  head.maps = behind_views(graph, graph.node(n).inputs[0]);
+  if (!head.linear && kind(head.maps) == "relu") head.maps = graph.node(head.maps).inputs[0];
+  return head;
+}
+
+Tensor cam(Network& net, const Tensor& x, const CamOptions& options) {
+  expect_images(net, x);
+  const CamHead head = cam_head(net.graph());
+  if (!head.missing.empty()) throw UsageError("cam does not suit " + net.name() + ": " + head.missing);
+  const NodeId scores = net.graph().output();
+  const Shape one = net.graph().node(head.maps).shape;
+  const int64_t count = x.shape()[0], channels = one[1], places = one[2] * one[3];
+  Tensor weight;
+  if (head.linear) weight = net.parameter(net.graph().node(*head.linear).parameters[0].name);
+
+  Tensor sums = Tensor::zeros(Dtype::f64, {count, one[2], one[3]});
+  const Purpose purpose{.values = {head.maps, scores}};
+  in_batches(net, count, purpose, {}, [&](int64_t begin, int64_t end) {
+    Execution& pass = net.execution(end - begin, purpose);
+    pass.forward(x.slice(begin, end));
+    const std::vector<int64_t> classes = options.target.classes(pass.value(scores), begin);
+    const Tensor maps = pass.value(head.maps).to(Dtype::f64);
+    for (int64_t n = begin; n < end; ++n) {
+      const int64_t cls = classes[static_cast<size_t>(n - begin)];
+      const double* a = maps.values<double>().data() + (n - begin) * channels * places;
+      double* to = sums.values<double>().data() + n * places;
+      const auto add = [&](int64_t k, double w) {
+        for (int64_t p = 0; p < places; ++p) to[p] += w * a[k * places + p];
+      };
+      if (!head.linear)
+        add(cls, 1);
+      else
+        for (int64_t k = 0; k < channels; ++k) add(k, weight.item(cls * channels + k));
+    }
+  });
+  return sums.to(net.device().compute_dtype());
+}
+
+extern const Method cam_method;
+const Method cam_method{
+    .name = "cam",
+    .summary = "each place's share of the score, for networks that end with global average pooling",
+    .source =
+        "Zhou, Khosla, Lapedriza, Oliva & Torralba 2016, Learning deep features for discriminative "
+        "localization",
+    .options = {},
+    .unsuited = [](const Network& net) -> std::optional<std::string> {
+      const CamHead head = cam_head(net.graph());
+      if (head.missing.empty()) return std::nullopt;
+      return head.missing;
+    },
+    .run = [](const Question& q, const Options&) -> Explanation {
+      const Graph& graph = q.network.graph();
+      return {{{"cam",
+                cam(q.network, q.input, {.target = q.target}).row(0),
+                {.style = Picture::Style::evidence, .grid = receptive_centres(graph, cam_head(graph).maps)},
+                "Warm where the last maps hold evidence for the class; the mean over all places makes up the "
+                "score."}},
+              {}};
+    }};
+
+}  // namespace loupe

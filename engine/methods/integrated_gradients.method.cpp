@@ -1,0 +1,140 @@
+// Integrated gradients: gradients along the straight way from a baseline to the image, added up. The shares
+// then sum to the difference of the two scores; by how much they do not is reported as the residual.
+#include <cmath>
+
+#include "engine/methods/integrated_gradients.h"
+#include "engine/run/method.h"
+#include "engine/run/quadrature.h"
+
+namespace loupe {
+
+namespace {
+// Logits (N, classes) of x, in double.
+Tensor all_logits(Network& net, const Tensor& x) {
+  const Tensor logits(Dtype::f64, {x.shape()[0], net.classes()});
+  in_batches(net, x.shape()[0], {.values = {net.graph().output()}}, {}, [&](int64_t begin, int64_t end) {
+    copy_rows(net.logits(x.slice(begin, end)).to(Dtype::f64), logits, begin);
+  });
+  return logits;
+}
+}  // namespace
+
+IntegratedGradientsResult integrated_gradients(Network& net, const Tensor& x,
+                                               const IntegratedGradientsOptions& options) {
+  expect_images(net, x);
+  const Quadrature rule = gauss_legendre(options.steps);
+  const Tensor end_point = x.to(Dtype::f64);
+  Tensor start = options.baseline.defined() ? options.baseline.to(Dtype::f64)
+                                            : Tensor::zeros(Dtype::f64, x.shape().with(0, 1));
+  if (start.shape() != x.shape() && start.shape() != x.shape().with(0, 1))
+    throw UsageError("the baseline of integrated gradients is " + start.shape().str() +
+                     ", but the images are " + x.shape().str());
+  const int64_t images = x.shape()[0], size = x.numel() / images, steps = options.steps;
+  if (start.shape() != x.shape()) start = stack_rows(std::vector<Tensor>(static_cast<size_t>(images), start));
+
+  const Tensor logits = all_logits(net, x), start_logits = all_logits(net, start);
+  const std::vector<int64_t> classes = options.target.classes(logits);
+  IntegratedGradientsResult result;
+  for (int64_t n = 0; n < images; ++n) {
+    const int64_t at = n * net.classes() + classes[static_cast<size_t>(n)];
+    result.scores.push_back(logits.item(at));
+    result.baseline_scores.push_back(start_logits.item(at));
+  }
+
+  // Row n·steps + k of the job is step k of image n. Sums are in double and in the order of steps, so batches
+  // do not matter.
+  std::vector<int64_t> row_classes;
+  for (int64_t c : classes) row_classes.insert(row_classes.end(), static_cast<size_t>(steps), c);
+  const auto from = start.values<double>(), to = end_point.values<double>();
+  const auto rows = [&](int64_t begin, int64_t end) {
+    Tensor points(Dtype::f64, x.shape().with(0, end - begin));
+    const auto p = points.values<double>();
+    for (int64_t row = begin; row < end; ++row) {
+      const double alpha = rule.points[static_cast<size_t>(row % steps)];
+      for (int64_t i = 0, at = row / steps * size; i < size; ++i)
+        p[static_cast<size_t>((row - begin) * size + i)] = from[at + i] + alpha * (to[at + i] - from[at + i]);
+    }
+    return points;
+  };
+  const Tensor sums = Tensor::zeros(Dtype::f64, x.shape());
+  const auto sum = sums.values<double>();
+  const NodeId input = net.graph().inputs()[0];
+  ScorePass pass{net, {.gradients = {input}}, row_classes, options.probe, options.progress};
+  pass.run(images * steps, rows, [&](Execution& e, int64_t begin) {
+    const Tensor gradients = e.gradient(input).to(Dtype::f64);
+    const auto g = gradients.values<double>();
+    for (int64_t row = begin; row < begin + gradients.shape()[0]; ++row) {
+      const double weight = rule.weights[static_cast<size_t>(row % steps)];
+      for (int64_t i = 0, at = row / steps * size; i < size; ++i)
+        sum[at + i] += weight * g[static_cast<size_t>((row - begin) * size + i)];
+    }
+  });
+
+  for (int64_t n = 0; n < images; ++n) {
+    double total = 0;
+    for (int64_t i = n * size; i < (n + 1) * size; ++i) {
+      sum[i] *= to[i] - from[i];
+      total += sum[i];
+    }
+    const auto at = static_cast<size_t>(n);
+    result.residuals.push_back(total - (result.scores[at] - result.baseline_scores[at]));
+  }
+  result.attribution = sums.to(net.device().compute_dtype());
+  return result;
+}
+
+namespace {
+// "zero", "black", or a picture's path.
+Tensor baseline_from(const Question& q, const std::string& text) {
+  if (text == "zero") return {};
+  const Shape& shape = q.input.shape();
+  if (text == "black") {
+    const Preprocessing& how = q.network.preprocessing;
+    Tensor black(Dtype::f64, shape);
+    const int64_t size = shape[2] * shape[3];
+    for (int64_t c = 0; c < 3; ++c)
+      std::ranges::fill(
+          black.values<double>().subspan(static_cast<size_t>(c * size), static_cast<size_t>(size)),
+          static_cast<double>((0 - how.mean[static_cast<size_t>(c)]) / how.std[static_cast<size_t>(c)]));
+    return black;
+  }
+  Tensor picture;
+  try {
+    picture = q.network.preprocess(read_image(text));
+  } catch (const Error& e) {
+    throw Error("--integrated_gradients.baseline is zero, black or a picture: " + std::string(e.what()));
+  }
+  if (picture.shape() != shape)
+    throw UsageError("--integrated_gradients.baseline: the picture " + text + " becomes " +
+                     picture.shape().str() + ", but the input is " + shape.str());
+  return picture;
+}
+}  // namespace
+
+extern const Method integrated_gradients_method;
+const Method integrated_gradients_method{
+    .name = "integrated_gradients",
+    .summary = "gradients added up along the way from a baseline: shares that sum to the score's difference",
+    .source = "Sundararajan, Taly & Yan 2017, Axiomatic attribution for deep networks",
+    .options = {{"steps", int64_t{50}, "points of the Gauss-Legendre rule", 1, 10000},
+                {"baseline", std::string("zero"),
+                 "where the way begins: zero (the mean colour), black, or a picture's path"}},
+    .unsuited = [](const Network&) { return std::nullopt; },
+    .run = [](const Question& q, const Options& o) -> Explanation {
+      const IntegratedGradientsResult r =
+          integrated_gradients(q.network, q.input,
+                               {.target = q.target,
+                                .steps = o.integer("steps"),
+                                .baseline = baseline_from(q, o.text("baseline")),
+                                .progress = q.progress});
+      return {{{"integrated_gradients",
+                r.attribution.row(0),
+                {.style = Picture::Style::contribution},
+                "Red pixels raise the score above the baseline's and blue ones lower it; together they make "
+                "up the difference."}},
+              {{"completeness_residual", r.residuals[0],
+                "sum of all shares minus the difference of the scores, " +
+                    std::to_string(r.scores[0] - r.baseline_scores[0]) + "; more steps bring it towards 0"}}};
+    }};
+
+}  // namespace loupe
