@@ -70,6 +70,7 @@ struct OpSuite {
   /// An image's result depends on the other images of its batch (statistics of the batch): repeatability is then checked
   /// over runs and threads, for one batch.
   bool mixes_images = false;
+  KernelOptions options = {};  // of every call
 };
 
 /// For rejections: what infer() says to given operands of these shapes, all floats but where `dtypes` says otherwise,

@@ -15,13 +15,15 @@
 #include "kernels/batch_norm_training/batch_norm_training.h"
 #include "kernels/lrn/lrn.h"
 #include "kernels/max_pool2d/max_pool2d.h"
+#include "tests/support/op_call.h"
+#include "tests/support/op_suite.h"
 
 namespace loupe {
 
 namespace {
 
 using nlohmann::json;
-using Numbers = std::vector<double>;
+using test::Numbers;
 
 Pair pair_of(const json& v) { return {v[0].get<int64_t>(), v[1].get<int64_t>()}; }
 Shape shape_of(const json& v) { return Shape(v.get<std::vector<int64_t>>()); }
@@ -71,64 +73,43 @@ void check_close(const json& expected, const Numbers& got) {
 
 void check_case(const json& c) {
   const OpPtr op = op_of(c);
-  const std::vector<Shape> shapes{shape_of(c["input"])};
+  const Shape input = shape_of(c["input"]);
   if (c.contains("refused")) {
-    CHECK_THROWS_AS(op->infer(shapes), UsageError);
+    CHECK_THROWS_AS(test::infer(op, {input}), UsageError);
     return;
   }
-  const Shape out = op->infer(shapes);
+  const int64_t channels = input[1];
+  test::Operands o{.shapes = {input}, .given = 1};
+  o.inputs.push_back(numbers(
+      input.numel(), [](int64_t i) { return (37 * i * i + 11 * i) % 23 - 9; }, 1));
+  for (const ParameterSpec& p : op->parameters(o.shapes)) {
+    const auto at = static_cast<int64_t>(o.inputs.size()) - 1;
+    o.inputs.push_back(numbers(
+        channels, [=](int64_t i) { return (7 * i + 3 * at) % 5 + 1; }, 0.25));
+    o.shapes.push_back(p.shape);
+  }
+  const Shape out = op->shape(o.shapes);
   CHECK(out == shape_of(c["shape"]));
   if (out != shape_of(c["shape"])) return;
-
-  const int64_t channels = shapes[0][1];
-  Numbers x = numbers(
-      shapes[0].numel(), [](int64_t i) { return (37 * i * i + 11 * i) % 23 - 9; }, 1);
-  Numbers g = numbers(
+  o.grad_output = numbers(
       out.numel(), [](int64_t i) { return (13 * i * i + 5 * i) % 7 - 3; }, 1);
-  Numbers y(g.size()), gx(x.size()), g_parameter(static_cast<size_t>(channels));
-  const auto record = op->saved(shapes).value_or(Saved{Dtype::u8, out});
-  const Dtype record_type = record.dtype == Dtype::f32 ? Dtype::f64 : record.dtype;  // ref's numbers
-  Numbers saved(y.size());                                                           // room for any record
-  std::vector<std::byte> workspace(
-      static_cast<size_t>(op->workspace_bytes(Backend::ref, Direction::forward, shapes)));
-  std::vector<Numbers> parameters;
-  std::vector<Array> parameter_arrays;
-  for (int64_t p = 0; p < std::ssize(op->parameters(shapes)); ++p)
-    parameters.push_back(numbers(
-        channels, [=](int64_t i) { return (7 * i + 3 * p) % 5 + 1; }, 0.25));
-  for (Numbers& p : parameters)
-    parameter_arrays.push_back({p.data(), Dtype::f64, {channels}, Layout::planar});
-  const std::vector<Array> inputs{{x.data(), Dtype::f64, shapes[0], Layout::planar}};
 
-  Arguments a;
-  a.inputs = inputs;
-  a.parameters = parameter_arrays;
-  a.output = {y.data(), Dtype::f64, out, Layout::planar};
-  a.saved = {saved.data(), record_type, record.shape, Layout::planar};
-  a.workspace = workspace;
-  op->kind().kernel(Backend::ref, Direction::forward)(*op, a);
-  check_close(c["output"], y);
+  const test::Result y = test::call(*op, Direction::forward, {}, o);
+  check_close(c["output"], y.value.numbers());
   if (c.contains("running_mean")) {
-    const auto middle = saved.begin() + channels;
+    const Numbers record = y.record->numbers();
+    const auto middle = record.begin() + channels;
     const double m = static_cast<double>(out.numel()) / static_cast<double>(channels);
-    check_close(c["running_mean"], {saved.begin(), middle});
+    check_close(c["running_mean"], {record.begin(), middle});
     Numbers unbiased(middle, middle + channels);
     for (double& v : unbiased) v *= m / (m - 1);
     check_close(c["running_var"], unbiased);
   }
-
-  a.grad_output = {g.data(), Dtype::f64, out, Layout::planar};
-  a.grad = {gx.data(), Dtype::f64, shapes[0], Layout::planar};
-  op->kind().kernel(Backend::ref, Direction::vjp_input)(*op, a);
-  check_close(c["gradient"], gx);
-
-  a.grad = {g_parameter.data(), Dtype::f64, {channels}, Layout::planar};
-  for (const auto& [name, direction] : {std::pair{"gradient_weight", Direction::vjp_weight},
-                                        std::pair{"gradient_bias", Direction::vjp_bias}}) {
-    if (!c.contains(name)) continue;
-    op->kind().kernel(Backend::ref, direction)(*op, a);
-    check_close(c[name], g_parameter);
-  }
+  o.record = y.record;
+  for (const auto& [name, direction] :
+       {std::pair{"gradient", Direction::vjp_input}, std::pair{"gradient_weight", Direction::vjp_weight},
+        std::pair{"gradient_bias", Direction::vjp_bias}})
+    if (c.contains(name)) check_close(c[name], test::call(*op, direction, {}, o).value.numbers());
 }
 
 }  // namespace
