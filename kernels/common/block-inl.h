@@ -70,46 +70,18 @@ HWY_INLINE uint16_t mask_bits(const hn::Mask<D>* m) {
   }
   return static_cast<uint16_t>(bits);
 }
+/// The lanes of vector `i` as a mask.
+HWY_INLINE hn::Mask<D> lane_mask(uint16_t bits, int i) {
+  const auto part = static_cast<uint16_t>(bits >> (i * kLanes));
+  uint8_t bytes[8] = {};  // LoadMaskBits may read 8
+  std::memcpy(bytes, &part, 2);
+  return hn::LoadMaskBits(D(), bytes);
+}
 /// `a` where the bit is set, `b` elsewhere.
 HWY_INLINE Block select(uint16_t bits, const Block& a, const Block& b) {
   Block r;
-  for (int i = 0; i < kVectors; ++i) {
-    const auto part = static_cast<uint16_t>(bits >> (i * kLanes));
-    uint8_t bytes[8] = {};  // LoadMaskBits may read 8
-    std::memcpy(bytes, &part, 2);
-    r.v[i] = hn::IfThenElse(hn::LoadMaskBits(D(), bytes), a.v[i], b.v[i]);
-  }
+  for (int i = 0; i < kVectors; ++i) r.v[i] = hn::IfThenElse(lane_mask(bits, i), a.v[i], b.v[i]);
   return r;
-}
-
-/// The activation of a block; `*bits`, where asked for, gets the mask: where the derivative is 1 (see
-/// relu.h).
-template <Activation::Kind kind>
-HWY_INLINE Block activate(const Block& x, float slope, uint16_t* bits) {
-  using Kind = Activation::Kind;
-  if constexpr (kind == Kind::none) return x;
-  const Vec zero = hn::Zero(D());
-  [[maybe_unused]] const Vec six = hn::Set(D(), 6.0f), leak = hn::Set(D(), slope);
-  Block y;
-  hn::Mask<D> passes[kVectors];
-  for (int i = 0; i < kVectors; ++i) {
-    const Vec v = x.v[i];
-    // Written so that NaN passes through, as in `ref`.
-    if constexpr (kind == Kind::relu) {
-      const auto low = hn::Le(v, zero);
-      passes[i] = hn::Not(low);
-      y.v[i] = hn::IfThenZeroElse(low, v);
-    } else if constexpr (kind == Kind::relu6) {
-      const auto low = hn::Le(v, zero), high = hn::Ge(v, six);
-      passes[i] = hn::Not(hn::Or(low, high));
-      y.v[i] = hn::IfThenZeroElse(low, hn::IfThenElse(high, six, v));
-    } else {
-      passes[i] = hn::Gt(v, zero);
-      y.v[i] = hn::IfThenElse(passes[i], v, hn::Mul(v, leak));
-    }
-  }
-  if (bits) *bits = mask_bits(passes);
-  return y;
 }
 
 }  // namespace HWY_NAMESPACE

@@ -1,72 +1,92 @@
 #include "kernels/concat/concat.h"
 
+#include "kernels/common/strided_copy.h"
+
 namespace loupe {
 
 extern const OpKind concat_kind;
 
 namespace {
 
-class ConcatOp : public Op {
+class ConcatOp final : public MoveOp {
  public:
+  explicit ConcatOp(int axis) : axis_(axis) {}
   const OpKind& kind() const override { return concat_kind; }
+  std::string describe() const override { return axis_ == 1 ? "" : "axis " + std::to_string(axis_); }
   Shape shape(Shapes inputs) const override {
     if (inputs.empty()) throw UsageError("concat takes at least one input, got none");
     const Shape& first = inputs[0];
-    int64_t channels = 0;
+    const int axis = expect_axis("concat", first, axis_);
+    int64_t size = 0;
     for (const Shape& s : inputs) {
-      if ((s.rank() != 2 && s.rank() != 4) || s.numel() == 0)
-        throw UsageError("concat takes non-empty inputs (N, C, H, W) or (N, F), got " + s.str());
-      if (s.rank() != first.rank() || s.with(1, first[1]) != first)
-        throw UsageError("concat takes inputs that differ in their channels only, got " + first.str() +
-                         " and " + s.str());
-      channels += s[1];
+      expect_not_empty("concat", s);
+      if (s.rank() != first.rank() || s.with(axis, first[axis]) != first)
+        throw UsageError("concat takes inputs that differ in " +
+                         (axis == 1 ? "their channels" : "axis " + std::to_string(axis)) + " only, got " +
+                         first.str() + " and " + s.str());
+      size += s[axis];
     }
-    return first.with(1, channels);
+    return first.with(axis, size);
   }
-  LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
+  std::vector<Type> infer(Types inputs) const override {
+    for (const Type& t : inputs)
+      if (t.dtype != inputs[0].dtype)
+        throw UsageError("concat takes inputs of one type, got " + std::string(dtype_name(inputs[0].dtype)) +
+                         " and " + std::string(dtype_name(t.dtype)));
+    return MoveOp::infer(inputs);
+  }
+  LayoutWish layout(Backend backend, Shapes inputs) const override {
+    return axis(inputs[0]) == 1 ? maps_wish(backend, inputs[0]) : LayoutWish::planar;
+  }
+  int axis(const Shape& s) const { return axis_ < 0 ? axis_ + s.rank() : axis_; }
+
+ private:
+  int axis_;
 };
 
-// The range of y that is input `i`.
-ChannelRange place(std::span<const Array> inputs, size_t i, const Shape& y) {
-  int64_t offset = 0;
-  for (size_t j = 0; j < i; ++j) offset += inputs[j].shape[1];
-  const int64_t channels = inputs[i].shape[1];
-  return {.source = channels, .from = 0, .target = y[1], .to = offset, .count = channels};
+// Where input i begins in y.
+int64_t offset(std::span<const Array> inputs, size_t i, int axis) {
+  int64_t n = 0;
+  for (size_t j = 0; j < i; ++j) n += inputs[j].shape[axis];
+  return n;
 }
 
-ChannelRange inverse(const ChannelRange& r) {
-  return {.source = r.target, .from = r.to, .target = r.source, .to = r.from, .count = r.count};
+// From input i to its place in y, or back again.
+void copy(Backend backend, const Op& op, const Arguments& a, size_t i, const Array& y, bool back) {
+  const Shape& part = a.inputs[i].shape;
+  const int axis = static_cast<const ConcatOp&>(op).axis(part);
+  const int64_t begin = offset(a.inputs, i, axis);
+  const Array &from = back ? y : a.inputs[i], &to = back ? a.grad : y;
+  if (y.layout == Layout::blocked) {
+    const Nchw s = Nchw::of(part);
+    const ChannelRange r{.source = s.c, .from = 0, .target = y.shape[1], .to = begin, .count = s.c};
+    return cpu::copy_channels(back ? r.inverse() : r, from.as<float>(), to.as<float>(), s.n, s.h * s.w);
+  }
+  StridedCopy c = StridedCopy::whole(part);
+  for (int d = 0; d < axis; ++d) c.to[d] = c.to[d] / part[axis] * y.shape[axis];
+  c.to_start = begin * c.to[axis];
+  strided_copy(backend, a.queue, back ? c.inverse() : c, from, to);
 }
 
-void copy(const Queue& queue, const ChannelRange& r, const Array& x, const Array& y) {
-  const Nchw s = Nchw::of(y.shape);
-  if (queue.module) return device::copy_channels(queue, r, x.as<float>(), y.as<float>(), s.n, s.h * s.w);
-  if (y.layout == Layout::blocked) return cpu::copy_channels(r, x.as<float>(), y.as<float>(), s.n, s.h * s.w);
-  with_float_type(y.dtype, [&](auto t) {
-    using T = decltype(t);
-    ref::copy_channels(r, x.as<T>(), y.as<T>(), s.n, s.h * s.w);
-  });
+template <Backend backend>
+void forward(const Op& op, const Arguments& a) {
+  for (size_t i = 0; i < a.inputs.size(); ++i) copy(backend, op, a, i, a.output, false);
 }
 
-void forward(const Op&, const Arguments& a) {
-  for (size_t i = 0; i < a.inputs.size(); ++i)
-    copy(a.queue, place(a.inputs, i, a.output.shape), a.inputs[i], a.output);
-}
-
-void vjp(const Op&, const Arguments& a) {
-  copy(a.queue, inverse(place(a.inputs, static_cast<size_t>(a.direction.operand), a.grad_output.shape)),
-       a.grad_output, a.grad);
+template <Backend backend>
+void vjp(const Op& op, const Arguments& a) {
+  copy(backend, op, a, static_cast<size_t>(a.direction.operand), a.grad_output, true);
 }
 
 }  // namespace
 
 extern const OpKind concat_kind{
-    "concat",
-    "the inputs' channels one after the other",
-    {{Direction::forward, forward, forward, forward}, {Direction::vjp_input, vjp, vjp, vjp}},
-    {"input"},
-    true};
+    .name = "concat",
+    .summary = "the inputs one after the other along an axis",
+    .kernels = {{Direction::forward, forward<Backend::ref>, forward<Backend::cpu>, forward<Backend::cuda>},
+                {Direction::vjp_input, vjp<Backend::ref>, vjp<Backend::cpu>, vjp<Backend::cuda>}},
+    .variadic = true};
 
-OpPtr concat() { return std::make_shared<ConcatOp>(); }
+OpPtr concat(int axis) { return std::make_shared<ConcatOp>(axis); }
 
 }  // namespace loupe

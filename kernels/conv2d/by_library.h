@@ -10,20 +10,22 @@ namespace loupe::device {
 /// cuBLAS, or where that is missing, and in the simulator, by conv2d_convolve. An image's bits do not depend
 /// on the batch.
 inline constexpr DeviceFunction<void(ConvSizes, Direction direction, ConvTile tile, const float* from,
-                                     const float* packed, const float* bias, Activation, float* to)>
+                                     const float* packed, const float* bias, Epilogue, const float* residual,
+                                     float* to, void* record)>
     linear_product{"linear_product"};
 
 /// As conv2d_convolve, but `weight` is planar. Fails where cuDNN was not chosen, and in the simulator.
 inline constexpr DeviceFunction<void(ConvSizes, Direction direction, const float* from, const float* weight,
-                                     const float* bias, Activation, float* to)>
+                                     const float* bias, Epilogue, const float* residual, float* to,
+                                     void* record)>
     conv2d_by_library{"conv2d_by_library"};
 inline constexpr DeviceFunction<void(ConvSizes, const float* x, const float* gy, float* gw)>
     conv2d_vjp_weight_by_library{"conv2d_vjp_weight_by_library"};
 
-/// What the libraries leave to do: y = activation(y + bias), in place. y: (n, k, pixels); bias: (k), or null.
-inline constexpr DeviceFunction<void(int64_t n, int64_t k, int64_t pixels, const float* bias, Activation,
-                                     float* y)>
-    bias_and_activation{"bias_and_activation"};
+/// What the libraries leave to do, in place: y = epilogue(y + bias). y: (n, k, pixels); bias: (k), or null.
+inline constexpr DeviceFunction<void(int64_t n, int64_t k, int64_t pixels, const float* bias, Epilogue,
+                                     const float* residual, float* y, void* record)>
+    bias_and_epilogue{"bias_and_epilogue"};
 
 /// Device `b` computes convolutions by cuDNN: its module was configured so. Weights that were packed before
 /// that, or after it was taken back, do not fit: choose before a network is loaded.

@@ -27,13 +27,8 @@ struct Conv2d {
   Pair stride{1}, padding{0}, dilation{1};
   int64_t groups = 1;
   bool bias = true;
-  /// On the cpu by Winograd's F(4×4, 3×3) where it fits (winograd.h): a good half of the time, and some ten
-  /// times the rounding error. For training.
-  bool winograd = false;
 };
 OpPtr conv2d(Conv2d);
-/// The same convolution with `winograd` set; any other op as it is.
-OpPtr with_winograd(const OpPtr& op);
 
 /// All sizes of one convolution; kernels see nothing else. (oh, ow) is stored because a transposed
 /// convolution with output padding may ask for fewer rows than the formula above gives.
@@ -75,7 +70,8 @@ void conv2d_vjp_bias(int64_t n, int64_t k, int64_t pixels, const T* gy, T* gb);
 namespace cpu {
 // Blocked float32 arrays. `direction` is forward or vjp_input; weights are packed for one of them (see
 // tap_convolution.h), `bias` is padded with zeros to whole blocks, or null. `workspace` holds at least
-// conv2d_workspace() bytes. `mask` gets one uint16 a cell if there is an activation and it is not null.
+// conv2d_workspace() bytes. Any epilogue: `residual` is like `to`, or null; `record` is what its function keeps, blocked
+// (forward: written, or null; a row reads it).
 
 int64_t conv2d_packed_size(const ConvSizes&, Direction direction);
 void conv2d_pack(const ConvSizes&, Direction direction, const float* weight, float* packed);
@@ -84,7 +80,8 @@ std::string conv2d_algorithm(const ConvSizes&, Direction direction);
 
 /// forward: from = x, to = y. vjp_input: from = gy, to = gx. Throws Error if `workspace` is too small.
 void convolve(const ConvSizes&, Direction direction, const float* from, const float* packed,
-              const float* bias, Activation, float* to, uint16_t* mask, std::span<std::byte> workspace);
+              const float* bias, const Epilogue&, const float* residual, float* to, void* record,
+              std::span<std::byte> workspace);
 /// x, gy blocked; gw planar.
 void conv2d_vjp_weight(const ConvSizes&, const float* x, const float* gy, float* gw);
 /// gy (n, k, pixels) blocked; gb: k floats.
@@ -117,9 +114,12 @@ int64_t conv2d_packed_size(const ConvSizes&, Direction direction);
 void conv2d_pack(const ConvSizes&, Direction direction, const float* weight, float* packed);
 
 /// forward: from = x, to = y. vjp_input: from = gy, to = gx. `bias`, one value for each channel of `to`, may
-/// be null.
+/// be null. Any epilogue: `residual` is like `to`, or null; `record` is what its function keeps, planar (forward: written, or
+/// null; a row reads it). What the convolution's own kernel does not end with (functions that keep numbers, and writing bits)
+/// is a pass over `to` behind it.
 inline constexpr DeviceFunction<void(ConvSizes, Direction direction, ConvTile, const float* from,
-                                     const float* packed, const float* bias, Activation, float* to)>
+                                     const float* packed, const float* bias, Epilogue, const float* residual,
+                                     float* to, void* record)>
     conv2d_convolve{"conv2d_convolve"};
 inline constexpr DeviceFunction<void(ConvSizes, ConvTile, const float* x, const float* gy, float* gw)>
     conv2d_vjp_weight{"conv2d_vjp_weight"};

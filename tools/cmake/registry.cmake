@@ -1,10 +1,10 @@
-# loupe_registry(TARGET FOLDER SUFFIX CONST TYPE HEADER FUNCTION): every file <name>.SUFFIX.cpp at any depth below FOLDER
+# loupe_registry(TARGET FOLDER SUFFIX CONST TYPE HEADER FUNCTION [NAME…]): every file <name>.SUFFIX.cpp at any depth below FOLDER
 # defines `const TYPE <name>_CONST`. Generates FUNCTION(), which hands out all of them in alphabetical order, as a source of
 # TARGET, and sets SUFFIX_names for the caller. The files themselves are among TARGET's sources already; others may lie beside
-# them.
+# them. NAMEs are defined elsewhere, and listed with them.
 function(loupe_registry target folder suffix const type header function)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.${suffix}.cpp)
-  set(names "")
+  set(names ${ARGN})
   foreach(file IN LISTS files)
     get_filename_component(name ${file} NAME)
     string(REPLACE ".${suffix}.cpp" "" name ${name})

@@ -17,6 +17,7 @@
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/direct/tap_convolution.h"
 #include "kernels/conv2d/direct/tile-inl.h"
+#include "kernels/elementwise/epilogue-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace loupe {
@@ -75,7 +76,7 @@ void copy_padded(const TapConvolution& t, const float* image, int64_t row0, int6
 void run_row(const TapCall& call, const Step& step, Tile tile, int64_t cols, float* out) {
   const TapConvolution& t = call.taps;
   const int64_t out_pixel = t.out_step.w * t.out.pixel;
-  const bool plain = !call.activation && step.lanes == 0xffff;
+  const bool plain = !call.epilogue && step.lanes == 0xffff;
   const int64_t tiles = ceil_div(cols, kMaxPixels);
   alignas(64) float sums[2 * kMaxPixels * kBlock];
   for (int64_t i = 0; i < tiles; ++i) {
@@ -92,10 +93,15 @@ void run_row(const TapCall& call, const Step& step, Tile tile, int64_t cols, flo
       table[static_cast<size_t>(pixels - 1)](part);
     }
     for (int b = 0; !plain && b < step.blocks; ++b) {
-      float* to = out + b * t.out.block;
-      uint16_t* mask = call.mask ? call.mask + (to - call.out) / kBlock : nullptr;
-      finish_tile(call.activation, sums + b * kMaxPixels * kBlock, to, out_pixel, mask, pixels,
-                  b + 1 == step.blocks ? step.lanes : 0xffff, step.first);
+      finish_cells(call.epilogue, {.from = sums + b * kMaxPixels * kBlock,
+                                   .residual = call.residual,
+                                   .to = call.out,
+                                   .record = call.record,
+                                   .offset = out + b * t.out.block - call.out,
+                                   .step = out_pixel,
+                                   .cells = pixels,
+                                   .lanes = b + 1 == step.blocks ? step.lanes : uint16_t{0xffff},
+                                   .keep_others = !step.first});
     }
     tile.in += pixels * tile.in_pixel;
     out += pixels * out_pixel;
@@ -229,14 +235,14 @@ std::string conv2d_algorithm(const ConvSizes& s, Direction direction) {
 }
 
 void convolve(const ConvSizes& s, Direction direction, const float* from, const float* packed,
-              const float* bias, Activation activation, float* to, uint16_t* mask,
+              const float* bias, const Epilogue& epilogue, const float* residual, float* to, void* record,
               std::span<std::byte> workspace) {
   const TapConvolution t = taps_of(s, direction);
   const int64_t stride = scratch_stride(t);
   if (static_cast<int64_t>(workspace.size()) < stride * static_cast<int64_t>(sizeof(float)) * max_threads())
     throw Error("a convolution's workspace is too small: it was sized for fewer threads than " +
                 std::to_string(max_threads()));
-  const TapCall call{t, from, packed, bias, activation, to, mask};
+  const TapCall call{t, from, packed, bias, epilogue, residual, to, record};
   auto* scratch = reinterpret_cast<float*>(workspace.data());
   const int64_t tasks = t.tasks_per_image();
   const auto run = HWY_DYNAMIC_DISPATCH(RunTask);

@@ -101,9 +101,10 @@ struct TapCall {
   const float* in;
   const float* weights;  // packed
   const float* bias;     // padded to whole blocks, or null
-  Activation activation;
+  Epilogue epilogue;
+  const float* residual;  // like `out`, or null
   float* out;
-  uint16_t* mask;  // or null
+  void* record;  // of the epilogue, or null
 };
 
 /// The gradient of the weights between up to 16 input channels and a block of output channels, at one kernel

@@ -1,5 +1,4 @@
-// The micro-kernels of convolutions on the CPU: tiles of output pixels, what becomes of their sums, and sums
-// over pixels for the gradient of weights.
+// The micro-kernels of convolutions on the CPU: tiles of output pixels, and sums over pixels for the gradient of weights.
 //
 // For Highway's *.cpu.cpp files: include it after hwy/foreach_target.h; it is compiled once for each target.
 #if defined(LOUPE_TILE_INL_H) == defined(HWY_TARGET_TOGGLE)
@@ -95,37 +94,6 @@ constexpr TileTable dense_table(std::integer_sequence<int, i...>) {
 }
 using Sizes = std::make_integer_sequence<int, kMaxPixels>;
 constexpr TileTable kDense[2] = {dense_table<1>(Sizes()), dense_table<kMaxBlocks>(Sizes())};
-
-// What a tile's sums become: the activation and its mask; lanes that are not the step's get zeros or stay.
-template <Activation::Kind kind>
-void finish_cells(const float* sums, float* out, int64_t out_pixel, uint16_t* mask, int pixels, float slope,
-                  uint16_t lanes, bool first) {
-  for (int i = 0; i < pixels; ++i) {
-    uint16_t bits = 0;
-    float* to = out + i * out_pixel;
-    const Block value = activate<kind>(load(sums + i * kBlock), slope, &bits);
-    store(lanes == 0xffff ? value : select(lanes, value, first ? fill(0.0f) : load(to)), to);
-    if (mask) {
-      uint16_t& old = mask[i * out_pixel / kBlock];
-      old = static_cast<uint16_t>((bits & lanes) | (first ? 0 : old));
-    }
-  }
-}
-
-void finish_tile(Activation a, const float* sums, float* out, int64_t out_pixel, uint16_t* mask, int pixels,
-                 uint16_t lanes, bool first) {
-  using Kind = Activation::Kind;
-  switch (a.kind) {
-    case Kind::none:
-      return finish_cells<Kind::none>(sums, out, out_pixel, nullptr, pixels, a.slope, lanes, first);
-    case Kind::relu:
-      return finish_cells<Kind::relu>(sums, out, out_pixel, mask, pixels, a.slope, lanes, first);
-    case Kind::relu6:
-      return finish_cells<Kind::relu6>(sums, out, out_pixel, mask, pixels, a.slope, lanes, first);
-    case Kind::leaky_relu:
-      return finish_cells<Kind::leaky_relu>(sums, out, out_pixel, mask, pixels, a.slope, lanes, first);
-  }
-}
 
 // The sum for kChannels channels, whose order is images, rows, columns.
 template <int kChannels>

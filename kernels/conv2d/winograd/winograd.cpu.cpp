@@ -12,6 +12,7 @@
 #include "kernels/common/block-inl.h"
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/direct/tile-inl.h"
+#include "kernels/elementwise/epilogue-inl.h"
 
 #ifndef LOUPE_WINOGRAD_ONCE
 #define LOUPE_WINOGRAD_ONCE
@@ -173,13 +174,13 @@ void Products(const Winograd& s, const float* v, int64_t v_plane, const float* w
 }
 
 void OutputTiles(const Winograd& s, const float* m, int64_t m_plane, int64_t begin, int64_t count,
-                 const float* bias, Activation activation, float* y, uint16_t* mask) {
+                 const float* bias, const Epilogue& epilogue, const float* residual, float* y, void* record) {
   const int64_t map = s.out_h * s.out_w * kBlock, out_blocks = blocks(s.out_c);
   for (int64_t b = 0; b < out_blocks; ++b)
     for (int64_t t = 0; t < count; ++t) {
       const cpu::Place at = cpu::place_of(s, begin + t);
       const int64_t rows = std::min<int64_t>(kOut, s.out_h - at.row);
-      const auto cols = static_cast<int>(std::min<int64_t>(kOut, s.out_w - at.col));
+      const int64_t cols = std::min<int64_t>(kOut, s.out_w - at.col);
       const float* from = m + (b * count + t) * kBlock;
       Block planes[kPlanes], half[kOut * kPoints], outputs[kOut * kOut];
       for (int i = 0; i < kPlanes; ++i) planes[i] = load(from + i * m_plane);
@@ -191,9 +192,14 @@ void OutputTiles(const Winograd& s, const float* m, int64_t m_plane, int64_t beg
       const int64_t used = std::min(kBlock, s.out_c - b * kBlock);
       const auto lanes = static_cast<uint16_t>((1u << used) - 1);
       for (int64_t row = 0; row < rows; ++row) {
-        float* to = y + (at.image * out_blocks + b) * map + ((at.row + row) * s.out_w + at.col) * kBlock;
-        finish_tile(activation, sums + row * kOut * kBlock, to, kBlock,
-                    mask ? mask + (to - y) / kBlock : nullptr, cols, lanes, true);
+        const int64_t cell = (at.image * out_blocks + b) * map + ((at.row + row) * s.out_w + at.col) * kBlock;
+        finish_cells(epilogue, {.from = sums + row * kOut * kBlock,
+                                .residual = residual,
+                                .to = y,
+                                .record = record,
+                                .offset = cell,
+                                .cells = cols,
+                                .lanes = lanes});
       }
     }
 }
@@ -313,8 +319,8 @@ int64_t winograd_workspace(const ConvSizes& s, Direction direction) {
 }
 
 void winograd_convolve(const ConvSizes& s, Direction direction, const float* from, const float* packed,
-                       const float* bias, Activation activation, float* to, uint16_t* mask,
-                       std::span<std::byte> workspace) {
+                       const float* bias, const Epilogue& epilogue, const float* residual, float* to,
+                       void* record, std::span<std::byte> workspace) {
   const Winograd w = pass_of(s, direction);
   expect(workspace, task_floats(w) * max_threads());
   // Tasks as even as can be, and as many for each thread.
@@ -329,7 +335,7 @@ void winograd_convolve(const ConvSizes& s, Direction direction, const float* fro
     float* m = v + kPlanes * v_plane;
     inputs(w, from, begin, count, 0, count, v, v_plane);
     products(w, v, v_plane, packed, count, m, m_plane);
-    outputs(w, m, m_plane, begin, count, bias, activation, to, mask);
+    outputs(w, m, m_plane, begin, count, bias, epilogue, residual, to, record);
   });
 }
 

@@ -26,7 +26,8 @@ void winograd_pack(const ConvSizes&, Direction, const float* weight, float* pack
 /// `direction` may be vjp_weight.
 int64_t winograd_workspace(const ConvSizes&, Direction);
 void winograd_convolve(const ConvSizes&, Direction, const float* from, const float* packed, const float* bias,
-                       Activation, float* to, uint16_t* mask, std::span<std::byte> workspace);
+                       const Epilogue&, const float* residual, float* to, void* record,
+                       std::span<std::byte> workspace);
 void winograd_vjp_weight(const ConvSizes&, const float* x, const float* gy, float* gw,
                          std::span<std::byte> workspace);
 

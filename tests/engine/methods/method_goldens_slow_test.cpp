@@ -13,6 +13,9 @@ TEST_CASE("integrated gradients meet PyTorch: resnet18") {
 TEST_CASE("integrated gradients meet PyTorch: vgg11_bn") {
   check_integrated_gradients(formula_goldens("vgg11_bn"));
 }
+TEST_CASE("integrated gradients meet PyTorch: vit_b_32") {
+  check_integrated_gradients(formula_goldens("vit_b_32"));
+}
 
 }  // namespace
 }  // namespace loupe::test

@@ -54,9 +54,10 @@ TEST_CASE("parameters: names, shapes and order") {
     CAPTURE(name);
     List list;
     int64_t elements = 0;
-    for (const ParameterSpec& p : models::build(name).graph.parameters()) {
-      list.line(p.name, p.shape);
-      elements += p.shape.numel();
+    const Graph graph = models::build(name).graph;
+    for (const NodeId p : graph.parameters()) {
+      list.line(graph.node(p).name, graph.node(p).shape());
+      elements += graph.node(p).shape().numel();
     }
     CHECK(elements == g["parameters"]["elements"].get<int64_t>());
     check(list, g["parameters"], name);
@@ -72,7 +73,8 @@ TEST_CASE("nodes: names, shapes and order, also of a small oblong input") {
       CAPTURE(size[0]);
       const Graph graph = models::build(name, {.height = size[0], .width = size[1]}).graph;
       List list;
-      for (NodeId n = 0; n < graph.size(); ++n) list.line(graph.node(n).name, graph.node(n).shape);
+      for (NodeId n = 0; n < graph.size(); ++n)
+        if (!graph.node(n).is_weight()) list.line(graph.node(n).name, graph.node(n).shape());
       check(list, nodes, name + " " + std::to_string(size[0]) + " " + std::to_string(size[1]));
     }
   }
@@ -96,21 +98,44 @@ TEST_CASE("a module's name finds the module's output") {
   CHECK(found("googlenet", "inception4c.branch2") == "inception4c.branch2.1.relu");
   CHECK(found("mobilenet_v2", "features.3") == "features.3.add");
   CHECK(found("mobilenet_v2", "features.18") == "features.18.2");
+  CHECK(found("efficientnet_b0", "features.2.0.block.2") == "features.2.0.block.2.mul");
+  CHECK(found("regnet_y_400mf", "trunk_output.block1") == "trunk_output.block1.block1-0.activation");
+  CHECK(found("shufflenet_v2_x1_0", "stage2.0") == "stage2.0.view_1");
+  CHECK(found("convnext_tiny", "features.1.0") == "features.1.0.add");
+  CHECK(found("vit_b_16", "encoder.layers.encoder_layer_3") == "encoder.layers.encoder_layer_3.add_1");
+  CHECK(found("vit_b_16", "encoder.layers.encoder_layer_3.self_attention") ==
+        "encoder.layers.encoder_layer_3.self_attention.out_proj");
 }
 
 TEST_CASE("the trunk ends with the last maps before the head") {
-  const std::pair<const char*, Shape> trunks[] = {
-      {"alexnet", {1, 256, 13, 13}},       {"zfnet", {1, 256, 13, 13}},
-      {"vgg11", {1, 512, 14, 14}},         {"vgg16", {1, 512, 14, 14}},
-      {"vgg19_bn", {1, 512, 14, 14}},      {"resnet18", {1, 512, 7, 7}},
-      {"resnet152", {1, 2048, 7, 7}},      {"squeezenet1_0", {1, 512, 13, 13}},
-      {"squeezenet1_1", {1, 512, 13, 13}}, {"googlenet", {1, 1024, 7, 7}},
-      {"densenet121", {1, 1024, 7, 7}},    {"mobilenet_v2", {1, 1280, 7, 7}}};
+  const std::pair<const char*, Shape> trunks[] = {{"alexnet", {1, 256, 13, 13}},
+                                                  {"zfnet", {1, 256, 13, 13}},
+                                                  {"vgg11", {1, 512, 14, 14}},
+                                                  {"vgg16", {1, 512, 14, 14}},
+                                                  {"vgg19_bn", {1, 512, 14, 14}},
+                                                  {"resnet18", {1, 512, 7, 7}},
+                                                  {"resnet152", {1, 2048, 7, 7}},
+                                                  {"squeezenet1_0", {1, 512, 13, 13}},
+                                                  {"squeezenet1_1", {1, 512, 13, 13}},
+                                                  {"googlenet", {1, 1024, 7, 7}},
+                                                  {"densenet121", {1, 1024, 7, 7}},
+                                                  {"mobilenet_v2", {1, 1280, 7, 7}},
+                                                  {"densenet161", {1, 2208, 7, 7}},
+                                                  {"resnext50_32x4d", {1, 2048, 7, 7}},
+                                                  {"inception_v3", {1, 2048, 8, 8}},
+                                                  {"mnasnet0_5", {1, 1280, 7, 7}},
+                                                  {"shufflenet_v2_x2_0", {1, 2048, 7, 7}},
+                                                  {"mobilenet_v3_small", {1, 576, 7, 7}},
+                                                  {"efficientnet_b4", {1, 1792, 12, 12}},
+                                                  {"regnet_x_8gf", {1, 1920, 7, 7}},
+                                                  {"convnext_tiny", {1, 768, 7, 7}},
+                                                  {"vit_b_16", {1, 197, 768}},
+                                                  {"vit_l_32", {1, 50, 1024}}};
   for (const auto& [name, shape] : trunks) {
     CAPTURE(name);
     const Model model = models::build(name);
     const Node& node = model.graph.node(model.graph.find(model.trunk));
-    CHECK(node.shape.str() == shape.str());
+    CHECK(node.shape().str() == shape.str());
     CHECK(node.op->kind().name != "max_pool2d");
   }
   CHECK(models::build("vgg16").trunk == "features.29");
@@ -118,10 +143,21 @@ TEST_CASE("the trunk ends with the last maps before the head") {
 
 TEST_CASE("other class counts and sizes; sizes that are too small; unknown names") {
   const Model small = models::build("resnet18", {.classes = 10, .height = 64, .width = 64});
-  CHECK(small.graph.node(small.graph.output()).shape == Shape{1, 10});
+  CHECK(small.graph.node(small.graph.output()).shape() == Shape{1, 10});
   CHECK(small.preprocessing.crop == 64);
   CHECK(small.preprocessing.resize == 73);
+  const auto prepared = [](const std::string& name, int64_t side = 0) {
+    const Preprocessing p = models::build(name, {.height = side, .width = side}).preprocessing;
+    return std::pair(p.resize, p.crop);
+  };
+  CHECK(prepared("inception_v3") == std::pair<int64_t, int64_t>(342, 299));
+  CHECK(prepared("inception_v3", 150) == std::pair<int64_t, int64_t>(172, 150));
+  CHECK(prepared("efficientnet_b3") == std::pair<int64_t, int64_t>(320, 300));
+  CHECK(prepared("convnext_tiny") == std::pair<int64_t, int64_t>(236, 224));
   CHECK_THROWS_AS(models::build("alexnet", {.height = 30, .width = 30}), UsageError);
+  CHECK_THROWS_WITH_AS(models::build("vit_b_16", {.height = 230, .width = 224}),
+                       "vit_b_16 cuts pictures into patches of 16 pixels, which do not fill 230x224",
+                       UsageError);
   CHECK_THROWS_WITH_AS(models::build("resnet8"),
                        doctest::Contains("there is no model 'resnet8'; did you mean 'resnet18'"), UsageError);
   CHECK_THROWS_AS(models::build(""), UsageError);

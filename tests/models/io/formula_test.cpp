@@ -81,6 +81,20 @@ TEST_CASE("formula weights are those of the Python program, bit by bit") {
        0x1.9fabc4p-3f,
        0x1.ac442cp-2f,
        0xd000c9adef7b2966},
+      {"encoder.pos_embedding",
+       {1, 197, 768},
+       Role::table,
+       0x1.6611eep-8f,
+       -0x1.7da850p-8f,
+       0x1.48efe0p-9f,
+       0x6e344e9953a89032},
+      {"features.1.0.layer_scale",
+       {96, 1, 1},
+       Role::weight,
+       0x1.8f1b50p-1f,
+       0x1.077be2p+1f,
+       -0x1.aa3966p+0f,
+       0x6eb4e563554d7eee},
   };
   for (const Case& c : cases) {
     INFO(c.name);

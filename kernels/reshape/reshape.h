@@ -1,0 +1,16 @@
+// reshape: the same elements in the same order, under other dimensions. A planar array stays where it is; the
+// kernel, a copy, is there for what has to lie elsewhere.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "kernels/common/op.h"
+
+namespace loupe {
+
+/// Graph node: one input, elements of any type. In `dims` 0 stands for the input's size in that dimension, and
+/// one −1 for what remains, so that {0, 12, −1} serves every batch. Throws UsageError for other negative sizes,
+/// for two −1, and (as shape()) where the sizes do not fit the input's number of elements.
+OpPtr reshape(std::vector<int64_t> dims);
+
+}  // namespace loupe
