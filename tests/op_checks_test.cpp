@@ -28,6 +28,9 @@ enum class Bug {
   wrong_weight_gradient,
   wrong_on_both_backends,
   order_by_batch,
+  reads_what_it_does_not_need,
+  leaves_packing,
+  writes_past_packing,
   order_by_threads,
   order_by_instruction_set,
   wrong_in_place,
@@ -42,8 +45,9 @@ class PrefixSum : public Op {
  public:
   explicit PrefixSum(Bug bug) : bug_(bug) {}
   const OpKind& kind() const override;
-  Shape infer(Shapes inputs) const override {
+  Shape shape(Shapes inputs) const override {
     if (bug_ != Bug::accepts_nothing || inputs[0].numel() > 0) expect_maps("prefix_sum", inputs[0]);
+    expect_parameters(inputs, 1);
     return inputs[0];
   }
   std::vector<ParameterSpec> parameters(Shapes inputs) const override {
@@ -51,9 +55,13 @@ class PrefixSum : public Op {
   }
   bool in_place() const override { return true; }
   bool is_view(Layout, Shapes) const override { return bug_ == Bug::false_view; }
-  bool vjp_is_identity() const override { return bug_ == Bug::false_identity; }
-  Needs needs(Direction d) const override { return {.inputs = d == Direction::vjp_weight}; }
-  int64_t workspace_bytes(Backend, Direction, Shapes) const override { return 4; }
+  bool vjp_is_identity(Shapes) const override { return bug_ == Bug::false_identity; }
+  LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
+  Needs needs(Direction d) const override {
+    if (bug_ == Bug::reads_what_it_does_not_need && d == Direction::vjp_input) return {};
+    return {.operands = d == Direction::vjp_weight ? 1u : 2u};
+  }
+  Call prepare(Backend backend, Direction direction, Shapes inputs, const KernelOptions&) const override;
   int64_t accumulation_length(Direction d, Shapes inputs) const override {
     return inputs[0][2] * inputs[0][3] * (d == Direction::vjp_weight ? inputs[0][0] : 1);
   }
@@ -103,7 +111,7 @@ void forward(const Op& op, const Arguments& a) {
     using T = decltype(t);
     const Bug bug = bug_of(op, a.output);
     const View<T> x(a.inputs[0]), y(a.output);
-    const T* w = a.parameters[0].as<T>();
+    const T* w = a.inputs[1].as<T>();
     const bool reversed =
         (bug == Bug::order_by_batch && y.s.n > 2) || (bug == Bug::order_by_threads && max_threads() == 4) ||
         (bug == Bug::order_by_instruction_set && hwy::GetChosenTarget().GetIndex() % 2 == 0);
@@ -136,7 +144,7 @@ void vjp_input(const Op& op, const Arguments& a) {
     for (int64_t n = 0; n < gx.s.n; ++n)
       for (int64_t c = 0; c < gx.s.c; ++c) {
         T sum = 0;
-        const T w = a.parameters[0].as<T>()[c] * T(bug == Bug::wrong_vjp_sign ? -1 : 1);
+        const T w = a.inputs[1].as<T>()[c] * T(bug == Bug::wrong_vjp_sign ? -1 : 1);
         for (int64_t p = pixels - 1; p >= 0; --p) {
           const T g = gy(n, c, p);
           sum += g;
@@ -170,8 +178,23 @@ std::vector<OpKind::Row> kernels(bool bias) {
   if (bias) rows.push_back({Direction::vjp_bias, vjp_weight, vjp_weight});
   return rows;
 }
-const OpKind plain_kind{"prefix_sum", "sums along the pixels", kernels(false)};
-const OpKind biased_kind{"prefix_sum", "sums along the pixels", kernels(true)};
+const OpKind plain_kind{"prefix_sum", "sums along the pixels", kernels(false), {"input", "weight"}};
+const OpKind biased_kind{"prefix_sum", "sums along the pixels", kernels(true), {"input", "weight", "bias"}};
+// On the cpu the weight is packed: whole blocks, the padding zero.
+Call PrefixSum::prepare(Backend backend, Direction direction, Shapes inputs, const KernelOptions&) const {
+  Call call = table_call(backend, direction);
+  call.workspace = 4;
+  if (backend != Backend::cpu || !(needs(direction).operands >> 1 & 1)) return call;
+  const int64_t channels = inputs[0][1], padded = round_up(channels, kBlock);
+  call.packing.push_back({1, padded, "whole blocks", [=, this](const float* from, float* to) {
+                            std::copy(from, from + channels, to);
+                            const int64_t more = bug_ == Bug::writes_past_packing ? 1 : 0;
+                            if (bug_ != Bug::leaves_packing)
+                              std::fill(to + channels, to + padded + more, 0.0f);
+                          }});
+  return call;
+}
+
 const OpKind& PrefixSum::kind() const { return bug_ == Bug::unreached_kernel ? biased_kind : plain_kind; }
 
 std::vector<std::string> failures_of(Bug bug) {
@@ -205,23 +228,26 @@ TEST_CASE("every planted bug is found, and called by its name") {
       {Bug::writes_before, "wrote 4 byte(s) before the output"},
       {Bug::writes_past_end, "past the end of the output"},
       {Bug::overruns_workspace, "past the end of the workspace"},
-      {Bug::changes_input, "changed its operand input 0"},
+      {Bug::changes_input, "changed its operand input"},
       {Bug::leaves_an_element, "the result at (0, 0, 0, 1) was not written"},
       {Bug::reads_stale_workspace, "depends on what memory held before"},
       {Bug::dirty_padding_lane, "the padding of the result is not zero"},
       {Bug::wrong_element, "agreement: forward at (2, 18, 2, 4): expected"},
       {Bug::inaccurate, "agreement: forward at (2, 18, 2, 4): expected"},
-      {Bug::wrong_vjp_sign, "agreement: vjp_input 0 at (0, 0, 0, 0): expected"},
-      {Bug::wrong_vjp_edge, "adjoints: vjp_input 0 on cpu f32 of integers is not exact"},
+      {Bug::wrong_vjp_sign, "agreement: vjp_input at (0, 0, 0, 0): expected"},
+      {Bug::wrong_vjp_edge, "adjoints: vjp_input on cpu f32 of integers is not exact"},
       {Bug::wrong_weight_gradient, "agreement: vjp_weight at (18): expected"},
-      {Bug::wrong_on_both_backends, "derivatives: vjp_input 0: along a random direction expected"},
+      {Bug::wrong_on_both_backends, "derivatives: vjp_input: along a random direction expected"},
       {Bug::wrong_on_both_backends, "adjoints: <Ax, y> = <x, A'y>"},
       {Bug::order_by_batch, "in a batch of"},
+      {Bug::reads_what_it_does_not_need, "depends on what memory held before"},
+      {Bug::leaves_packing, "the packing left part of the packed weight unwritten"},
+      {Bug::writes_past_packing, "past the end of the packed weight"},
       {Bug::order_by_threads, "forward with 4 thread(s)"},
       {Bug::order_by_instruction_set, "AVX2 then AVX-512"},
       {Bug::wrong_in_place, "forward in place"},
       {Bug::false_view, "is_view() is true, but forward changes bytes"},
-      {Bug::false_identity, "vjp_is_identity() is true, but vjp_input 0 changes bytes"},
+      {Bug::false_identity, "vjp_is_identity() is true, but vjp_input changes bytes"},
       {Bug::unreached_kernel, "vjp_bias on cpu: no case reaches this kernel"},
       {Bug::accepts_nothing, "rejection \"no element\": was accepted"},
   };

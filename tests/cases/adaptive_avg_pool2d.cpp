@@ -12,8 +12,7 @@ OpCase pool(std::string name, Pair output, Shape input) {
 }
 
 Rejection refuse(std::string name, Pair output, Shape input, std::string message) {
-  return {std::move(name), [=] { adaptive_avg_pool2d(output)->infer(std::vector<Shape>{input}); },
-          std::move(message)};
+  return {std::move(name), [=] { infer(adaptive_avg_pool2d(output), {input}); }, std::move(message)};
 }
 
 }  // namespace

@@ -12,8 +12,7 @@ OpCase pool(std::string name, AvgPool2d attributes, Shape input) {
 }
 
 Rejection refuse(std::string name, AvgPool2d attributes, Shape input, std::string message) {
-  return {std::move(name), [=] { avg_pool2d(attributes)->infer(std::vector<Shape>{input}); },
-          std::move(message)};
+  return {std::move(name), [=] { infer(avg_pool2d(attributes), {input}); }, std::move(message)};
 }
 
 }  // namespace

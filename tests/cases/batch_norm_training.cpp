@@ -44,8 +44,7 @@ Numbers magnitude(const OpCase& test, Direction direction, const Operands& o) {
   const Shape& shape = o.shapes[0];
   const auto c = static_cast<size_t>(shape[1]);
   const double m = static_cast<double>(shape.numel()) / static_cast<double>(c), eps = eps_of(*test.op);
-  const Numbers &x = o.inputs[0], &weight = o.parameters[0], &bias = o.parameters[1],
-                record = o.saved->numbers();
+  const Numbers &x = o.inputs[0], &weight = o.inputs[1], &bias = o.inputs[2], record = o.record->numbers();
   Numbers deviation(c), g_weight(c), g_bias(c), result(x.size());
   for (size_t k = 0; k < c; ++k) deviation[k] = std::sqrt(record[c + k] + eps);
   if (direction == Direction::forward) {
@@ -119,13 +118,13 @@ extern const OpSuite batch_norm_training_suite{
 
 TEST_CASE("batch_norm_training: the statistics of two numbers, by hand") {
   // 4095 and 4097 alternate: mean 4096, variance 1, and squares that float32 cannot hold.
-  Operands o{.shapes = {{2, 1, 3, 4}}, .parameters = {{2}, {0.5}, {7}, {7}}};
-  Numbers& x = o.inputs.emplace_back();
+  Operands o{.shapes = {{2, 1, 3, 4}, {1}, {1}, {1}, {1}}, .inputs = {{}, {2}, {0.5}, {7}, {7}}};
+  Numbers& x = o.inputs[0];
   for (int i = 0; i < 24; ++i) x.push_back(i % 2 ? 4097 : 4095);
   for (const Backend backend : host_and_simulator()) {
     const How how{.backend = backend, .dtype = Dtype::f32};
     const Result r = call(*batch_norm_training({.eps = 0}), Direction::forward, how, o);
-    CHECK(r.saved->numbers() == Numbers{4096, 1});
+    CHECK(r.record->numbers() == Numbers{4096, 1});
     for (size_t i = 0; i < 24; ++i) CHECK(r.value.numbers()[i] == (i % 2 ? 2.5 : -1.5));
   }
 }

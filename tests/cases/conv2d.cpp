@@ -10,7 +10,7 @@ OpCase maps(std::string name, Shape input, Conv2d config) {
 }
 
 Rejection refuses(std::string name, Shape input, Conv2d config, std::string message) {
-  return {std::move(name), [=] { conv2d(config)->infer({&input, 1}); }, std::move(message)};
+  return {std::move(name), [=] { infer(conv2d(config), {input}); }, std::move(message)};
 }
 
 }  // namespace
@@ -99,8 +99,7 @@ extern const OpSuite conv2d_suite{
             refuses("vectors", {1, 3}, {.out_channels = 1, .kernel = 1}, "maps"),
             {"two inputs",
              [] {
-               const Shape shapes[] = {{1, 3, 4, 4}, {1, 3, 4, 4}};
-               conv2d({.out_channels = 1, .kernel = 1})->infer(shapes);
+               infer(conv2d({.out_channels = 1, .kernel = 1}), {{1, 3, 4, 4}, {1, 3, 4, 4}});
              },
              "1 input"},
             refuses("no output channels", {1, 3, 4, 4}, {.out_channels = 0, .kernel = 1}, "output channels"),

@@ -10,7 +10,7 @@ OpCase maps(std::string name, Shape input, ConvTranspose2d config) {
 }
 
 Rejection refuses(std::string name, Shape input, ConvTranspose2d config, std::string message) {
-  return {std::move(name), [=] { conv_transpose2d(config)->infer({&input, 1}); }, std::move(message)};
+  return {std::move(name), [=] { infer(conv_transpose2d(config), {input}); }, std::move(message)};
 }
 
 }  // namespace

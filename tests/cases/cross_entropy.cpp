@@ -39,8 +39,9 @@ Numbers magnitude(const OpCase&, Direction direction, const Operands& o) {
     }
     const double g = std::fabs(o.grad_output[static_cast<size_t>(i)]);
     for (int64_t k = 0; k < classes; ++k)
-      m.push_back(g * (o.input == 0 ? total * std::exp(z[k] - max) / sum + std::fabs(t[k])
-                                    : max - z[k] + std::log(sum) + 1));
+      m.push_back(g * (direction == Direction::vjp_input
+                           ? total * std::exp(z[k] - max) / sum + std::fabs(t[k])
+                           : max - z[k] + std::log(sum) + 1));
   }
   return m;
 }

@@ -10,12 +10,11 @@ extern const OpSuite flatten_suite{
               {"fewer channels than a block", flatten(), {{3, 3, 5, 7}}},
               {"1×1 map: a view in either layout", flatten(), {{3, 21, 1, 1}}},
               {"vectors stay", flatten(), {{3, 33}}},
+              {"tokens", flatten(), {{3, 5, 7}}},
+              {"one number an image", flatten(), {{3}}},
+              {"rank 5", flatten(), {{2, 3, 1, 5, 2}}},
               {"one element", flatten(), {{1, 1, 1, 1}}}},
-    .rejections = {{"rank 3",
-                    [] {
-                      infer(flatten(), {{1, 2, 3}});
-                    },
-                    "got (1, 2, 3)"},
+    .rejections = {{"a single number", [] { infer(flatten(), {Shape()}); }, "a single number"},
                    {"no element",
                     [] {
                       infer(flatten(), {{1, 2, 0, 3}});

@@ -10,7 +10,7 @@ OpCase vectors(std::string name, Shape input, Linear config) {
 }
 
 Rejection refuses(std::string name, Shape input, Linear config, std::string message) {
-  return {std::move(name), [=] { linear(config)->infer({&input, 1}); }, std::move(message)};
+  return {std::move(name), [=] { infer(linear(config), {input}); }, std::move(message)};
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ OpCase norm(std::string name, Lrn attributes, Shape input) {
 }
 
 Rejection refuse(std::string name, Lrn attributes, Shape input, std::string message) {
-  return {std::move(name), [=] { lrn(attributes)->infer(std::vector<Shape>{input}); }, std::move(message)};
+  return {std::move(name), [=] { infer(lrn(attributes), {input}); }, std::move(message)};
 }
 
 // The vjp is a difference A − B of two terms that may cancel, so the magnitude behind it is A + |B|. With

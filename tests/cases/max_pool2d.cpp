@@ -11,8 +11,7 @@ OpCase pool(std::string name, MaxPool2d attributes, Shape input) {
 }
 
 Rejection refuse(std::string name, MaxPool2d attributes, Shape input, std::string message) {
-  return {std::move(name), [=] { max_pool2d(attributes)->infer(std::vector<Shape>{input}); },
-          std::move(message)};
+  return {std::move(name), [=] { infer(max_pool2d(attributes), {input}); }, std::move(message)};
 }
 
 }  // namespace
@@ -72,7 +71,7 @@ extern const OpSuite max_pool2d_suite{
             refuse("huge kernel", {.kernel = int64_t{1} << 40}, {1, 3, 4, 4}, "at most 2^30"),
             {"two inputs",
              [] {
-               max_pool2d({.kernel = 2})->infer(std::vector<Shape>(2, {1, 3, 4, 4}));
+               infer(max_pool2d({.kernel = 2}), {{1, 3, 4, 4}, {1, 3, 4, 4}});
              },
              "1 input"},
         },

@@ -18,7 +18,7 @@ OpCase unpool(std::string name, MaxUnpool2d attributes, Shape input) {
 Rejection refuse(std::string name, MaxUnpool2d attributes, Shape input, Shape switches, std::string message) {
   return {std::move(name),
           [=] {
-            max_unpool2d(attributes)->infer(std::vector<Shape>{input, switches});
+            infer(max_unpool2d(attributes), {input, switches}, {Dtype::f32, Dtype::u8});
           },
           std::move(message)};
 }
@@ -66,9 +66,14 @@ extern const OpSuite max_unpool2d_suite{
                    {1, 3, 2, 2}, "more than half"),
             refuse("272 cells", {.kernel = {16, 17}, .output = {32, 34}}, {1, 3, 2, 2}, {1, 3, 2, 2},
                    "at most 256 cells"),
+            {"switches that are floats",
+             [] {
+               infer(max_unpool2d({.kernel = 2, .output = 4}), {{1, 3, 2, 2}, {1, 3, 2, 2}});
+             },
+             "switches of u8, got f32"},
             {"no switches",
              [] {
-               max_unpool2d({.kernel = 2, .output = 4})->infer(std::vector<Shape>{{1, 3, 2, 2}});
+               infer(max_unpool2d({.kernel = 2, .output = 4}), {{1, 3, 2, 2}});
              },
              "2 input"},
         },

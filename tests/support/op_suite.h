@@ -26,9 +26,10 @@ enum class Draw {
 struct OpCase {
   std::string name;  // what is special: "5×5, stride 2, groups 2, odd map"
   OpPtr op;
-  std::vector<Shape> inputs;      // the given operands; the op's parameters follow by themselves
-  std::vector<Draw> draws = {};   // one an operand; uniform where missing (a parameter with Role::norm_variance: positive)
-  int64_t limit = 0;              // of switches and indices
+  std::vector<Shape> inputs;  // the given operands; the op's parameters follow by themselves
+  std::vector<Draw> draws =
+      {};  // one an operand; uniform where missing (a parameter with Role::norm_variance: positive)
+  int64_t limit = 0;  // of switches and indices
   /// Bit i: operand i has no batch, it is the same for every image (a bias, a mask of attention). Repeatability keeps it
   /// while it varies the others' dimension 0. Bit 0 says that the case knows no images at all (it transposes dimension 0,
   /// or sums over it): then over runs and threads, for one batch.
