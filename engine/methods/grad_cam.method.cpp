@@ -5,26 +5,27 @@
 namespace loupe {
 
 namespace {
-NodeId layer_of(const Network& net, const std::string& name) {
-  const std::string& wanted = name.empty() ? net.trunk : name;
+NodeId layer_of(const ImageModel& model, const std::string& name, const Shape& input) {
+  const std::string& wanted = name.empty() ? model.trunk : name;
   if (wanted.empty())
-    throw UsageError(net.name() + " names no layer for grad_cam: choose one with --grad_cam.layer");
-  const NodeId layer = net.graph().find(wanted);
-  const Shape& s = net.graph().node(layer).shape;
+    throw UsageError(model.name() + " names no layer for grad_cam: choose one with --grad_cam.layer");
+  const NodeId layer = model.graph().find(wanted);
+  const Shape s = model.graph().shapes(input)[static_cast<size_t>(layer)];
   if (s.rank() != 4 || s[2] * s[3] == 1)
-    throw UsageError("grad_cam needs a layer with maps, but '" + net.graph().node(layer).name + "' is " +
-                     s.str() + ": choose an earlier one with --grad_cam.layer");
+    throw UsageError("grad_cam needs a layer with maps, but '" + model.graph().node(layer).name + "' is " +
+                     s.with(0, 1).str() + ": choose an earlier one with --grad_cam.layer");
   return layer;
 }
 }  // namespace
 
-Tensor grad_cam(Network& net, const Tensor& x, const GradCamOptions& options) {
+Tensor grad_cam(ImageModel& model, const Tensor& x, const GradCamOptions& options) {
+  Network& net = model.network;
   expect_images(net, x);
-  const NodeId layer = layer_of(net, options.layer);
-  const Shape one = net.graph().node(layer).shape;
+  const NodeId layer = layer_of(model, options.layer, x.shape());
+  const Shape one = net.graph().shapes(x.shape())[static_cast<size_t>(layer)];
   const int64_t channels = one[1], places = one[2] * one[3];
   Tensor sums = Tensor::zeros(Dtype::f64, {x.shape()[0], one[2], one[3]});
-  ScorePass pass{net, {.values = {layer}, .gradients = {layer}}, options.target, options.probe};
+  ScorePass pass{net, x.shape(), {.values = {layer}, .gradients = {layer}}, options.target, options.probe};
   pass.run(
       x.shape()[0], [&](int64_t begin, int64_t end) { return x.slice(begin, end); },
       [&](Execution& e, int64_t begin) {
@@ -55,14 +56,14 @@ const Method grad_cam_method{
         "localization",
     .options = {{"layer", std::string(),
                  "the layer with the maps; empty: the end of the convolutional trunk"}},
-    .unsuited = [](const Network&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const std::string& layer = o.text("layer");
-      const NodeId node = layer_of(q.network, layer);
+      const NodeId node = layer_of(q.model, layer, q.input.shape());
       return {{{"grad_cam",
-                grad_cam(q.network, q.input, {.target = q.target, .layer = layer}).row(0),
-                {.style = Picture::Style::evidence, .grid = receptive_centres(q.network.graph(), node)},
-                "Warm where the maps of layer " + q.network.graph().node(node).name +
+                grad_cam(q.model, q.input, {.target = q.target, .layer = layer}).row(0),
+                {.style = Picture::Style::evidence, .grid = receptive_centres(q.model.graph(), node)},
+                "Warm where the maps of layer " + q.model.graph().node(node).name +
                     " hold evidence for the class."}},
               {}};
     }};

@@ -2,13 +2,13 @@
 
 namespace loupe {
 
-Region Region::operator&(const Region& other) const {
-  Region both = *this;
+Cells Cells::operator&(const Cells& other) const {
+  Cells both = *this;
   both.axes.insert(both.axes.end(), other.axes.begin(), other.axes.end());
   return both;
 }
 
-Tensor Region::mask(const Shape& shape) const {
+Tensor Cells::mask(const Shape& shape) const {
   std::vector<std::pair<int64_t, int64_t>> ranges;
   for (const int64_t size : shape.dims()) ranges.emplace_back(0, size);
   for (const Axis& a : axes) {
@@ -21,7 +21,7 @@ Tensor Region::mask(const Shape& shape) const {
     end = std::min(end, a.end);
   }
   Tensor mask = Tensor::zeros(Dtype::u8, shape);
-  const auto cells = mask.values<uint8_t>();
+  const auto inside_of = mask.values<uint8_t>();
   for (int64_t i = 0; i < shape.numel(); ++i) {
     int64_t rest = i;
     bool inside = true;
@@ -30,7 +30,7 @@ Tensor Region::mask(const Shape& shape) const {
       rest /= shape[d];
       inside &= at >= ranges[static_cast<size_t>(d)].first && at < ranges[static_cast<size_t>(d)].second;
     }
-    cells[static_cast<size_t>(i)] = inside;
+    inside_of[static_cast<size_t>(i)] = inside;
   }
   return mask;
 }

@@ -88,12 +88,12 @@ void Execution::edit(size_t e, const Tensor& mask, const Tensor& numbers) {
   given = {stretched(mask, "mask"), stretched(numbers, "numbers"), true};
 }
 
-void Execution::edit(size_t e, const Region& region, const Tensor& numbers) {
-  edit(e, region.mask(plan_->value(plan_->edits().at(e).numbers).type.shape), numbers);
+void Execution::edit(size_t e, const Cells& cells, const Tensor& numbers) {
+  edit(e, cells.mask(plan_->value(plan_->edits().at(e).numbers).type.shape), numbers);
 }
 
-void Execution::edit(size_t e, const Region& region, double number) {
-  edit(e, region, Tensor::from(std::span<const double>(&number, 1), Shape{}));
+void Execution::edit(size_t e, const Cells& cells, double number) {
+  edit(e, cells, Tensor::from(std::span<const double>(&number, 1), Shape{}));
 }
 
 void Execution::undo(size_t e) { edits_.at(e) = {}; }

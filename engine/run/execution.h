@@ -27,8 +27,8 @@ class Execution {
   /// What edit `e` of the purpose does in this and the following runs: at which cells, and with which numbers, whose shape
   /// is the value's or has 1 where the same number serves all (a scalar has no dimensions). Before forward() or again().
   void edit(size_t e, const Tensor& mask, const Tensor& numbers);
-  void edit(size_t e, const Region& region, const Tensor& numbers);
-  void edit(size_t e, const Region& region, double number);
+  void edit(size_t e, const Cells& cells, const Tensor& numbers);
+  void edit(size_t e, const Cells& cells, double number);
   /// Edit `e` does nothing from now on.
   void undo(size_t e);
   /// The forward pass of the same inputs with the edits as they now are. Steps before the first edit that changed do not

@@ -17,15 +17,18 @@ std::shared_ptr<void> stream_of(const Device& device) {
 
 Network::Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device,
                  const KernelOptions& kernels)
+    : Network(std::move(name), std::move(graph), std::move(parameters), device, kernels, stream_of(device)) {}
+
+Network::Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device,
+                 const KernelOptions& kernels, std::shared_ptr<void> stream)
     : name_(std::move(name)),
       graph_(std::move(graph)),
       device_(device),
       options_(PlanOptions::for_backend(device.backend)),
-      stream_(stream_of(device)),
-      weights_(name_, graph_, std::move(parameters), device, Queue{device.module(), stream_.get()}) {
-  queue_ = {device.module(), stream_.get()};
+      queue_{device.module(), stream.get()},
+      weights_(name_, graph_, std::move(parameters), device, queue_),
+      stream_(std::move(stream)) {
   options_.kernels = kernels;
-  at_end_.stream = stream_;
 }
 
 std::shared_ptr<const Plan> Network::plan_for(const std::vector<Shape>& inputs, const Purpose& purpose) {

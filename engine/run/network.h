@@ -56,6 +56,8 @@ class Network {
 
  private:
   friend class Execution;
+  Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device,
+          const KernelOptions& kernels, std::shared_ptr<void> stream);
   /// Makes the weights and the arena of a plan. Throws DeviceOutOfMemory with the sizes.
   void prepare(const Plan& plan);
   void release_arena();
@@ -67,7 +69,6 @@ class Network {
   Device device_;
   PlanOptions options_;
   Queue queue_;
-  std::shared_ptr<void> stream_;
   Weights weights_;
   std::list<std::pair<std::string, std::shared_ptr<const Plan>>> plans_;  // most recent first
   // Most recent first. Executions point back at their network, so a network that is moved starts without any.
@@ -77,9 +78,7 @@ class Network {
   } executions_;
   std::shared_ptr<Storage> arena_;
   uint64_t ticket_ = 0;  // of the execution that last ran
-  struct AtEnd {  // work on the stream ends before the memory goes
-    std::shared_ptr<void> stream;
-  } at_end_;
+  std::shared_ptr<void> stream_;  // last, so that its work ends before the memory goes
 };
 
 /// Seeds for backward passes, all in float64 and of shape (N, …) = `shape`.
