@@ -50,10 +50,9 @@ void NormRows(const Norm& n, const float* x, const float* weight, const float* b
     for_runs(n, [&](int64_t l, int64_t run) {
       const Scale w = scale_of(n, weight, o, l, 1), b = scale_of(n, bias, o, l, 0);
       float* out = y + o * n.length + l;
-      for (int64_t i = 0; i < run; i += kBlock) {
-        const int64_t count = std::min(kBlock, run - i);
+      for_blocks(run, [=](int64_t i, int64_t count) {
         store_part(fma(s.normalise(load_part(row + l + i, count)), w(i, count), b(i, count)), out + i, count);
-      }
+      });
     });
   });
 }
@@ -74,12 +73,11 @@ void NormRowsVjpInput(const Norm& n, const float* x, const float* weight, const 
     const Block mean = fill(sum / static_cast<float>(n.length)), tilt = fill(products / static_cast<float>(n.length));
     for_runs(n, [&](int64_t l, int64_t run) {
       const Scale w = scale_of(n, weight, o, l, 1);
-      for (int64_t i = 0; i < run; i += kBlock) {
-        const int64_t count = std::min(kBlock, run - i);
+      for_blocks(run, [=](int64_t i, int64_t count) {
         const Block h = mul(load_part(signal + l + i, count), w(i, count));
         const Block down = fma(s.normalise(load_part(row + l + i, count)), tilt, mean);
         store_part(mul(fill(s.r), subtract(h, down)), gx + o * n.length + l + i, count);
-      }
+      });
     });
   });
 }
