@@ -6,7 +6,8 @@
 //   y_i = Σ_j P_j v_j
 //
 // A masked key (by `causal` or by the padding mask) counts as s_j = −∞, and gets P_j = 0. Where every key of a query is
-// masked, its pattern and its y are zero, and the query passes nothing back. A NaN makes every y that sees it NaN.
+// masked, its pattern and its y are zero, and the query passes nothing back. A NaN makes every y that sees it NaN; what a
+// masked key holds must be finite.
 //
 // The pattern is never stored whole: keys are taken in blocks, with a running maximum m and a running sum l of exp(s − m),
 // what was added up before being scaled by exp(m_before − m) (Milakov & Gimelshein 2018; Dao et al. 2022,
@@ -51,8 +52,8 @@ struct AttentionSizes {
   double scale;
   int64_t bias_size[4], bias_stride[4];  // by image, head, query and key; a stride is 0 where the size is 1
 
-  int64_t group() const { return heads / kv_heads; }  // heads that share a key
-  int64_t ahead() const { return keys - queries; }    // causal: query i sees the keys up to i + ahead()
+  constexpr int64_t group() const { return heads / kv_heads; }  // heads that share a key
+  constexpr int64_t ahead() const { return keys - queries; }    // causal: query i sees the keys up to i + ahead()
 };
 
 /// q, k, v, bias (or null), padding (or null), planar.
@@ -83,6 +84,7 @@ namespace cpu {
 int64_t attention_workspace(const AttentionSizes& a);
 void attention(const AttentionSizes& a, const AttentionOperands<float>& o, float* y, float* pattern, float* record,
                float* workspace);
+/// Not for a bias that is the same for all keys; g is there for operand 2. So it is on a device.
 void attention_vjp(const AttentionSizes& a, const AttentionOperands<float>& o, const AttentionSignals<float>& s,
                    int operand, float* grad, float* workspace);
 }  // namespace cpu

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "kernels/common/strided_copy.h"
+
 namespace loupe {
 
 extern const OpKind attention_kind;
@@ -142,6 +144,12 @@ struct Problem {
     const bool two = op.pattern() && a.grad_outputs.size() > 1;
     return {a.output.as<T>(), a.grad_output.as<T>(), two ? a.grad_outputs[1].as<T>() : nullptr, a.record.as<T>()};
   }
+  // A vjp that is zero whatever the numbers: of v where only the pattern's gradient is there, and of a bias that is the
+  // same for all keys of a query, which changes no pattern.
+  bool is_zero() const {
+    const bool same_for_all_keys = a.direction.operand == 3 && shapes[3][3] == 1 && shapes[1][1] > 1;
+    return same_for_all_keys || (a.direction.operand == 2 && !a.grad_output);
+  }
   float* workspace() const { return reinterpret_cast<float*>(a.workspace.data()); }
 };
 
@@ -169,6 +177,7 @@ void cpu_forward(const Op& op, const Arguments& a) {
 
 void cpu_vjp(const Op& op, const Arguments& a) {
   const Problem p(op, a);
+  if (p.is_zero()) return fill(Backend::cpu, a.queue, a.grad, 0);
   cpu::attention_vjp(p.sizes(), p.operands<float>(), p.signals<float>(), a.direction.operand, a.grad.as<float>(),
                      p.workspace());
 }
@@ -181,6 +190,7 @@ void device_forward(const Op& op, const Arguments& a) {
 
 void device_vjp(const Op& op, const Arguments& a) {
   const Problem p(op, a);
+  if (p.is_zero()) return fill(Backend::cuda, a.queue, a.grad, 0);
   device::attention_vjp(a.queue, p.sizes(), p.operands<float>(), p.signals<float>(), a.direction.operand,
                         a.grad.as<float>(), p.workspace());
 }

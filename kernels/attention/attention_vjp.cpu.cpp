@@ -239,12 +239,8 @@ struct Vjp {
 
 void attention_vjp(const AttentionSizes& a, const AttentionOperands<float>& o, const AttentionSignals<float>& s,
                    int operand, float* grad, float* workspace) {
-  const int64_t* size = a.bias_size;
   const Vjp vjp{a, o, s, workspace, workspace + round_up(a.n * a.heads * a.queries, kBlock)};
-  if (operand == 2 && !s.g) return std::fill_n(grad, a.n * a.keys * a.kv_heads * a.width, 0.0f), void();
   if (operand == 2) return vjp.keys(true, grad);
-  // What is added to all of a query's scores does not change its pattern.
-  if (operand == 3 && size[3] == 1 && a.keys > 1) return std::fill_n(grad, size[0] * size[1] * size[2], 0.0f), void();
   vjp.queries(nullptr);
   if (operand == 0) return vjp.queries(grad);
   if (operand == 1) return vjp.keys(false, grad);
