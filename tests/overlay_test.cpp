@@ -172,8 +172,7 @@ TEST_CASE("a coarse map lies where its grid says") {
 }
 
 TEST_CASE("cells that are squares are drawn as squares") {
-  // 2×3 cells of 20×20 pixels, of which two differ: within a cell all pixels are alike, and next to its
-  // edge another begins.
+  // 2×3 cells of 20×20 pixels: within a cell all pixels are alike, and each cell has a colour of its own.
   const std::vector<double> values = {0.1, 0.9, 0.4, 0.2, 1.0, 0.7};
   const Grid squares{.offset_h = 9.5, .offset_w = 9.5, .stride_h = 20, .stride_w = 20, .squares = true};
   const Picture how{.style = Style::evidence, .percentile = 100, .grid = squares};
