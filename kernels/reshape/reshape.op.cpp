@@ -31,17 +31,19 @@ class ReshapeOp final : public MoveOp {
     const Shape& x = inputs[0];
     expect_not_empty("reshape", x);
     std::vector<int64_t> dims = dims_;
+    const auto rest = std::ranges::find(dims, -1);
     int64_t known = 1;
     for (size_t d = 0; d < dims.size(); ++d) {
-      if (dims[d] == 0 && static_cast<int>(d) >= x.rank()) throw misfit(x);
-      if (dims[d] == 0) dims[d] = x[static_cast<int>(d)];
+      const bool behind = dims.begin() + static_cast<std::ptrdiff_t>(d) > rest;
+      const int same = static_cast<int>(d) + (behind ? x.rank() - static_cast<int>(dims.size()) : 0);
+      if (dims[d] == 0 && (same < 0 || same >= x.rank())) throw misfit(x);
+      if (dims[d] == 0) dims[d] = x[same];
       if (dims[d] == -1) continue;
       if (x.numel() % dims[d] != 0) throw misfit(x);  // also keeps the product in range
       known *= dims[d];
       if (known > x.numel()) throw misfit(x);
     }
     if (x.numel() % known != 0) throw misfit(x);
-    const auto rest = std::ranges::find(dims, -1);
     if (rest != dims.end())
       *rest = x.numel() / known;
     else if (known != x.numel())
