@@ -9,6 +9,8 @@ extern const OpSuite reshape_suite{
         {
             {"maps to rows", reshape({0, -1}), {{3, 5, 2, 3}}},
             {"heads apart", reshape({0, 0, 4, -1}), {{3, 7, 32}}},
+            {"channels in groups", reshape({0, 2, -1, 0, 0}), {{3, 6, 5, 4}}},
+            {"groups into channels", reshape({0, -1, 0, 0}), {{3, 2, 3, 5, 4}}},
             {"every size given", reshape({0, 6, 1, 2}), {{1, 3, 4}}},
             {"into the batch", reshape({-1, 3}), {{4, 6}}, {}, 0, 1},
         },
@@ -21,6 +23,7 @@ extern const OpSuite reshape_suite{
          {"too many elements", [] { infer(reshape({0, 3}), {{2, 6}}); }, "does not fit"},
          {"nothing to divide by −1", [] { infer(reshape({4, 3, 2, -1}), {{2, 6}}); }, "does not fit"},
          {"a 0 beyond the input", [] { infer(reshape({2, 6, 0}), {{2, 6}}); }, "does not fit"},
+         {"a 0 before the input", [] { infer(reshape({-1, 0, 0, 0}), {{2, 6}}); }, "does not fit"},
          {"empty", [] { infer(reshape({0, -1}), {{0, 6}}); }, "non-empty"},
          {"two inputs", [] { infer(reshape({-1}), {{2}, {2}}); }, "1 input"}},
     .linear = true,
