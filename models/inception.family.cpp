@@ -33,7 +33,7 @@ struct Inception {
   NodeId largest() const {
     return net.add(module + ".max_pool2d", max_pool2d({.kernel = 3, .stride = 2}), x);
   }
-  NodeId cat(const std::vector<NodeId>& parts, const std::string& name = "cat") const {
+  NodeId cat(const std::vector<Port>& parts, const std::string& name = "cat") const {
     return net.add(module + "." + name, concat(), parts);
   }
 
