@@ -17,7 +17,7 @@ inline std::vector<OpCase> binary_cases(const OpPtr& op, Draw draw = Draw::unifo
   const auto add = [&](const char* name, const Shape& a, const Shape& b, uint32_t unbatched = 0) {
     cases.push_back({name, op, {a, b}, draws, 0, unbatched});
   };
-  add("odd map, 17 channels, batch 3", {3, 17, 5, 7}, {3, 17, 5, 7});
+  add("odd map, 17 channels, batch of 3", {3, 17, 5, 7}, {3, 17, 5, 7});
   add("1×1 map", {1, 16, 1, 1}, {1, 16, 1, 1});
   add("vectors", {3, 33}, {3, 33});
   add("one element", {1, 1, 1, 1}, {1, 1, 1, 1});
