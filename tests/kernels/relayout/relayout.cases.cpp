@@ -46,7 +46,8 @@ TEST_CASE("relayout: from either layout to the other, forward and back") {
         Stored to = expected;
         to.bytes.assign(to.bytes.size(), std::byte{0xFF});
         const Array input = array_of(*from);
-        Arguments a{.direction = d};
+        Arguments a;
+        a.direction = d;
         (d.is_forward() ? a.output : a.grad) = array_of(to);
         if (d.is_forward())
           a.inputs = {&input, 1};
