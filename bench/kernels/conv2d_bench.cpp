@@ -57,9 +57,9 @@ HWY_AFTER_NAMESPACE();
 #include "kernels/batch_norm_training/batch_norm_training.h"
 #include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/linear/linear.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/relu/relu.h"
 
 namespace loupe {
 HWY_EXPORT(Multiply);
@@ -126,45 +126,43 @@ double copy_bandwidth() {
   return bandwidth;
 }
 
-// One direction of an op, with memory of its own.
-class Call {
+// One direction of an op of one input, with memory of its own.
+class TimedCall {
  public:
-  Call(const OpPtr& op, const Shape& input, Direction direction) : op_(op), direction_(direction) {
-    const Op::Shapes inputs{&input, 1};
-    const Shape output = op->infer(inputs);
-    const bool forward = direction == Direction::forward;
+  TimedCall(const OpPtr& op, const Shape& input, Direction direction, const KernelOptions& options)
+      : op_(op), shapes_{input} {
+    const bool forward = direction.is_forward();
     const Needs needs = op->needs(direction);
-    const std::vector<ParameterSpec> specs = op->parameters(inputs);
-    for (size_t p = 0; p < specs.size(); ++p) {
-      const std::vector<float> planar(static_cast<size_t>(specs[p].shape.numel()), 0.01f);
-      const int64_t packed = op->packed_size(Backend::cpu, direction, inputs, p);
-      Array& array = parameters_.emplace_back(make(Dtype::f32, specs[p].shape, Layout::planar, packed * 4));
-      if (packed) op->pack(Backend::cpu, direction, inputs, p, planar.data(), array.as<float>());
+    for (const ParameterSpec& p : op->parameters(shapes_)) shapes_.push_back(p.shape);
+    call_ = op->prepare(Backend::cpu, direction, shapes_, options);
+    double bytes = 0;
+    for (size_t i = 0; i < shapes_.size(); ++i) {
+      const bool read = forward || (needs.operands >> i & 1);
+      operands_.push_back(read ? operand(static_cast<int>(i)) : Array{nullptr, Dtype::f32, shapes_[i]});
+      if (read) bytes += static_cast<double>(operands_.back().bytes());
     }
-    x_ = make(Dtype::f32, input);
-    a_.inputs = {&x_, 1};
-    a_.parameters = parameters_;
-    const Array y = make(Dtype::f32, output);
+    a_.direction = direction;
+    a_.inputs = operands_;
+    const Array y = make(Dtype::f32, op->shape(shapes_));
     (forward ? a_.output : a_.grad_output) = y;
-    if (direction == Direction::vjp_input) a_.grad = make(Dtype::f32, input);
-    if (direction == Direction::vjp_weight) a_.grad = make(Dtype::f32, specs[0].shape, Layout::planar);
-    if (direction == Direction::vjp_bias) a_.grad = make(Dtype::f32, specs[1].shape, Layout::planar);
-    const auto saved = op->saved(inputs);
-    if (saved && (forward || needs.saved)) a_.saved = make(saved->dtype, saved->shape);
-    memory_.emplace_back(op->workspace_bytes(Backend::cpu, direction, inputs));
+    bytes += static_cast<double>(y.bytes());
+    if (!forward) {
+      const Layout layout = direction.operand > 0 ? Layout::planar : Layout::blocked;
+      a_.grad = make(Dtype::f32, shapes_[static_cast<size_t>(direction.operand)], layout);
+      bytes += static_cast<double>(a_.grad.bytes());
+    }
+    const auto record = op->record(shapes_);
+    if (record && (forward || needs.record)) {
+      a_.record = make(record->dtype, record->shape);
+      bytes += static_cast<double>(a_.record.bytes());
+    }
+    memory_.emplace_back(call_.workspace);
     a_.workspace = memory_.back().span();
-    kernel_ = op->kind().kernel(Backend::cpu, direction);
-
-    macs_ = static_cast<double>(direction == Direction::vjp_bias ? 0 : op->macs(inputs));
-    int64_t bytes = y.bytes() + (forward || needs.inputs ? x_.bytes() : 0);
-    if (a_.grad) bytes += a_.grad.bytes();
-    if (a_.saved) bytes += a_.saved.bytes();
-    if (forward || direction == Direction::vjp_input)
-      for (const Array& p : parameters_) bytes += p.bytes();
-    bytes_ = static_cast<double>(bytes);
+    macs_ = static_cast<double>(direction == Direction::vjp_bias ? 0 : op->macs(shapes_));
+    bytes_ = bytes;
   }
-  Call(const Call&) = delete;  // arguments point into it
-  void operator()() const { kernel_(*op_, a_); }
+  TimedCall(const TimedCall&) = delete;  // arguments point into it
+  void operator()() const { call_.run(a_); }
   double macs() const { return macs_; }
   double floor() const { return std::max(2 * macs_ / fma_peak(), bytes_ / copy_bandwidth()); }
 
@@ -174,26 +172,40 @@ class Call {
     memory_.emplace_back(std::max(array.bytes(), least));
     return {memory_.back().as<void>(), dtype, shape, layout};
   }
+  // The input is blocked, a parameter planar, or packed.
+  Array operand(int i) {
+    const Shape& shape = shapes_[static_cast<size_t>(i)];
+    if (i == 0) return make(Dtype::f32, shape);
+    const std::vector<float> planar(static_cast<size_t>(shape.numel()), 0.01f);
+    for (const Packing& p : call_.packing)
+      if (p.operand == i) {
+        const Array array = make(Dtype::f32, shape, Layout::planar, p.floats * 4);
+        p.pack(planar.data(), array.as<float>());
+        return array;
+      }
+    const Array array = make(Dtype::f32, shape, Layout::planar);
+    std::copy(planar.begin(), planar.end(), array.as<float>());
+    return array;
+  }
 
   OpPtr op_;
-  Direction direction_;
-  std::vector<Buffer> memory_;
-  std::vector<Array> parameters_;
-  Array x_;
+  std::vector<Shape> shapes_;
+  Call call_;
+  std::list<Buffer> memory_;
+  std::vector<Array> operands_;
   Arguments a_;
-  Kernel kernel_;
   double macs_, bytes_;
 };
 
-void run(benchmark::State& state, const std::list<Call>& calls) {
+void run(benchmark::State& state, const std::list<TimedCall>& calls) {
   double macs = 0, floor = 0;
-  for (const Call& call : calls) {
+  for (const TimedCall& call : calls) {
     macs += call.macs();
     floor += call.floor();
     call();  // touches its memory
   }
   for (auto _ : state)
-    for (const Call& call : calls) call();
+    for (const TimedCall& call : calls) call();
   const auto rate = benchmark::Counter::kIsIterationInvariantRate;
   state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * macs, rate);
   state.counters["of_peak"] = benchmark::Counter(2 * macs / fma_peak(), rate);
@@ -204,14 +216,15 @@ struct Layer {
   std::string name;
   OpPtr op;
   Shape input;
+  KernelOptions options = {};
 };
 
 void add(const Layer& layer, const std::vector<Direction>& directions) {
   for (const Direction direction : directions)
-    benchmark::RegisterBenchmark((layer.name + "/" + std::string(direction_name(direction))).c_str(),
+    benchmark::RegisterBenchmark((layer.name + "/" + layer.op->kind().direction_name(direction)).c_str(),
                                  [=](benchmark::State& state) {
-                                   std::list<Call> calls;
-                                   calls.emplace_back(layer.op, layer.input, direction);
+                                   std::list<TimedCall> calls;
+                                   calls.emplace_back(layer.op, layer.input, direction, layer.options);
                                    run(state, calls);
                                  })
         ->UseRealTime()
@@ -229,41 +242,34 @@ void add(const std::string& name, int64_t channels, int64_t size, const Conv2d& 
 
 // What a training step of `layer` runs; the first layer's input needs no gradient.
 std::vector<Direction> training_directions(const Layer& layer, bool first) {
-  std::vector<Direction> directions;
-  for (const Direction d : kDirections) {
-    const auto parameters = layer.op->parameters({&layer.input, 1}).size();
-    if (d == Direction::vjp_input && first) continue;
-    if (d == Direction::vjp_weight && parameters < 1) continue;
-    if (d == Direction::vjp_bias && parameters < 2) continue;
-    directions.push_back(d);
-  }
+  std::vector<Direction> directions{Direction::forward};
+  const auto parameters = static_cast<int>(layer.op->parameters({&layer.input, 1}).size());
+  for (int i = first ? 1 : 0; i <= parameters; ++i)
+    if (layer.op->kind().has(Backend::cpu, Direction::vjp(i))) directions.push_back(Direction::vjp(i));
   return directions;
 }
 
-// The same step with Winograd's convolutions where they fit.
-std::vector<OpPtr> by_winograd(std::vector<OpPtr> ops) {
-  for (OpPtr& op : ops) op = with_winograd(op);
-  return ops;
-}
-
-void add_training(const std::string& name, Shape map, const std::vector<OpPtr>& ops) {
+void add_training(const std::string& name, Shape map, const std::vector<OpPtr>& ops,
+                  const KernelOptions& options) {
   std::vector<Layer> layers;
   for (const OpPtr& op : ops) {
-    layers.push_back({name + "/features." + std::to_string(layers.size()), op, map});
-    map = op->infer({&map, 1});
+    layers.push_back({name + "/features." + std::to_string(layers.size()), op, map, options});
+    std::vector<Shape> shapes{map};
+    for (const ParameterSpec& p : op->parameters(shapes)) shapes.push_back(p.shape);
+    map = op->shape(shapes);
   }
   for (const Layer& layer : layers) add(layer, training_directions(layer, &layer == &layers[0]));
-  benchmark::RegisterBenchmark((name + "/step").c_str(),
-                               [=](benchmark::State& state) {
-                                 std::list<Call> calls;
-                                 for (const Layer& layer : layers)
-                                   calls.emplace_back(layer.op, layer.input, Direction::forward);
-                                 for (size_t i = layers.size(); i-- > 0;)
-                                   for (const Direction d : training_directions(layers[i], i == 0))
-                                     if (d != Direction::forward)
-                                       calls.emplace_back(layers[i].op, layers[i].input, d);
-                                 run(state, calls);
-                               })
+  benchmark::RegisterBenchmark(
+      (name + "/step").c_str(),
+      [=](benchmark::State& state) {
+        std::list<TimedCall> calls;
+        for (const Layer& layer : layers)
+          calls.emplace_back(layer.op, layer.input, Direction::forward, layer.options);
+        for (size_t i = layers.size(); i-- > 0;)
+          for (const Direction d : training_directions(layers[i], i == 0))
+            if (!d.is_forward()) calls.emplace_back(layers[i].op, layers[i].input, d, layers[i].options);
+        run(state, calls);
+      })
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
 }
@@ -317,10 +323,10 @@ const bool registered = [] {
   block(96, 1);
   block(128, 1);
   block(256, 1);
-  add_training("zoo", {64, 3, 64, 64}, ops);
-  add_training("zoo, Winograd", {64, 3, 64, 64}, by_winograd(ops));
+  add_training("zoo", {64, 3, 64, 64}, ops, {});
+  add_training("zoo, Winograd", {64, 3, 64, 64}, ops, {.winograd = true});
   add({"zoo_fc/classifier.0", linear({.out_features = 32}), {64, 256 * 13 * 13}},
-      {std::begin(kDirections), std::end(kDirections)});
+      {Direction::forward, Direction::vjp_input, Direction::vjp_weight, Direction::vjp_bias});
   return true;
 }();
 
