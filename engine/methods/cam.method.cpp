@@ -13,6 +13,7 @@ namespace loupe {
 namespace {
 bool averages_whole_map(const Graph& graph, const Node& n) {
   const Shape& out = n.shape();
+  if (n.op->kind().name == "reduce") return is_mean_over_maps(*n.op);
   if (n.inputs.size() != 1 || out.rank() != 4 || out[2] != 1 || out[3] != 1) return false;
   if (n.op->kind().name == "adaptive_avg_pool2d") return true;
   if (n.op->kind().name != "avg_pool2d") return false;
@@ -25,7 +26,7 @@ bool averages_whole_map(const Graph& graph, const Node& n) {
 NodeId behind_views(const Graph& graph, NodeId n) {
   while (graph.node(n).op) {
     const std::string_view kind = graph.node(n).op->kind().name;
-    if (kind != "dropout" && kind != "flatten") break;
+    if (kind != "dropout" && kind != "flatten" && kind != "reshape") break;
     n = graph.node(n).inputs[0].node;
   }
   return n;

@@ -20,9 +20,9 @@ class PlanBuilder {
   // A node with what is folded and fused into it. The value of `tail` is what exists.
   struct Unit {
     NodeId head;
-    std::optional<NodeId> batch_norm, sum, function;
+    std::optional<NodeId> batch_norm = {}, sum = {}, function = {};
     int residual = 0;  // of the sum: which operand comes from elsewhere
-    NodeId tail;
+    NodeId tail = head;
     Epilogue epilogue = {};
   };
   class Signal;

@@ -101,17 +101,13 @@ std::vector<PlanOperand> PlanBuilder::operands(const Unit& u, Layout layout) {
   for (const Port& p : n.inputs) {
     const Shape& shape = type_of(p).shape;
     if (graph_.node(p.node).is_weight()) {
-      list.push_back({.weight = {.node = p.node}, .shape = shape});
+      list.push_back(weight_operand(u, u.head, static_cast<int>(list.size())));
     } else {
       list.push_back({.value = in_layout(plan_.value_of(p), layout_for(layout, shape)), .shape = shape});
     }
   }
-  if (u.batch_norm) {  // which gives a bias to a convolution that has none
-    const Shape& weight = list[1].shape;
-    list.resize(2);
-    list.push_back({.shape = {weight[*n.op->folds_batch_norm()]}});
-    for (int i : {1, 2}) list[at(i)].weight = {.folded = u.head, .batch_norm = *u.batch_norm, .operand = i};
-  }
+  // Folding gives a bias to a convolution that has none.
+  if (u.batch_norm && list.size() == 2) list.push_back(weight_operand(u, u.head, 2));
   return list;
 }
 

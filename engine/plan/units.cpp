@@ -66,7 +66,7 @@ void PlanBuilder::make_units() {
   unit_of_.assign(at(graph_.size()), -1);
   for (NodeId n = 0; n < graph_.size(); ++n) {
     if (!needed_[at(n)] || unit_of_[at(n)] >= 0 || !graph_.node(n).op) continue;
-    Unit u{.head = n, .tail = n};
+    Unit u{.head = n};
     fold(u);
     if (options_.fuse) {
       fuse_sum(u);

@@ -19,7 +19,7 @@ struct Model {
   std::vector<std::string> labels = {};  // of the classes that it was made for; empty: whoever trains it says
 };
 
-/// 0: what the architecture was made for.
+/// 0: what the architecture was made for. Height and width are nominal: a network runs on every size that its layers fit.
 struct ModelOptions {
   int64_t classes = 0;
   int64_t height = 0, width = 0;
@@ -30,6 +30,16 @@ struct Architecture {
   std::function<Model(const ModelOptions&)> build;  // gets options without zeros
   ModelOptions standard = {.classes = 1000, .height = 224, .width = 224};
 };
+
+/// One architecture for each row of a family's table, called row.name: build(row, options).
+template <typename Row>
+std::vector<Architecture> architectures(const std::vector<Row>& table,
+                                        Model (*build)(const Row&, const ModelOptions&)) {
+  std::vector<Architecture> all;
+  for (const Row& row : table)
+    all.push_back({row.name, [=](const ModelOptions& options) { return build(row, options); }});
+  return all;
+}
 
 struct Family {
   std::string title;   // "SqueezeNet"

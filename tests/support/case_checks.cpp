@@ -233,7 +233,7 @@ std::vector<Direction> CaseChecks::steps(Backend backend) const {
 }
 
 How CaseChecks::how(const Target& t, Direction d) const {
-  How h{.backend = t.backend, .dtype = t.dtype, .layout = t.layout};
+  How h{.backend = t.backend, .dtype = t.dtype, .layout = t.layout, .options = suite.options};
   if (rung_ && t.backend != Backend::ref) h.kernel = rung_kernel(d);
   for (size_t i = 0; i < test.inputs.size(); ++i)
     h.input_types.push_back(is_real(i) ? t.dtype : draw_of(i) == Draw::switches ? Dtype::u8 : Dtype::i32);
