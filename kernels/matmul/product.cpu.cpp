@@ -77,52 +77,53 @@ constexpr int64_t kTilePanels = 16 / kPanels;  // tiles from left to right in a 
 
 // ---- packing
 
-// Columns [0, width) of b, k steps of it, as a panel.
-void pack_panel(Product::Strides b, const float* from, int64_t k, int64_t width, float* to) {
-  if (width < kBlock) std::fill_n(to, k * kBlock, 0.0f);
+// A part of b, k steps of it, as panels: `columns` of b, 16 a panel, `stride` floats from one panel to the next.
+void pack_panels(Product::Strides b, const float* from, int64_t k, int64_t columns, int64_t stride, float* to) {
+  const int64_t whole = columns / kBlock, rest = columns % kBlock;
+  if (rest) std::fill_n(to + whole * stride, k * kBlock, 0.0f);
   if (b.col == 1) {
     for (int64_t i = 0; i < k; ++i, from += b.row, to += kBlock) {
-      if (width == kBlock)
-        store(load(from), to);
-      else
-        std::copy_n(from, width, to);
+      for (int64_t j = 0; j < whole; ++j) store(load(from + j * kBlock), to + j * stride);
+      std::copy_n(from + whole * kBlock, rest, to + whole * stride);
     }
     return;
   }
-  int64_t i = 0;
-  if (width == kBlock) {
-    HWY_ALIGN float part[4 * kLanes];
-    for (; i + kLanes <= k; i += kLanes)
+  HWY_ALIGN float part[4 * kLanes];
+  const int64_t vectors = k / kLanes * kLanes;
+  for (int64_t column = 0; column < columns; column += kBlock, from += kBlock * b.col, to += stride) {
+    const bool full = columns - column >= kBlock;
+    for (int64_t i = 0; full && i < vectors; i += kLanes)
       for (int64_t j = 0; j < kBlock; j += 4) {
         const float* at = from + j * b.col + i;
         hn::StoreInterleaved4(hn::LoadU(D(), at), hn::LoadU(D(), at + b.col), hn::LoadU(D(), at + 2 * b.col),
                               hn::LoadU(D(), at + 3 * b.col), D(), part);
         for (int64_t l = 0; l < kLanes; ++l) std::memcpy(to + (i + l) * kBlock + j, part + 4 * l, 4 * sizeof(float));
       }
+    for (int64_t i = full ? vectors : 0; i < k; ++i)
+      for (int64_t j = 0; j < std::min(kBlock, columns - column); ++j) to[i * kBlock + j] = from[j * b.col + i];
   }
-  for (; i < k; ++i)
-    for (int64_t j = 0; j < width; ++j) to[i * kBlock + j] = from[j * b.col + i];
 }
 
-// Four rows of a, or the `rows` that are left of them, k steps of them, as a group.
-void pack_group(Product::Strides a, const float* from, int64_t k, int64_t rows, float* to) {
+// The rows of a tile, k steps of them, as groups of four.
+void pack_rows(Product::Strides a, const float* from, int64_t k, int64_t rows, float* to) {
   if (a.col != 1) {
-    for (int64_t i = 0; i < k; ++i) {
-      if (rows == 4)
-        std::memcpy(to + 4 * i, from + i * a.col, 4 * sizeof(float));
-      else
-        std::copy_n(from + i * a.col, rows, to + 4 * i);
+    const int64_t whole = rows / 4, rest = rows % 4;
+    for (int64_t i = 0; i < k; ++i, from += a.col, to += 4) {
+      for (int64_t g = 0; g < whole; ++g) std::memcpy(to + g * kGroup, from + 4 * g, 4 * sizeof(float));
+      std::copy_n(from + 4 * whole, rest, to + whole * kGroup);
     }
     return;
   }
-  const float* row[4];  // those that are missing repeat the last one; nobody reads them
-  for (int64_t r = 0; r < 4; ++r) row[r] = from + std::min(r, rows - 1) * a.row;
-  int64_t i = 0;
-  for (; i + kLanes <= k; i += kLanes)
-    hn::StoreInterleaved4(hn::LoadU(D(), row[0] + i), hn::LoadU(D(), row[1] + i), hn::LoadU(D(), row[2] + i),
-                          hn::LoadU(D(), row[3] + i), D(), to + 4 * i);
-  for (; i < k; ++i)
-    for (int64_t r = 0; r < 4; ++r) to[4 * i + r] = row[r][i];
+  for (int64_t first = 0; first < rows; first += 4, to += kGroup) {
+    const float* row[4];  // those that are missing repeat the last one; nobody reads them
+    for (int64_t r = 0; r < 4; ++r) row[r] = from + std::min(first + r, rows - 1) * a.row;
+    int64_t i = 0;
+    for (; i + kLanes <= k; i += kLanes)
+      hn::StoreInterleaved4(hn::LoadU(D(), row[0] + i), hn::LoadU(D(), row[1] + i), hn::LoadU(D(), row[2] + i),
+                            hn::LoadU(D(), row[3] + i), D(), to + 4 * i);
+    for (; i < k; ++i)
+      for (int64_t r = 0; r < 4; ++r) to[4 * i + r] = row[r][i];
+  }
 }
 
 // ---- tiles
@@ -271,12 +272,8 @@ void multiply_block(const Work& w, const Piece& piece, int64_t item, const Range
   for (int64_t k0 = piece.k_begin; k0 < piece.k_end; k0 += kDepth) {
     const int64_t k = std::min(kDepth, piece.k_end - k0);
     for (int64_t tile = rows.begin; tile < rows.end; ++tile)
-      for (int64_t g = 0; g < kRowGroups; ++g) {
-        const int64_t row = tile * kRows + 4 * g, left = std::min(p.m, (tile + 1) * kRows) - row;
-        if (left > 0)
-          pack_group(p.a, a + row * p.a.row + k0 * p.a.col, k, std::min<int64_t>(4, left),
-                     scratch + ((tile - rows.begin) * kRowGroups + g) * kGroup);
-      }
+      pack_rows(p.a, a + tile * kRows * p.a.row + k0 * p.a.col, k, std::min<int64_t>(kRows, p.m - tile * kRows),
+                scratch + (tile - rows.begin) * kRowGroups * kGroup);
     const bool last = piece.last && k0 + k == piece.k_end;
     for (int64_t j = columns.begin; j < columns.end; ++j)
       for (int64_t tile = rows.begin; tile < rows.end; ++tile) {
@@ -297,11 +294,13 @@ void multiply_block(const Work& w, const Piece& piece, int64_t item, const Range
 }
 
 void PackPiece(const Work& w, const Piece& piece) {
-  parallel_for(w.items * w.panels(), [&](int64_t i) {
-    const int64_t item = i / w.panels(), panel = i % w.panels(), column = panel * kBlock;
+  constexpr int64_t kPanelsOfATask = 4;  // so that a row of b is read in longer runs
+  const int64_t tasks = ceil_div(w.panels(), kPanelsOfATask);
+  parallel_for(w.items * tasks, [&](int64_t i) {
+    const int64_t item = i / tasks, panel = i % tasks * kPanelsOfATask, column = panel * kBlock;
     const float* b = w.b + w.operands(item, piece).b + piece.k_begin * w.p.b.row + column * w.p.b.col;
-    pack_panel(w.p.b, b, piece.k_end - piece.k_begin, std::min(kBlock, w.p.n - column),
-               w.packed + (item * w.panels() + panel) * w.panel_stride());
+    pack_panels(w.p.b, b, piece.k_end - piece.k_begin, std::min(kPanelsOfATask * kBlock, w.p.n - column), w.panel_stride(),
+                w.packed + (item * w.panels() + panel) * w.panel_stride());
   });
 }
 
