@@ -1,5 +1,5 @@
-// DenseNet: every layer of a block reads all maps that the block has made so far and appends 32 of its own.
-// Between blocks the channels and the map are halved.
+// DenseNet: every layer of a block reads all maps that the block has made so far and appends a few of its
+// own. Between blocks the channels and the map are halved.
 #include <array>
 
 #include "models/catalog/builder.h"
@@ -7,12 +7,17 @@
 namespace loupe {
 namespace {
 
-constexpr int64_t kGrowth = 32, kBottleneck = 4 * kGrowth;
+struct DenseNet {
+  std::string name;
+  std::array<int, 4> blocks;  // layers of each
+  int64_t growth = 32;        // maps that a layer appends
+  int64_t first = 64;         // maps of the first convolution
+};
 
 OpPtr conv1x1(int64_t channels) { return conv2d({.out_channels = channels, .kernel = 1, .bias = false}); }
 
 // Appends to what is there instead of joining all of a block's parts anew: the same values, fewer copies.
-NodeId dense_block(Builder& net, const std::string& module, NodeId x, int layers) {
+NodeId dense_block(Builder& net, const std::string& module, NodeId x, int layers, int64_t growth) {
   NodeId appended = -1;  // the maps that the last layer made
   for (int i = 1; i <= layers; ++i) {
     const std::string layer = module + ".denselayer" + std::to_string(i);
@@ -22,10 +27,10 @@ NodeId dense_block(Builder& net, const std::string& module, NodeId x, int layers
                   {
                       {"norm1", batch_norm()},
                       {"relu1", relu()},
-                      {"conv1", conv1x1(kBottleneck)},
+                      {"conv1", conv1x1(4 * growth)},
                       {"norm2", batch_norm()},
                       {"relu2", relu()},
-                      {"conv2", conv2d({.out_channels = kGrowth, .kernel = 3, .padding = 1, .bias = false})},
+                      {"conv2", conv2d({.out_channels = growth, .kernel = 3, .padding = 1, .bias = false})},
                   });
   }
   return net.add(module + ".cat", concat(), {x, appended});
@@ -41,20 +46,20 @@ NodeId transition(Builder& net, const std::string& module, NodeId x) {
                    });
 }
 
-Model densenet(const std::array<int, 4>& blocks, const ModelOptions& options) {
+Model densenet(const DenseNet& d, const ModelOptions& options) {
   Builder net(options);
   NodeId x = net.chain(
       "features", net.input(),
       {
-          {"conv0", conv2d({.out_channels = 64, .kernel = 7, .stride = 2, .padding = 3, .bias = false})},
+          {"conv0", conv2d({.out_channels = d.first, .kernel = 7, .stride = 2, .padding = 3, .bias = false})},
           {"norm0", batch_norm()},
           {"relu0", relu()},
           {"pool0", max_pool2d({.kernel = 3, .stride = 2, .padding = 1})},
       });
-  for (size_t i = 0; i < blocks.size(); ++i) {
+  for (size_t i = 0; i < d.blocks.size(); ++i) {
     const std::string number = std::to_string(i + 1);
-    x = dense_block(net, "features.denseblock" + number, x, blocks[i]);
-    if (i + 1 < blocks.size()) x = transition(net, "features.transition" + number, x);
+    x = dense_block(net, "features.denseblock" + number, x, d.blocks[i], d.growth);
+    if (i + 1 < d.blocks.size()) x = transition(net, "features.transition" + number, x);
   }
   net.chain("", x,
             {
@@ -67,13 +72,17 @@ Model densenet(const std::array<int, 4>& blocks, const ModelOptions& options) {
   return std::move(net).model("relu");
 }
 
-Model densenet121(const ModelOptions& options) { return densenet({6, 12, 24, 16}, options); }
+const std::vector<DenseNet> kTable{
+    {"densenet121", {6, 12, 24, 16}},
+    {"densenet161", {6, 12, 36, 24}, 48, 96},
+    {"densenet169", {6, 12, 32, 32}},
+    {"densenet201", {6, 12, 48, 32}},
+};
 
 }  // namespace
 
 extern const Family densenet_family;
-const Family densenet_family{"DenseNet",
-                             "Huang et al. 2016, \"Densely connected convolutional networks\"",
-                             {{"densenet121", densenet121}}};
+const Family densenet_family{"DenseNet", "Huang et al. 2016, \"Densely connected convolutional networks\"",
+                             architectures(kTable, densenet)};
 
 }  // namespace loupe

@@ -10,6 +10,7 @@
 #include "engine/image/image.h"
 #include "engine/image/overlay.h"
 #include "engine/image/preprocess.h"
+#include "engine/methods/attention_rollout.h"
 #include "engine/methods/cam.h"
 #include "engine/methods/deconvnet.h"
 #include "engine/methods/grad_cam.h"

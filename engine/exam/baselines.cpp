@@ -32,7 +32,7 @@ const Method centre_baseline{
     .summary = "a Gaussian around the middle, whatever the picture: what the place alone is worth",
     .source = {},
     .options = {},
-    .unsuited = [](const Network&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run =
         [](const Question& q, const Options&) {
           const double middle_y = static_cast<double>(q.input.shape()[2] - 1) / 2,
@@ -53,7 +53,7 @@ const Method random_baseline{
     .summary = "uniform noise: what chance alone is worth",
     .source = {},
     .options = {},
-    .unsuited = [](const Network&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run =
         [](const Question& q, const Options&) {
           const uint64_t seed = fingerprint(q.input);

@@ -19,17 +19,17 @@ std::vector<NodeId> some_of(const std::vector<NodeId>& all, int64_t count) {
 
 }  // namespace
 
-std::vector<CascadeStep> cascade(Network& network, const std::vector<Contestant>& contestants,
+std::vector<CascadeStep> cascade(ImageModel& model, const std::vector<Contestant>& contestants,
                                  const std::function<Scene(int64_t)>& scene, int64_t count, uint64_t seed,
                                  const Progress& progress, int64_t most_steps) {
   std::vector<Scene> scenes;
   for (int64_t i = 0; i < count; ++i) scenes.push_back(scene(i));
-  const std::vector<NodeId> layers = some_of(learned_layers(network.graph()), most_steps);
+  const std::vector<NodeId> layers = some_of(learned_layers(model.graph()), most_steps);
   const auto all_work = static_cast<double>((layers.size() + 1) * contestants.size() * scenes.size());
   double done = 0;
 
   // Of each contestant, the middles of its maps of all scenes.
-  const auto answers = [&](Network& net) {
+  const auto answers = [&](ImageModel& net) {
     std::vector<Tensor> logits;
     for (const Scene& s : scenes) logits.push_back(net.logits(s.input));
     std::vector<std::vector<Plane>> all;
@@ -43,12 +43,12 @@ std::vector<CascadeStep> cascade(Network& network, const std::vector<Contestant>
     return all;
   };
 
-  const auto learned = answers(network);
+  const auto learned = answers(model);
   std::vector<CascadeStep> steps;
   for (const NodeId layer : layers) {
-    Network partly = untrained(network, seed, layer);
+    ImageModel partly = untrained(model, seed, layer);
     const auto forgot = answers(partly);
-    steps.push_back({network.graph().node(layer).name, std::vector<Tally>(contestants.size())});
+    steps.push_back({model.graph().node(layer).name, std::vector<Tally>(contestants.size())});
     for (size_t c = 0; c < contestants.size(); ++c)
       for (size_t i = 0; i < scenes.size(); ++i)
         steps.back().similarity[c].add(rank_similarity(learned[c][i], forgot[c][i]));

@@ -19,7 +19,7 @@ struct CascadeStep {
 
 /// For at most `most_steps` layers, from the last to the first, which are evenly chosen where there are more.
 /// scene(i) for i in [0, count) is called once.
-std::vector<CascadeStep> cascade(Network& network, const std::vector<Contestant>& contestants,
+std::vector<CascadeStep> cascade(ImageModel& model, const std::vector<Contestant>& contestants,
                                  const std::function<Scene(int64_t)>& scene, int64_t count, uint64_t seed,
                                  const Progress& progress = {}, int64_t most_steps = 7);
 

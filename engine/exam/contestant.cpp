@@ -6,24 +6,24 @@
 namespace loupe {
 namespace {
 
-Explanation ask(Network& network, const Contestant& c, const Scene& scene, const Tensor& logits,
+Explanation ask(ImageModel& model, const Contestant& c, const Scene& scene, const Tensor& logits,
                 int64_t cls) {
-  return c.method->run({.network = network, .input = scene.input, .target = cls, .logits = logits},
+  return c.method->run({.model = model, .input = scene.input, .target = cls, .logits = logits},
                        c.options);
 }
 
 }  // namespace
 
-Plane Contestant::answer(Network& network, const Scene& scene, const Tensor& logits, int64_t cls) const {
-  const Explanation explanation = ask(network, *this, scene, logits, cls);
+Plane Contestant::answer(ImageModel& model, const Scene& scene, const Tensor& logits, int64_t cls) const {
+  const Explanation explanation = ask(model, *this, scene, logits, cls);
   const Map* map = scored_map(explanation);
   if (!map) throw Error(std::string(method->name) + " gives no map that says what speaks for the class");
   const Shape& size = scene.input.shape();
   return relevance(*map, size[2], size[3]);
 }
 
-bool can_be_scored(Network& network, const Contestant& contestant, const Scene& scene) {
-  return scored_map(ask(network, contestant, scene, network.logits(scene.input), scene.objects.at(0).cls)) !=
+bool can_be_scored(ImageModel& model, const Contestant& contestant, const Scene& scene) {
+  return scored_map(ask(model, contestant, scene, model.logits(scene.input), scene.objects.at(0).cls)) !=
          nullptr;
 }
 

@@ -13,10 +13,10 @@ struct Contestant {
 
   /// Its relevance for class `cls` of a scene whose logits are these. Throws Error where none of its maps can
   /// be scored.
-  Plane answer(Network& network, const Scene& scene, const Tensor& logits, int64_t cls) const;
+  Plane answer(ImageModel& model, const Scene& scene, const Tensor& logits, int64_t cls) const;
 };
 
 /// Whether the method's answer to a scene has a map that can be scored.
-bool can_be_scored(Network& network, const Contestant& contestant, const Scene& scene);
+bool can_be_scored(ImageModel& model, const Contestant& contestant, const Scene& scene);
 
 }  // namespace loupe

@@ -25,7 +25,7 @@ struct Asked {
 /// The maps of one method for one scene, each made when it is first asked for.
 class Answers {
  public:
-  Answers(Network& network, Network* untrained, const Contestant& contestant, const Asked& asked)
+  Answers(ImageModel& network, ImageModel* untrained, const Contestant& contestant, const Asked& asked)
       : network_(network), untrained_(untrained), contestant_(contestant), asked_(asked) {}
 
   const Plane& map(size_t object) {
@@ -46,12 +46,12 @@ class Answers {
   std::vector<double> seconds;  // of each map of the network itself
 
  private:
-  Plane answer(Network& network, const Tensor& logits, size_t object) const {
+  Plane answer(ImageModel& network, const Tensor& logits, size_t object) const {
     return contestant_.answer(network, asked_.scene, logits, asked_.scene.objects.at(object).cls);
   }
 
-  Network& network_;
-  Network* untrained_;
+  ImageModel& network_;
+  ImageModel* untrained_;
   const Contestant& contestant_;
   const Asked& asked_;
   std::array<std::optional<Plane>, 2> maps_;
@@ -90,7 +90,7 @@ void compare_with_baselines(std::vector<Standing>& standings) {
 
 }  // namespace
 
-Evaluation evaluate(Network& network, const std::vector<Contestant>& contestants, const Exam& exam) {
+Evaluation evaluate(ImageModel& network, const std::vector<Contestant>& contestants, const Exam& exam) {
   if (exam.count < 1)
     throw UsageError("an evaluation needs at least 1 picture, not " + std::to_string(exam.count));
   const int64_t costly_count = std::clamp<int64_t>(exam.costly, 0, exam.count);
@@ -114,7 +114,7 @@ Evaluation evaluate(Network& network, const std::vector<Contestant>& contestants
 
   for (int64_t begin = 0; begin < exam.count; begin += kStretch) {
     const int64_t end = std::min(exam.count, begin + kStretch);
-    std::optional<Network> fresh;
+    std::optional<ImageModel> fresh;
     if (begin < costly_count)
       fresh.emplace(untrained(network, scrambled(exam.seed, static_cast<uint64_t>(begin)), upper_half));
 

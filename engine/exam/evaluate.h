@@ -47,6 +47,6 @@ struct Evaluation {
 };
 
 /// Throws UsageError for a count below one, and Error where a method's map cannot be scored.
-Evaluation evaluate(Network& network, const std::vector<Contestant>& contestants, const Exam& exam);
+Evaluation evaluate(ImageModel& model, const std::vector<Contestant>& contestants, const Exam& exam);
 
 }  // namespace loupe

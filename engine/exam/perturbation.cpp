@@ -63,7 +63,7 @@ Curve turning(Network& net, const Tensor& from, const Tensor& to, int64_t cls, c
   const Tensor a = from.to(Dtype::f32), b = to.to(Dtype::f32);
 
   Curve curve;
-  in_batches(net, steps + 1, {.values = {net.graph().output()}}, {}, [&](int64_t begin, int64_t end) {
+  in_batches(net, shape, steps + 1, {.values = {net.graph().output()}}, {}, [&](int64_t begin, int64_t end) {
     const Tensor batch(Dtype::f32, shape.with(0, end - begin));
     for (int64_t row = begin; row < end; ++row) {
       const auto picture = batch.row(row - begin).values<float>();

@@ -8,9 +8,10 @@
 namespace loupe {
 
 std::vector<NodeId> learned_layers(const Graph& graph) {
+  const auto role = [&](NodeId p) { return graph.node(p).role; };
   std::vector<NodeId> layers;
   for (NodeId n = graph.size() - 1; n >= 0; --n)
-    if (std::ranges::count(graph.node(n).parameters, ParameterSpec::Role::weight, &ParameterSpec::role))
+    if (std::ranges::count(graph.parameters(n), ParameterSpec::Role::weight, role))
       layers.push_back(n);
   return layers;
 }
@@ -20,17 +21,16 @@ NodeId middle_layer(const Graph& graph) {
   return layers.empty() ? 0 : layers[layers.size() / 2];
 }
 
-Network untrained(const Network& network, uint64_t seed, NodeId from) {
+ImageModel untrained(const ImageModel& model, uint64_t seed, NodeId from) {
+  const Network& network = model.network;
   const Graph& graph = network.graph();
   std::map<std::string, Tensor> parameters = initial_weights(graph, seed);
   for (NodeId n = 0; n < from; ++n)
-    for (const ParameterSpec& p : graph.node(n).parameters)
-      parameters.insert_or_assign(p.name, network.parameter(p.name));
-  Network fresh(network.name(), graph, std::move(parameters), network.device());
-  fresh.preprocessing = network.preprocessing;
-  fresh.labels = network.labels;
-  fresh.trunk = network.trunk;
-  fresh.memory_limit = network.memory_limit;
+    for (NodeId p : graph.parameters(n))
+      parameters.insert_or_assign(graph.node(p).name, network.parameter(graph.node(p).name));
+  ImageModel fresh{Network(network.name(), graph, std::move(parameters), network.device()), model.preprocessing,
+                   model.labels, model.trunk};
+  fresh.network.memory_limit = network.memory_limit;
   return fresh;
 }
 

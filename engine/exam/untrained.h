@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/run/network.h"
+#include "engine/run/image_model.h"
 
 namespace loupe {
 
@@ -15,6 +15,6 @@ NodeId middle_layer(const Graph& graph);
 /// The same architecture as before any training, drawn from a seed (initial_weights()): every learned number
 /// and every running statistic from node `from` to the output is another, those before it stay. Values keep
 /// their magnitude from layer to layer, so that maps stay finite and no layer dies.
-Network untrained(const Network& network, uint64_t seed, NodeId from = 0);
+ImageModel untrained(const ImageModel& model, uint64_t seed, NodeId from = 0);
 
 }  // namespace loupe

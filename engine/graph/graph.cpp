@@ -8,51 +8,79 @@
 
 namespace loupe {
 
-NodeId Graph::input(std::string name, Shape shape, Dtype dtype) {
-  nodes_.push_back({std::move(name), nullptr, {}, shape, {}, dtype});
+NodeId Graph::append(Node node) {
+  for (const Node& n : nodes_)
+    if (n.name == node.name) throw UsageError("two nodes of the graph are named '" + node.name + "'");
+  nodes_.push_back(std::move(node));
   return size() - 1;
 }
 
-NodeId Graph::add(std::string name, OpPtr op, std::vector<NodeId> inputs) {
-  for (const Node& n : nodes_)
-    if (n.name == name) throw UsageError("two nodes of the graph are named '" + name + "'");
+NodeId Graph::input(std::string name, Shape nominal, Dtype dtype) {
+  return append({.name = std::move(name), .kind = Node::Kind::input, .types = {{dtype, nominal}}});
+}
+
+NodeId Graph::parameter(std::string name, Shape shape, ParameterSpec::Role role) {
+  return append(
+      {.name = std::move(name), .kind = Node::Kind::parameter, .types = {{Dtype::f32, shape}}, .role = role});
+}
+
+NodeId Graph::constant(std::string name, Tensor value) {
+  const Dtype dtype = value.dtype() == Dtype::f64 ? Dtype::f32 : value.dtype();
+  const Shape shape = value.shape();
+  return append({.name = std::move(name),
+                 .kind = Node::Kind::constant,
+                 .types = {{dtype, shape}},
+                 .value = std::move(value)});
+}
+
+NodeId Graph::add(std::string name, OpPtr op, std::vector<Port> operands) {
+  if (std::ranges::any_of(nodes_, [&](const Node& n) { return n.name == name; }))
+    throw UsageError("two nodes of the graph are named '" + name + "'");
+  std::vector<Type> types;
   std::vector<Shape> shapes;
-  for (NodeId i : inputs) {
-    if (i < 0 || i >= size()) throw UsageError("node '" + name + "' takes an input that is not in the graph");
-    shapes.push_back(node(i).shape);
-  }
-  Node node{std::move(name), std::move(op), std::move(inputs), {}, {}, Dtype::f32};
+  const auto take = [&](const Port& p) {
+    if (p.node < 0 || p.node >= size() || p.output >= std::ssize(node(p.node).types))
+      throw UsageError("node '" + name + "' takes an operand that is not in the graph");
+    types.push_back(node(p.node).types[static_cast<size_t>(p.output)]);
+    shapes.push_back(types.back().shape);
+  };
+  for (const Port& p : operands) take(p);
+  std::vector<Type> outputs;
   try {
-    node.shape = node.op->infer(shapes);
-    node.parameters = node.op->parameters(shapes);
+    const std::vector<std::string_view>& names = op->kind().operands;
+    for (const ParameterSpec& spec : op->parameters(shapes)) {
+      const auto place = std::ranges::find(names, spec.name) - names.begin();
+      if (place < std::ssize(operands)) continue;  // the author gave it
+      operands.push_back(parameter(name + "." + spec.name, spec.shape, spec.role));
+      take(operands.back());
+    }
+    outputs = op->infer(types);
   } catch (const Error& e) {
-    throw UsageError("node '" + node.name + "': " + e.what());
+    throw UsageError("node '" + name + "': " + e.what());
   }
-  for (ParameterSpec& p : node.parameters) p.name = node.name + "." + p.name;
-  nodes_.push_back(std::move(node));
-  return size() - 1;
+  return append({.name = std::move(name), .op = std::move(op), .inputs = std::move(operands), .types = outputs});
 }
 
 std::vector<NodeId> Graph::inputs() const {
   std::vector<NodeId> ids;
   for (NodeId i = 0; i < size(); ++i)
-    if (!node(i).op) ids.push_back(i);
+    if (node(i).kind == Node::Kind::input) ids.push_back(i);
   return ids;
 }
 
 std::vector<NodeId> Graph::consumers(NodeId id) const {
   std::vector<NodeId> ids;
   for (NodeId i = 0; i < size(); ++i)
-    if (std::ranges::count(node(i).inputs, id)) ids.push_back(i);
+    if (std::ranges::count(node(i).inputs, id, &Port::node)) ids.push_back(i);
   return ids;
 }
 
 std::optional<NodeId> Graph::try_find(const std::string& name) const {
   for (NodeId i = 0; i < size(); ++i)
-    if (node(i).name == name) return i;
+    if (!node(i).is_weight() && node(i).name == name) return i;
   const std::string prefix = name + ".";
   for (NodeId i = size() - 1; i >= 0; --i)
-    if (node(i).name.starts_with(prefix)) return i;
+    if (!node(i).is_weight() && node(i).name.starts_with(prefix)) return i;
   return std::nullopt;
 }
 
@@ -60,6 +88,7 @@ NodeId Graph::find(const std::string& name) const {
   if (auto id = try_find(name)) return *id;
   std::set<std::string> known;  // the nodes, and the modules around them
   for (const Node& n : nodes_) {
+    if (n.is_weight()) continue;
     known.insert(n.name);
     for (size_t dot = n.name.find('.'); dot != std::string::npos; dot = n.name.find('.', dot + 1))
       known.insert(n.name.substr(0, dot));
@@ -69,42 +98,85 @@ NodeId Graph::find(const std::string& name) const {
                    " (`loupe layers` lists them)");
 }
 
-std::vector<Shape> Graph::shapes(int64_t n) const {
-  std::vector<Shape> all;
-  for (NodeId i = 0; i < size(); ++i) {
-    if (!node(i).op) {
-      all.push_back(node(i).shape.with(0, n));
+std::vector<std::vector<Type>> Graph::types(std::span<const Shape> inputs) const {
+  const std::vector<NodeId> ids = this->inputs();
+  if (inputs.size() != ids.size())
+    throw UsageError("the network takes " + std::to_string(ids.size()) + " input(s), got " +
+                     std::to_string(inputs.size()));
+  std::vector<std::vector<Type>> all;
+  size_t next = 0;
+  for (const Node& n : nodes_) {
+    if (n.kind == Node::Kind::input) {
+      if (inputs[next].rank() != n.shape().rank())
+        throw UsageError("input '" + n.name + "' is like " + n.shape().str() + ", got " + inputs[next].str());
+      all.push_back({{n.types[0].dtype, inputs[next++]}});
       continue;
     }
-    std::vector<Shape> in;
-    for (NodeId j : node(i).inputs) in.push_back(all[static_cast<size_t>(j)]);
-    all.push_back(node(i).op->infer(in));
+    if (n.is_weight()) {
+      all.push_back(n.types);
+      continue;
+    }
+    std::vector<Type> in;
+    for (const Port& p : n.inputs) in.push_back(all[static_cast<size_t>(p.node)][static_cast<size_t>(p.output)]);
+    try {
+      all.push_back(n.op->infer(in));
+    } catch (const Error& e) {
+      throw UsageError("node '" + n.name + "': " + e.what());
+    }
   }
   return all;
 }
 
-std::vector<Shape> Graph::input_shapes(NodeId id, int64_t n) const {
+std::vector<Shape> Graph::input_shapes(int64_t n) const {
   std::vector<Shape> in;
-  for (NodeId j : node(id).inputs) in.push_back(node(j).shape.with(0, n));
+  for (NodeId i : inputs()) in.push_back(node(i).shape().with(0, n));
   return in;
 }
 
-std::vector<ParameterSpec> Graph::parameters() const {
-  std::vector<ParameterSpec> all;
-  for (const Node& n : nodes_) all.insert(all.end(), n.parameters.begin(), n.parameters.end());
+namespace {
+std::vector<Shape> first_of(const std::vector<std::vector<Type>>& types) {
+  std::vector<Shape> all;
+  for (const std::vector<Type>& t : types) all.push_back(t[0].shape);
   return all;
+}
+}  // namespace
+
+std::vector<Shape> Graph::shapes(const Shape& input) const { return first_of(types({&input, 1})); }
+std::vector<Shape> Graph::shapes(int64_t n) const { return first_of(types(input_shapes(n))); }
+
+std::vector<Shape> Graph::operand_shapes(NodeId id) const {
+  std::vector<Shape> in;
+  for (const Port& p : node(id).inputs) in.push_back(node(p.node).types[static_cast<size_t>(p.output)].shape);
+  return in;
+}
+
+std::vector<NodeId> Graph::parameters(NodeId id) const {
+  std::vector<NodeId> all;
+  for (const Port& p : node(id).inputs)
+    if (node(p.node).kind == Node::Kind::parameter) all.push_back(p.node);
+  return all;
+}
+
+std::vector<NodeId> Graph::parameters() const {
+  std::vector<NodeId> all;
+  for (NodeId i = 0; i < size(); ++i)
+    if (node(i).kind == Node::Kind::parameter) all.push_back(i);
+  return all;
+}
+
+bool is_learned(ParameterSpec::Role role) {
+  return role != ParameterSpec::Role::norm_mean && role != ParameterSpec::Role::norm_variance;
 }
 
 int64_t macs(const Graph& graph, NodeId id) {
   const Node& n = graph.node(id);
-  return n.op ? n.op->macs(graph.input_shapes(id)) : 0;
+  return n.op ? n.op->macs(graph.operand_shapes(id)) : 0;
 }
 
-int64_t learned_parameters(const Node& node) {
-  using Role = ParameterSpec::Role;
+int64_t learned_parameters(const Graph& graph, NodeId id) {
   int64_t count = 0;
-  for (const ParameterSpec& p : node.parameters)
-    if (p.role != Role::norm_mean && p.role != Role::norm_variance) count += p.shape.numel();
+  for (NodeId p : graph.parameters(id))
+    if (is_learned(graph.node(p).role)) count += graph.node(p).shape().numel();
   return count;
 }
 
@@ -131,10 +203,13 @@ std::vector<ReceptiveField> receptive_fields(const Graph& graph) {
   for (NodeId i = 0; i < graph.size(); ++i) {
     const Node& n = graph.node(i);
     Field f;
-    for (size_t k = 0; k < n.inputs.size(); ++k) {
-      const Field& in = fields[static_cast<size_t>(n.inputs[k])];
-      if (k == 0) {
+    bool first = true;
+    for (const Port& p : n.inputs) {
+      if (graph.node(p.node).is_weight()) continue;
+      const Field& in = fields[static_cast<size_t>(p.node)];
+      if (first) {
         f = in;
+        first = false;
       } else {
         f.whole |= in.whole;
         f.h.join(in.h);

@@ -10,6 +10,9 @@ namespace loupe {
 /// i·stride_h and column offset_w + j·stride_w, counted in pixels from the middle of the first pixel.
 struct Grid {
   double offset_h = 0, offset_w = 0, stride_h = 1, stride_w = 1;
+  /// Each cell is a square of the picture on its own (a token's patch) and drawn as one; else the map is
+  /// smooth between the middles of its cells.
+  bool squares = false;
 };
 
 struct Picture {

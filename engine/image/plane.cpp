@@ -18,14 +18,15 @@ void cubic_weights(double t, double w[4]) {
   w[3] = (0.5 * t - 0.5) * t * t;
 }
 
-/// The map at a place between cells; beyond the outermost cells their value holds. The result is kept between
-/// the four nearest cells' values: no ring of negative evidence appears around a positive spot. Where the
-/// nearest cell is NaN or infinite so is the result, and elsewhere such a cell counts as the nearest.
-double sample(const Plane& map, double y, double x) {
+/// The map at a place between cells, or the nearest of them; beyond the outermost cells their value holds.
+/// The result is kept between the four nearest cells' values: no ring of negative evidence appears around a
+/// positive spot. Where the nearest cell is NaN or infinite so is the result, and elsewhere such a cell
+/// counts as the nearest.
+double sample(const Plane& map, double y, double x, bool squares) {
   y = std::clamp(y, 0.0, static_cast<double>(map.height - 1));
   x = std::clamp(x, 0.0, static_cast<double>(map.width - 1));
   const double nearest = map.at(std::lround(y), std::lround(x));
-  if (!std::isfinite(nearest)) return nearest;
+  if (squares || !std::isfinite(nearest)) return nearest;
   const auto top = static_cast<int64_t>(y), left = static_cast<int64_t>(x);
   double wy[4], wx[4];
   cubic_weights(y - static_cast<double>(top), wy);
@@ -80,8 +81,9 @@ Plane to_pixels(Plane map, int64_t height, int64_t width, const std::optional<Gr
   Plane pixels{height, width, std::vector<double>(height * width)};
   parallel_for(height, [&](int64_t y) {
     for (int64_t x = 0; x < width; ++x)
-      pixels.values[y * width + x] = sample(map, (static_cast<double>(y) - grid.offset_h) / grid.stride_h,
-                                            (static_cast<double>(x) - grid.offset_w) / grid.stride_w);
+      pixels.values[y * width + x] =
+          sample(map, (static_cast<double>(y) - grid.offset_h) / grid.stride_h,
+                 (static_cast<double>(x) - grid.offset_w) / grid.stride_w, grid.squares);
   });
   return pixels;
 }

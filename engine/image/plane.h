@@ -29,8 +29,9 @@ MapSize map_size(const Tensor& map);
 /// channel gives NaN.
 Plane reduce_channels(const Tensor& map, bool magnitude);
 
-/// The map at every pixel of a height×width picture, smoothly between its cells, which lie as `grid` says.
-/// Nothing exceeds the nearest cells' values; beyond the outermost cells their value holds.
+/// The map at every pixel of a height×width picture: smoothly between its cells, which lie as `grid` says,
+/// or where the cells are squares, the cell's value. Nothing exceeds the nearest cells' values; beyond the
+/// outermost cells their value holds.
 Plane to_pixels(Plane map, int64_t height, int64_t width, const std::optional<Grid>& grid);
 
 }  // namespace loupe

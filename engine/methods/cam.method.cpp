@@ -12,10 +12,12 @@ namespace loupe {
 
 namespace {
 bool averages_whole_map(const Graph& graph, const Node& n) {
-  if (n.inputs.size() != 1 || n.shape.rank() != 4 || n.shape[2] != 1 || n.shape[3] != 1) return false;
+  const Shape& out = n.shape();
+  if (n.op->kind().name == "reduce") return is_mean_over_maps(*n.op);
+  if (n.inputs.size() != 1 || out.rank() != 4 || out[2] != 1 || out[3] != 1) return false;
   if (n.op->kind().name == "adaptive_avg_pool2d") return true;
   if (n.op->kind().name != "avg_pool2d") return false;
-  const Shape& in = graph.node(n.inputs[0]).shape;
+  const Shape& in = graph.node(n.inputs[0].node).shape();
   const auto window = n.op->window();
   return window && window->kernel == Pair(in[2], in[3]) && window->padding == Pair(0);
 }
@@ -24,8 +26,8 @@ bool averages_whole_map(const Graph& graph, const Node& n) {
 NodeId behind_views(const Graph& graph, NodeId n) {
   while (graph.node(n).op) {
     const std::string_view kind = graph.node(n).op->kind().name;
-    if (kind != "dropout" && kind != "flatten") break;
-    n = graph.node(n).inputs[0];
+    if (kind != "dropout" && kind != "flatten" && kind != "reshape") break;
+    n = graph.node(n).inputs[0].node;
   }
   return n;
 }
@@ -39,7 +41,7 @@ CamHead cam_head(const Graph& graph) {
   NodeId n = behind_views(graph, graph.output());
   if (kind(n) == "linear") {
     head.linear = n;
-    n = behind_views(graph, graph.node(n).inputs[0]);
+    n = behind_views(graph, graph.node(n).inputs[0].node);
   }
   if (!graph.node(n).op || !averages_whole_map(graph, graph.node(n))) {
     head.missing = "the head must be global average pooling" +
@@ -47,8 +49,8 @@ CamHead cam_head(const Graph& graph) {
                    graph.node(n).name + "' (" + std::string(kind(n)) + ")";
     return head;
   }
-  head.maps = behind_views(graph, graph.node(n).inputs[0]);
-  if (!head.linear && kind(head.maps) == "relu") head.maps = graph.node(head.maps).inputs[0];
+  head.maps = behind_views(graph, graph.node(n).inputs[0].node);
+  if (!head.linear && kind(head.maps) == "relu") head.maps = graph.node(head.maps).inputs[0].node;
   return head;
 }
 
@@ -57,15 +59,15 @@ Tensor cam(Network& net, const Tensor& x, const CamOptions& options) {
   const CamHead head = cam_head(net.graph());
   if (!head.missing.empty()) throw UsageError("cam does not suit " + net.name() + ": " + head.missing);
   const NodeId scores = net.graph().output();
-  const Shape one = net.graph().node(head.maps).shape;
+  const Shape one = net.graph().shapes(x.shape())[static_cast<size_t>(head.maps)];
   const int64_t count = x.shape()[0], channels = one[1], places = one[2] * one[3];
   Tensor weight;
-  if (head.linear) weight = net.parameter(net.graph().node(*head.linear).parameters[0].name);
+  if (head.linear) weight = net.parameter(net.graph().node(net.graph().parameters(*head.linear).at(0)).name);
 
   Tensor sums = Tensor::zeros(Dtype::f64, {count, one[2], one[3]});
   const Purpose purpose{.values = {head.maps, scores}};
-  in_batches(net, count, purpose, {}, [&](int64_t begin, int64_t end) {
-    Execution& pass = net.execution(end - begin, purpose);
+  in_batches(net, x.shape(), count, purpose, {}, [&](int64_t begin, int64_t end) {
+    Execution& pass = net.execution(x.shape().with(0, end - begin), purpose);
     pass.forward(x.slice(begin, end));
     const std::vector<int64_t> classes = options.target.classes(pass.value(scores), begin);
     const Tensor maps = pass.value(head.maps).to(Dtype::f64);
@@ -93,15 +95,15 @@ const Method cam_method{
         "Zhou, Khosla, Lapedriza, Oliva & Torralba 2016, Learning deep features for discriminative "
         "localization",
     .options = {},
-    .unsuited = [](const Network& net) -> std::optional<std::string> {
+    .unsuited = [](const ImageModel& net) -> std::optional<std::string> {
       const CamHead head = cam_head(net.graph());
       if (head.missing.empty()) return std::nullopt;
       return head.missing;
     },
     .run = [](const Question& q, const Options&) -> Explanation {
-      const Graph& graph = q.network.graph();
+      const Graph& graph = q.model.graph();
       return {{{"cam",
-                cam(q.network, q.input, {.target = q.target}).row(0),
+                cam(q.model, q.input, {.target = q.target}).row(0),
                 {.style = Picture::Style::evidence, .grid = receptive_centres(graph, cam_head(graph).maps)},
                 "Warm where the last maps hold evidence for the class; the mean over all places makes up the "
                 "score."}},

@@ -16,10 +16,10 @@ const Method deconvnet_method{
         "the score projected back to pixels: switches unpool, convolutions are transposed, signals rectified",
     .source = "Zeiler & Fergus 2014, Visualizing and understanding convolutional networks",
     .options = {},
-    .unsuited = [](const Network&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options&) -> Explanation {
       return {{{"deconvnet",
-                deconvnet(q.network, q.input, {.target = q.target}).row(0),
+                deconvnet(q.model, q.input, {.target = q.target}).row(0),
                 {.style = Picture::Style::reconstruction},
                 "The pattern that the network ran backwards paints for the class, placed by the pools' "
                 "switches."}},

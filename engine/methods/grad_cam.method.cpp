@@ -1,44 +1,74 @@
-// Grad-CAM: a class activation map for any network, each map of a layer weighted by the mean of its gradient.
+// Grad-CAM: a class activation map for any network, each map of a layer weighted by the mean of its
+// gradient. A layer of tokens has as many maps as a token has numbers: each over the grid of patches,
+// without the class token.
 #include "engine/methods/grad_cam.h"
+
+#include "engine/methods/token_grid.h"
 #include "engine/run/method.h"
 
 namespace loupe {
 
 namespace {
-NodeId layer_of(const Network& net, const std::string& name) {
-  const std::string& wanted = name.empty() ? net.trunk : name;
+struct Layer {
+  NodeId node;
+  int64_t channels, height, width;
+  int64_t first, channel_step, place_step;  // of an image's numbers: that of channel k and place p
+  std::optional<Grid> grid;                 // where the places lie on the input
+};
+
+Layer layer_of(const ImageModel& model, const std::string& name, const Shape& input) {
+  const std::string& wanted = name.empty() ? model.trunk : name;
   if (wanted.empty())
-    throw UsageError(net.name() + " names no layer for grad_cam: choose one with --grad_cam.layer");
-  const NodeId layer = net.graph().find(wanted);
-  const Shape& s = net.graph().node(layer).shape;
-  if (s.rank() != 4 || s[2] * s[3] == 1)
-    throw UsageError("grad_cam needs a layer with maps, but '" + net.graph().node(layer).name + "' is " +
-                     s.str() + ": choose an earlier one with --grad_cam.layer");
-  return layer;
+    throw UsageError(model.name() + " names no layer for grad_cam: choose one with --grad_cam.layer");
+  const Graph& graph = model.graph();
+  const NodeId layer = graph.find(wanted);
+  const Shape s = graph.shapes(input)[static_cast<size_t>(layer)];
+  if (s.rank() == 4 && s[2] * s[3] > 1)
+    return {layer, s[1], s[2], s[3], 0, s[2] * s[3], 1, receptive_centres(graph, layer)};
+  if (const auto tokens = token_grid(graph, layer, input))
+    return {layer,
+            s[2],
+            tokens->height,
+            tokens->width,
+            tokens->first * s[2],
+            1,
+            s[2],
+            patch_squares(graph, *tokens)};
+  throw UsageError("grad_cam needs a layer with maps, but '" + graph.node(layer).name + "' is " +
+                   s.with(0, 1).str() + ": choose an earlier one with --grad_cam.layer");
+}
+
+// Σ_k α_k·A_k at every place, of one image's values and gradients.
+void weighted_sum(const Layer& l, const double* values, const double* gradients, double* to) {
+  const int64_t places = l.height * l.width;
+  for (int64_t k = 0; k < l.channels; ++k) {
+    const int64_t at = l.first + k * l.channel_step;
+    double weight = 0;
+    for (int64_t p = 0; p < places; ++p) weight += gradients[at + p * l.place_step];
+    weight /= static_cast<double>(places);
+    for (int64_t p = 0; p < places; ++p) to[p] += weight * values[at + p * l.place_step];
+  }
 }
 }  // namespace
 
-Tensor grad_cam(Network& net, const Tensor& x, const GradCamOptions& options) {
+Tensor grad_cam(ImageModel& model, const Tensor& x, const GradCamOptions& options) {
+  Network& net = model.network;
   expect_images(net, x);
-  const NodeId layer = layer_of(net, options.layer);
-  const Shape one = net.graph().node(layer).shape;
-  const int64_t channels = one[1], places = one[2] * one[3];
-  Tensor sums = Tensor::zeros(Dtype::f64, {x.shape()[0], one[2], one[3]});
-  ScorePass pass{net, {.values = {layer}, .gradients = {layer}}, options.target, options.probe};
+  const Layer layer = layer_of(model, options.layer, x.shape());
+  const int64_t places = layer.height * layer.width;
+  Tensor sums = Tensor::zeros(Dtype::f64, {x.shape()[0], layer.height, layer.width});
+  ScorePass pass{
+      net, x.shape(), {.values = {layer.node}, .gradients = {layer.node}}, options.target, options.probe};
   pass.run(
       x.shape()[0], [&](int64_t begin, int64_t end) { return x.slice(begin, end); },
       [&](Execution& e, int64_t begin) {
-        const Tensor maps = e.value(layer).to(Dtype::f64), gradients = e.gradient(layer).to(Dtype::f64);
-        for (int64_t n = 0; n < maps.shape()[0]; ++n) {
+        const Tensor values = e.value(layer.node).to(Dtype::f64),
+                     gradients = e.gradient(layer.node).to(Dtype::f64);
+        const int64_t image = values.numel() / values.shape()[0];
+        for (int64_t n = 0; n < values.shape()[0]; ++n) {
           double* to = sums.values<double>().data() + (begin + n) * places;
-          for (int64_t k = 0; k < channels; ++k) {
-            const int64_t at = (n * channels + k) * places;
-            const double *a = maps.values<double>().data() + at, *g = gradients.values<double>().data() + at;
-            double weight = 0;
-            for (int64_t p = 0; p < places; ++p) weight += g[p];
-            weight /= static_cast<double>(places);
-            for (int64_t p = 0; p < places; ++p) to[p] += weight * a[p];
-          }
+          weighted_sum(layer, values.values<double>().data() + n * image,
+                       gradients.values<double>().data() + n * image, to);
           for (int64_t p = 0; p < places; ++p)
             if (to[p] < 0) to[p] = 0;  // NaN stays
         }
@@ -54,15 +84,15 @@ const Method grad_cam_method{
         "Selvaraju et al. 2017, Grad-CAM: visual explanations from deep networks via gradient-based "
         "localization",
     .options = {{"layer", std::string(),
-                 "the layer with the maps; empty: the end of the convolutional trunk"}},
-    .unsuited = [](const Network&) { return std::nullopt; },
+                 "the layer with the maps, or with the tokens; empty: the end of the trunk"}},
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const std::string& layer = o.text("layer");
-      const NodeId node = layer_of(q.network, layer);
+      const Layer found = layer_of(q.model, layer, q.input.shape());
       return {{{"grad_cam",
-                grad_cam(q.network, q.input, {.target = q.target, .layer = layer}).row(0),
-                {.style = Picture::Style::evidence, .grid = receptive_centres(q.network.graph(), node)},
-                "Warm where the maps of layer " + q.network.graph().node(node).name +
+                grad_cam(q.model, q.input, {.target = q.target, .layer = layer}).row(0),
+                {.style = Picture::Style::evidence, .grid = found.grid},
+                "Warm where the maps of layer " + q.model.graph().node(found.node).name +
                     " hold evidence for the class."}},
               {}};
     }};

@@ -14,10 +14,10 @@ const Method gradient_method{
     .summary = "how the score changes with each pixel",
     .source = "Simonyan, Vedaldi & Zisserman 2014, Deep inside convolutional networks",
     .options = {},
-    .unsuited = [](const Network&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options&) -> Explanation {
       return {{{"gradient",
-                gradient(q.network, q.input, {.target = q.target}).row(0),
+                gradient(q.model, q.input, {.target = q.target}).row(0),
                 {.style = Picture::Style::magnitude},
                 "Bright where a small change of the pixel changes the score most, up or down."}},
               {}};

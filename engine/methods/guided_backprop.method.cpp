@@ -18,11 +18,11 @@ const Method guided_backprop_method{
         "Springenberg, Dosovitskiy, Brox & Riedmiller 2015, Striving for simplicity: the all convolutional "
         "net",
     .options = {},
-    .unsuited = [](const Network&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options&) -> Explanation {
       return {
           {{"guided_backprop",
-            guided_backprop(q.network, q.input, {.target = q.target}).row(0),
+            guided_backprop(q.model, q.input, {.target = q.target}).row(0),
             {.style = Picture::Style::reconstruction},
             "The patterns of the photo that excite the class; signals against it were dropped on the way."}},
           {}};

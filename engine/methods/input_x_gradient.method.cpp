@@ -23,10 +23,10 @@ const Method input_x_gradient_method{
         "activation "
         "differences",
     .options = {},
-    .unsuited = [](const Network&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options&) -> Explanation {
       return {{{"input_x_gradient",
-                input_x_gradient(q.network, q.input, {.target = q.target}).row(0),
+                input_x_gradient(q.model, q.input, {.target = q.target}).row(0),
                 {.style = Picture::Style::contribution},
                 "Red pixels speak for the class and blue ones against it, as far as a linear view of the "
                 "network goes."}},

@@ -12,7 +12,7 @@ namespace {
 // Logits (N, classes) of x, in double.
 Tensor all_logits(Network& net, const Tensor& x) {
   const Tensor logits(Dtype::f64, {x.shape()[0], net.classes()});
-  in_batches(net, x.shape()[0], {.values = {net.graph().output()}}, {}, [&](int64_t begin, int64_t end) {
+  in_batches(net, x.shape(), x.shape()[0], {.values = {net.graph().output()}}, {}, [&](int64_t begin, int64_t end) {
     copy_rows(net.logits(x.slice(begin, end)).to(Dtype::f64), logits, begin);
   });
   return logits;
@@ -59,7 +59,7 @@ IntegratedGradientsResult integrated_gradients(Network& net, const Tensor& x,
   const Tensor sums = Tensor::zeros(Dtype::f64, x.shape());
   const auto sum = sums.values<double>();
   const NodeId input = net.graph().inputs()[0];
-  ScorePass pass{net, {.gradients = {input}}, row_classes, options.probe, options.progress};
+  ScorePass pass{net, x.shape(), {.gradients = {input}}, row_classes, options.probe, options.progress};
   pass.run(images * steps, rows, [&](Execution& e, int64_t begin) {
     const Tensor gradients = e.gradient(input).to(Dtype::f64);
     const auto g = gradients.values<double>();
@@ -89,7 +89,7 @@ Tensor baseline_from(const Question& q, const std::string& text) {
   if (text == "zero") return {};
   const Shape& shape = q.input.shape();
   if (text == "black") {
-    const Preprocessing& how = q.network.preprocessing;
+    const Preprocessing& how = q.model.preprocessing;
     Tensor black(Dtype::f64, shape);
     const int64_t size = shape[2] * shape[3];
     for (int64_t c = 0; c < 3; ++c)
@@ -100,7 +100,7 @@ Tensor baseline_from(const Question& q, const std::string& text) {
   }
   Tensor picture;
   try {
-    picture = q.network.preprocess(read_image(text));
+    picture = q.model.preprocess(read_image(text));
   } catch (const Error& e) {
     throw Error("--integrated_gradients.baseline is zero, black or a picture: " + std::string(e.what()));
   }
@@ -119,10 +119,10 @@ const Method integrated_gradients_method{
     .options = {{"steps", int64_t{50}, "points of the Gauss-Legendre rule", 1, 10000},
                 {"baseline", std::string("zero"),
                  "where the way begins: zero (the mean colour), black, or a picture's path"}},
-    .unsuited = [](const Network&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const IntegratedGradientsResult r =
-          integrated_gradients(q.network, q.input,
+          integrated_gradients(q.model, q.input,
                                {.target = q.target,
                                 .steps = o.integer("steps"),
                                 .baseline = baseline_from(q, o.text("baseline")),

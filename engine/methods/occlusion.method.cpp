@@ -66,7 +66,7 @@ OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions&
     return batch;
   };
   const Purpose purpose{.values = {net.graph().output()}};
-  in_batches(net, rows, purpose, options.progress, [&](int64_t begin, int64_t end) {
+  in_batches(net, x.shape(), rows, purpose, options.progress, [&](int64_t begin, int64_t end) {
     const Tensor scores = net.logits(occluded(begin, end)).to(Dtype::f64);
     for (int64_t row = begin; row < end; ++row) {
       const double* of_row = scores.values<double>().data() + (row - begin) * classes;
@@ -111,14 +111,14 @@ const Method occlusion_method{
                  65536},
                 {"fill", 0.0, "the square's value in normalised units; 0 is the mean colour, a grey", -1e6,
                  1e6}},
-    .unsuited = [](const Network&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const OcclusionOptions options{.target = q.target,
                                      .window = o.integer("window"),
                                      .stride = o.integer("stride"),
                                      .fill = o.number("fill"),
                                      .progress = q.progress};
-      const OcclusionResult r = occlusion(q.network, q.input, options);
+      const OcclusionResult r = occlusion(q.model, q.input, options);
       const double centre = static_cast<double>(options.window - 1) / 2,
                    stride = static_cast<double>(options.stride);
       const Grid grid{centre, centre, stride, stride};
@@ -139,8 +139,7 @@ const Method occlusion_method{
               {}};
     },
     .fit =
-        [](const Network& net, Options& o) {
-          const Shape& input = net.graph().node(net.graph().inputs()[0]).shape;
+        [](const ImageModel&, const Shape& input, Options& o) {
           const int64_t window = std::max<int64_t>(1, std::min(input[2], input[3]) / 7);
           o.suggest("window", window);
           // A quarter of the window; in small pictures more, or the places are many and hardly differ.

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "engine/image/picture.h"
-#include "engine/run/network.h"
+#include "engine/run/image_model.h"
 
 namespace loupe {
 
@@ -70,7 +70,7 @@ struct Explanation {
 
 /// What a method gets to explain.
 struct Question {
-  Network& network;
+  ImageModel& model;
   Tensor input;  // (1, 3, H, W), preprocessed
   int64_t target = 0;
   Tensor logits;                                         // (1, classes), of `input`
@@ -83,10 +83,10 @@ struct Method {
   std::string_view source;   // the paper
   std::vector<OptionSpec> options;
   /// Why it cannot explain this network, or nullopt.
-  std::function<std::optional<std::string>(const Network&)> unsuited;
+  std::function<std::optional<std::string>(const ImageModel&)> unsuited;
   std::function<Explanation(const Question&, const Options&)> run;
-  /// Suggests defaults that fit the network's input; empty: those above fit every network.
-  std::function<void(const Network&, Options&)> fit = {};
+  /// Suggests defaults that fit inputs of that shape; empty: those above fit every network.
+  std::function<void(const ImageModel&, const Shape& input, Options&)> fit = {};
 };
 
 /// Every method, in alphabetical order. (Generated from the files in engine/methods/.)

@@ -1,6 +1,7 @@
 #include "engine/run/passes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace loupe {
@@ -11,13 +12,15 @@ namespace {
 // read their weights less often.
 constexpr int64_t kCacheBytes = 16 << 20, kBatch = 16;
 
-void append(std::vector<NodeId>& to, const std::vector<NodeId>& more) {
-  for (NodeId n : more)
+template <typename T>
+void append(std::vector<T>& to, const std::vector<T>& more) {
+  for (const T& n : more)
     if (std::ranges::count(to, n) == 0) to.push_back(n);
 }
 }  // namespace
 
 std::vector<int64_t> Target::classes(const Tensor& logits, int64_t first) const {
+  if (scalar_) throw UsageError("this method explains the score of a class, not another function of the result");
   const int64_t count = logits.shape()[0], classes = logits.numel() / std::max<int64_t>(count, 1);
   if (each_ && first + count > static_cast<int64_t>(classes_.size()))
     throw UsageError("the target names " + std::to_string(classes_.size()) + " classes for " +
@@ -39,21 +42,73 @@ std::vector<int64_t> Target::classes(const Tensor& logits, int64_t first) const 
   return chosen;
 }
 
+Target Target::sum(std::vector<std::pair<int64_t, double>> weighted) {
+  return Scalar([weighted = std::move(weighted)](std::span<const double> result, std::span<double> gradient) {
+    double value = 0;
+    for (const auto& [cls, weight] : weighted) {
+      if (cls < 0 || cls >= std::ssize(result))
+        throw UsageError("there is no class " + std::to_string(cls) + ": the network has " +
+                         std::to_string(result.size()) + ", counted from 0");
+      value += weight * result[static_cast<size_t>(cls)];
+      gradient[static_cast<size_t>(cls)] += weight;
+    }
+    return value;
+  });
+}
+
+Target Target::loss(int64_t cls) {
+  return Scalar([cls](std::span<const double> result, std::span<double> gradient) {
+    if (cls < 0 || cls >= std::ssize(result))
+      throw UsageError("there is no class " + std::to_string(cls) + ": the network has " +
+                       std::to_string(result.size()) + ", counted from 0");
+    const double top = *std::ranges::max_element(result);
+    double sum = 0;
+    for (const double v : result) sum += std::exp(v - top);
+    for (size_t i = 0; i < result.size(); ++i) gradient[i] = std::exp(result[i] - top) / sum;
+    gradient[static_cast<size_t>(cls)] -= 1;
+    return std::log(sum) + top - result[static_cast<size_t>(cls)];
+  });
+}
+
+std::vector<double> Target::scores(const Tensor& result, int64_t first) const {
+  const int64_t count = result.shape()[0], size = result.numel() / std::max<int64_t>(count, 1);
+  std::vector<double> values;
+  if (scalar_) {
+    const Tensor rows = result.to(Dtype::f64);
+    std::vector<double> gradient(static_cast<size_t>(size));
+    for (int64_t n = 0; n < count; ++n) values.push_back(scalar_(rows.row(n).values<const double>(), gradient));
+    return values;
+  }
+  const std::vector<int64_t> chosen = classes(result, first);
+  for (int64_t n = 0; n < count; ++n) values.push_back(result.item(n * size + chosen[static_cast<size_t>(n)]));
+  return values;
+}
+
+Tensor Target::seed(const Tensor& result, int64_t first) const {
+  if (!scalar_) return seed_channels(result.shape(), classes(result, first));
+  const Tensor rows = result.to(Dtype::f64), seed = Tensor::zeros(Dtype::f64, result.shape());
+  for (int64_t n = 0; n < result.shape()[0]; ++n)
+    scalar_(rows.row(n).values<const double>(), seed.row(n).values<double>());
+  return seed;
+}
+
 void expect_images(const Network& net, const Tensor& x) {
   const std::vector<NodeId> inputs = net.graph().inputs();
   if (inputs.size() != 1)
     throw UsageError(net.name() + " takes " + std::to_string(inputs.size()) + " inputs: methods need one");
-  const Shape& one = net.graph().node(inputs[0]).shape;
-  if (!x.defined() || x.shape().rank() != one.rank() || x.shape()[0] < 1 || x.shape().with(0, 1) != one)
-    throw UsageError(net.name() + " takes images " + "(N" + one.str().substr(2) + ", got " +
+  const Shape& one = net.graph().node(inputs[0]).shape();
+  if (!x.defined() || x.shape().rank() != one.rank() || x.shape()[0] < 1 ||
+      (one.rank() > 1 && x.shape()[1] != one[1]))
+    throw UsageError(net.name() + " takes images like " + "(N" + one.str().substr(2) + ", got " +
                      (x.defined() ? x.shape().str() : "none"));
+  net.graph().shapes(x.shape());  // throws where a layer does not fit
 }
 
-void in_batches(Network& net, int64_t count, const Purpose& purpose, const Progress& progress,
+void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose, const Progress& progress,
                 const std::function<void(int64_t, int64_t)>& body) {
-  const int64_t one = net.execution(1, purpose).plan().arena_bytes();
-  const int64_t good = std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(one, 1), 1, kBatch);
-  const int64_t batch = net.batch_for(std::min(count, good), purpose);
+  const int64_t bytes = net.execution(one.with(0, 1), purpose).plan().arena_bytes();
+  const int64_t good = std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(bytes, 1), 1, kBatch);
+  const int64_t batch = net.batch_for(one, std::min(count, good), purpose);
   for (int64_t begin = 0; begin < count; begin += batch) {
     const int64_t end = std::min(count, begin + batch);
     body(begin, end);
@@ -63,18 +118,18 @@ void in_batches(Network& net, int64_t count, const Purpose& purpose, const Progr
 
 void ScorePass::run(int64_t count, const std::function<Tensor(int64_t, int64_t)>& rows,
                     const std::function<void(Execution&, int64_t)>& take) {
-  const NodeId scores = net.graph().output();
   Purpose all = purpose;
+  const NodeId scores = all.from.value_or(net.graph().output());
   all.from = scores;
-  append(all.values, {scores});
+  append(all.values, {Port(scores)});
   append(all.values, probe.values);
   append(all.records, probe.records);
-  in_batches(net, count, all, progress, [&](int64_t begin, int64_t end) {
-    Execution& pass = net.execution(end - begin, all);
+  in_batches(net, one, count, all, progress, [&](int64_t begin, int64_t end) {
+    Execution& pass = net.execution(one.with(0, end - begin), all);
     pass.forward(rows(begin, end));
-    const Tensor logits = pass.value(scores);
+    const Tensor result = pass.value(scores);
     if (probe.look) probe.look(pass, begin);
-    pass.backward(seed_channels(logits.shape(), target.classes(logits, begin)));
+    pass.backward(target.seed(result, begin));
     take(pass, begin);
   });
 }
@@ -83,7 +138,7 @@ Tensor input_signal(Network& net, const Tensor& x, const Target& target, Rule ru
   expect_images(net, x);
   const NodeId input = net.graph().inputs()[0];
   Tensor signal(net.device().compute_dtype(), x.shape());
-  ScorePass pass{net, {.gradients = {input}, .rule = std::move(rule)}, target, probe};
+  ScorePass pass{net, x.shape(), {.gradients = {input}, .rule = std::move(rule)}, target, probe};
   pass.run(
       x.shape()[0], [&](int64_t begin, int64_t end) { return x.slice(begin, end); },
       [&](Execution& e, int64_t begin) { copy_rows(e.gradient(input), signal, begin); });

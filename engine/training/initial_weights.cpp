@@ -21,13 +21,15 @@ uint64_t key_of(const std::string& name, uint64_t seed) {
 std::map<std::string, Tensor> initial_weights(const Graph& graph, uint64_t seed) {
   using Role = ParameterSpec::Role;
   std::map<std::string, Tensor> weights;
-  for (const ParameterSpec& spec : graph.parameters()) {
-    Tensor t = Tensor::zeros(Dtype::f32, spec.shape);
+  for (NodeId id : graph.parameters()) {
+    const Node& spec = graph.node(id);
+    const Shape& shape = spec.shape();
+    Tensor t = Tensor::zeros(Dtype::f32, shape);
     const auto values = t.values<float>();
     if (spec.role == Role::norm_weight || spec.role == Role::norm_variance) {
       std::ranges::fill(values, 1.0f);
-    } else if (spec.role == Role::weight) {
-      const double fan_in = static_cast<double>(spec.shape.numel()) / static_cast<double>(spec.shape[0]);
+    } else if (spec.role == Role::weight || spec.role == Role::table) {
+      const double fan_in = static_cast<double>(shape.numel()) / static_cast<double>(shape[0]);
       const double bound = std::sqrt(6 / fan_in);
       const uint64_t key = key_of(spec.name, seed);
       for (size_t i = 0; i < values.size(); ++i) {

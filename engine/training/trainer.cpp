@@ -8,7 +8,7 @@
 #include "engine/run/passes.h"
 #include "engine/training/schedule.h"
 #include "kernels/optimizer/optimizer.h"
-#include "kernels/relu/relu.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace loupe {
 
@@ -69,31 +69,31 @@ Trainer::Trainer(std::string name, const Graph& network, std::map<std::string, T
                  Device device, TrainingSettings settings)
     : graph_(training_graph(network)),
       settings_(settings),
-      network_(std::move(name), graph_.graph, std::move(parameters), device) {
+      network_(std::move(name), graph_.graph, std::move(parameters), device, {.winograd = true}) {
   check(settings_);
   purpose_ = {.values = {graph_.logits, graph_.loss},
               .from = graph_.loss,
               .records = graph_.norms,
               .parameters = true};
   const Queue& queue = network_.queue();
-  for (NodeId n = 0; n < graph_.graph.size(); ++n) {
-    const std::vector<ParameterSpec>& specs = graph_.graph.node(n).parameters;
-    for (size_t p = 0; p < specs.size(); ++p) {
-      const Array values = network_.trainable(specs[p].name);
-      if (!is_learned(specs[p].role)) continue;
-      Learned l{specs[p].name, n, p, specs[p].role == ParameterSpec::Role::weight, values, {}, {}};
-      for (size_t i = 0; i < state_names(settings_.optimizer).size(); ++i) {
-        l.storage.push_back(Storage::allocate(values.bytes(), device));
-        l.state.push_back({l.storage.back()->data(), values.dtype, values.shape, Layout::planar});
-        upload(queue, Tensor::zeros(values.dtype, values.shape), l.state.back());
-      }
-      learned_.push_back(std::move(l));
+  for (const NodeId id : graph_.graph.parameters()) {
+    const Node& spec = graph_.graph.node(id);
+    const Array values = network_.trainable(spec.name);
+    if (!is_learned(spec.role)) continue;
+    const std::vector<NodeId> readers = graph_.graph.consumers(id);
+    Learned l{spec.name, id,     readers.empty() ? spec.name : graph_.graph.node(readers[0]).name,
+              spec.role == ParameterSpec::Role::weight, values, {}, {}};
+    for (size_t i = 0; i < state_names(settings_.optimizer).size(); ++i) {
+      l.storage.push_back(Storage::allocate(values.bytes(), device));
+      l.state.push_back({l.storage.back()->data(), values.dtype, values.shape, Layout::planar});
+      upload(queue, Tensor::zeros(values.dtype, values.shape), l.state.back());
     }
+    learned_.push_back(std::move(l));
   }
   sums_ = Storage::allocate(std::ssize(learned_) * 2 * int64_t{sizeof(double)}, device);
   workspace_ = Storage::allocate(kNormWorkspaceBytes, device);
   int64_t channels = 0;
-  for (const NodeId r : graph_.relus) channels += graph_.graph.node(r).shape[1];
+  for (const NodeId r : graph_.relus) channels += graph_.graph.node(r).shape()[1];
   on_ = Storage::allocate(channels, device);
 }
 
@@ -113,16 +113,16 @@ std::vector<StepReport::Layer> Trainer::dead_relus(const Execution& pass) const 
   auto* on = reinterpret_cast<uint8_t*>(on_->data());
   for (const NodeId r : graph_.relus) {
     channels_on(network_.device().backend, network_.queue(), pass.record_in_place(r), on);
-    on += graph_.graph.node(r).shape[1];
+    on += graph_.graph.node(r).shape()[1];
   }
   const std::vector<uint8_t> flags = read<uint8_t>(*on_, static_cast<size_t>(on_->bytes()));
   std::vector<StepReport::Layer> layers;
   auto at = flags.begin();
   for (const NodeId r : graph_.relus) {
     const Node& node = graph_.graph.node(r);
-    const auto end = at + node.shape[1];
+    const auto end = at + node.shape()[1];
     layers.push_back(
-        {node.name, static_cast<double>(std::count(at, end, 0)) / static_cast<double>(node.shape[1])});
+        {node.name, static_cast<double>(std::count(at, end, 0)) / static_cast<double>(node.shape()[1])});
     at = end;
   }
   return layers;
@@ -152,7 +152,7 @@ StepReport Trainer::step(const Batch& batch) {
                     .rate = learning_rate(settings_.rate, next_step_, settings_.steps, settings_.warmup,
                                           settings_.final_fraction)};
 
-  Execution& pass = network_.execution(count, purpose_);
+  Execution& pass = network_.execution({batch.images.shape(), Shape{count, network_.classes()}}, purpose_);
   pass.forward(
       {batch.images, smoothed_targets(batch.classes, network_.classes(), settings_.label_smoothing)});
   const Tensor logits = pass.value(graph_.logits), losses = pass.value(graph_.loss);
@@ -172,7 +172,7 @@ StepReport Trainer::step(const Batch& batch) {
   pass.backward(seed);
   auto* sums = reinterpret_cast<double*>(sums_->data());
   for (size_t i = 0; i < learned_.size(); ++i)
-    sum_of_squares(backend, queue, pass.parameter_gradient(learned_[i].node, learned_[i].parameter), sums + i,
+    sum_of_squares(backend, queue, pass.gradient_in_place(learned_[i].parameter), sums + i,
                    workspace_->data());
   double squares = 0;
   for (const double sum : read<double>(*sums_, learned_.size())) squares += sum;
@@ -184,7 +184,7 @@ StepReport Trainer::step(const Batch& batch) {
 
   update_statistics(pass);
   for (size_t i = 0; i < learned_.size(); ++i)
-    update(learned_[i], pass.parameter_gradient(learned_[i].node, learned_[i].parameter), report.rate, scale,
+    update(learned_[i], pass.gradient_in_place(learned_[i].parameter), report.rate, scale,
            sums + 2 * i);
   const std::vector<double> moved = read<double>(*sums_, 2 * learned_.size());
   squares = 0;
@@ -193,7 +193,7 @@ StepReport Trainer::step(const Batch& batch) {
     squares += norm;
     if (learned_[i].decays)
       report.update_ratios.push_back(
-          {graph_.graph.node(learned_[i].node).name, norm > 0 ? std::sqrt(change / norm) : 0});
+          {learned_[i].layer, norm > 0 ? std::sqrt(change / norm) : 0});
   }
   report.parameter_norm = std::sqrt(squares);
   network_.parameters_changed();
@@ -211,17 +211,18 @@ void Trainer::update_statistics(const Execution& pass) {
   for (const NodeId n : graph_.norms) {
     const Node& node = graph_.graph.node(n);
     const Tensor record = pass.record(n);  // (2, C): mean, biased variance
-    const double pixels = static_cast<double>(pass.plan().batch() * node.shape.numel() / node.shape[1]);
-    for (const ParameterSpec& spec : node.parameters) {
+    const double pixels = static_cast<double>(pass.plan().batch() * node.shape().numel() / node.shape()[1]);
+    for (const NodeId p : graph_.graph.parameters(n)) {
+      const Node& spec = graph_.graph.node(p);
       if (is_learned(spec.role)) continue;
       const bool variance = spec.role == ParameterSpec::Role::norm_variance;
       const double unbiased = variance && pixels > 1 ? pixels / (pixels - 1) : 1;
       Tensor running = network_.parameter(spec.name).to(Dtype::f64).clone();
       const auto values = running.values<double>();
-      for (int64_t c = 0; c < spec.shape[0]; ++c)
+      for (int64_t c = 0; c < spec.shape()[0]; ++c)
         values[static_cast<size_t>(c)] =
             keep * values[static_cast<size_t>(c)] +
-            settings_.norm_momentum * unbiased * record.item((variance ? 1 : 0) * spec.shape[0] + c);
+            settings_.norm_momentum * unbiased * record.item((variance ? 1 : 0) * spec.shape()[0] + c);
       network_.set_parameter(spec.name, running);
     }
   }
@@ -248,15 +249,18 @@ void Trainer::restore(const TrainingState& state) {
     return found->second;
   };
   const std::vector<std::string> names = state_names(settings_.optimizer);
-  const std::vector<ParameterSpec> specs = graph_.graph.parameters();
+  const std::vector<NodeId> specs = graph_.graph.parameters();
   // All of it is looked at before any of it is taken.
-  for (const ParameterSpec& spec : specs) find(spec.name, spec.shape);
+  for (const NodeId p : specs) find(graph_.graph.node(p).name, graph_.graph.node(p).shape());
   for (const Learned& l : learned_)
     for (const std::string& name : names) find(name + "/" + l.name, l.values.shape);
   if (state.next_step < 0 || state.next_step > settings_.steps)
     throw Error("its step " + std::to_string(state.next_step) + " is not one of " +
                 std::to_string(settings_.steps));
-  for (const ParameterSpec& spec : specs) network_.set_parameter(spec.name, find(spec.name, spec.shape));
+  for (const NodeId p : specs) {
+    const Node& spec = graph_.graph.node(p);
+    network_.set_parameter(spec.name, find(spec.name, spec.shape()));
+  }
   for (Learned& l : learned_)
     for (size_t i = 0; i < names.size(); ++i)
       upload(network_.queue(), find(names[i] + "/" + l.name, l.values.shape), l.state[i]);
@@ -266,8 +270,10 @@ void Trainer::restore(const TrainingState& state) {
 
 std::map<std::string, Tensor> Trainer::parameters() const {
   std::map<std::string, Tensor> all;
-  for (const ParameterSpec& spec : graph_.graph.parameters())
-    all.emplace(spec.name, network_.parameter(spec.name).clone());
+  for (const NodeId p : graph_.graph.parameters()) {
+    const std::string& name = graph_.graph.node(p).name;
+    all.emplace(name, network_.parameter(name).clone());
+  }
   return all;
 }
 

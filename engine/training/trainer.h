@@ -85,8 +85,8 @@ class Trainer {
  private:
   struct Learned {
     std::string name;
-    NodeId node;
-    size_t parameter;  // of the node
+    NodeId parameter;
+    std::string layer;  // the node that reads it
     bool decays;
     Array values;              // in the device's memory
     std::vector<Array> state;  // momentum; or first and second moments

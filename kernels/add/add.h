@@ -18,7 +18,7 @@ void add(const T* a, const T* b, T* y, int64_t count);
 namespace cpu {
 /// a, b, y: `cells` groups of 16 floats (the blocked layout), y may be a; then `activation`, whose mask is
 /// one uint16 a cell, or null.
-void add(Activation activation, const float* a, const float* b, float* y, uint16_t* mask, int64_t cells);
+void add(const float* a, const float* b, float* y, int64_t cells);
 }  // namespace cpu
 
 namespace device {  // add.cu

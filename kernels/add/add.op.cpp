@@ -1,4 +1,5 @@
 #include "kernels/add/add.h"
+#include "kernels/elementwise/elementwise.h"
 
 #include "kernels/common/copy.h"
 
@@ -11,7 +12,7 @@ namespace {
 class AddOp : public Op {
  public:
   const OpKind& kind() const override { return add_kind; }
-  Shape infer(Shapes inputs) const override {
+  Shape shape(Shapes inputs) const override {
     expect_inputs("add", inputs, 2);
     if (inputs[0] != inputs[1])
       throw UsageError("add takes two inputs of the same shape, got " + inputs[0].str() + " and " +
@@ -19,9 +20,10 @@ class AddOp : public Op {
     if (inputs[0].numel() == 0) throw UsageError("add takes non-empty inputs, got " + inputs[0].str());
     return inputs[0];
   }
-  bool vjp_is_identity() const override { return true; }
+  bool vjp_is_identity(Shapes) const override { return true; }
   bool in_place() const override { return true; }
-  bool fuses_activation(Backend b) const override { return b == Backend::cpu; }
+  LayoutWish layout(Backend, Shapes) const override { return LayoutWish::any; }
+  bool fuses(Backend b, Direction d, const Epilogue& e, Shapes) const override { return b == Backend::cpu && d.is_forward() && !e.residual; }
 };
 
 void ref_forward(const Op&, const Arguments& a) {
@@ -32,8 +34,9 @@ void ref_forward(const Op&, const Arguments& a) {
 }
 
 void cpu_forward(const Op&, const Arguments& a) {
-  cpu::add(a.activation, a.inputs[0].as<float>(), a.inputs[1].as<float>(), a.output.as<float>(),
-           a.saved.as<uint16_t>(), a.output.bytes() / (kBlock * dtype_bytes(Dtype::f32)));
+  cpu::add(a.inputs[0].as<float>(), a.inputs[1].as<float>(), a.output.as<float>(),
+           ceil_div(a.output.bytes(), kBlock * dtype_bytes(Dtype::f32)));
+  if (a.epilogue) finish(Backend::cpu, {}, a.epilogue, a.output, {}, a.output, a.epilogue_record);
 }
 
 void vjp(const Op&, const Arguments& a) {

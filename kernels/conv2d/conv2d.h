@@ -27,13 +27,8 @@ struct Conv2d {
   Pair stride{1}, padding{0}, dilation{1};
   int64_t groups = 1;
   bool bias = true;
-  /// On the cpu by Winograd's F(4×4, 3×3) where it fits (winograd.h): a good half of the time, and some ten
-  /// times the rounding error. For training.
-  bool winograd = false;
 };
 OpPtr conv2d(Conv2d);
-/// The same convolution with `winograd` set; any other op as it is.
-OpPtr with_winograd(const OpPtr& op);
 
 /// All sizes of one convolution; kernels see nothing else. (oh, ow) is stored because a transposed
 /// convolution with output padding may ask for fewer rows than the formula above gives.

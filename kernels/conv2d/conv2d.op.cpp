@@ -18,8 +18,8 @@ class Conv2dOp : public ConvolutionOp {
  public:
   using ConvolutionOp::ConvolutionOp;
 
-  Shape infer(Shapes inputs) const override {
-    expect_inputs("conv2d", inputs, 1);
+  Shape shape(Shapes inputs) const override {
+    if (inputs.size() != 1) check_operands(inputs);
     const Nchw x = expect_maps("conv2d", inputs[0]);
     check_configuration(x.c);
     const Conv2d& c = config();
@@ -36,23 +36,13 @@ class Conv2dOp : public ConvolutionOp {
   std::optional<Window> window() const override {
     return Window{config().kernel, config().stride, config().padding, config().dilation};
   }
-  Conv2d with_winograd() const {
-    Conv2d c = config();
-    c.winograd = true;
-    return c;
-  }
 };
 
 }  // namespace
 
 extern const OpKind conv2d_kind{"conv2d", "convolution with stride, padding, dilation and groups",
-                                convolution_kernels()};
+                                convolution_kernels(), kConvolutionOperands};
 
 OpPtr conv2d(Conv2d config) { return std::make_shared<Conv2dOp>(conv2d_kind, config); }
-
-OpPtr with_winograd(const OpPtr& op) {
-  const auto* convolution = dynamic_cast<const Conv2dOp*>(op.get());
-  return convolution ? conv2d(convolution->with_winograd()) : op;
-}
 
 }  // namespace loupe

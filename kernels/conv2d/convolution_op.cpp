@@ -4,8 +4,9 @@
 #include <utility>
 
 #include "kernels/conv2d/by_library.h"
+#include "kernels/conv2d/direct/tap_convolution.h"
 #include "kernels/conv2d/winograd/winograd.h"
-#include "kernels/relu/relu.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace loupe {
 
@@ -56,14 +57,8 @@ void ConvolutionOp::check_elements(std::string_view array, std::initializer_list
   }
 }
 
-bool ConvolutionOp::by_cudnn(Backend b) const { return !is_linear() && device::convolves_by_library(b); }
-
-bool ConvolutionOp::by_winograd(Backend b, const ConvSizes& s) const {
-  return b == Backend::cpu && config_.winograd && !adjoint_ && cpu::winograd_fits(s);
-}
-
 ConvSizes ConvolutionOp::sizes(const Shape& input) const {
-  Nchw x = Nchw::of(input), y = Nchw::of(infer({&input, 1}));
+  Nchw x = Nchw::of(input), y = Nchw::of(shape({&input, 1}));
   if (adjoint_) std::swap(x, y);
   const Conv2d& c = config_;
   return {x.n, x.c, x.h, x.w, y.c, y.h, y.w, c.kernel, c.stride, c.padding, c.dilation, c.groups};
@@ -75,8 +70,23 @@ Direction ConvolutionOp::convolution_direction(Direction d) const {
   return d;
 }
 
-std::vector<ParameterSpec> ConvolutionOp::parameters(Shapes inputs) const {
-  const ConvSizes s = sizes(inputs[0]);
+void ConvolutionOp::check_operands(Shapes inputs) const {
+  const std::string name(kind_.name);
+  if (inputs.empty() || inputs.size() > 3)
+    throw UsageError(name + " takes an input, a weight and a bias, got " + std::to_string(inputs.size()) +
+                     " operands");
+  if (inputs.size() == 1) return;
+  const std::vector<ParameterSpec> wanted = parameters(inputs.subspan(0, 1));
+  if (inputs[1] != wanted[0].shape)
+    throw UsageError(name + ": the weight is " + inputs[1].str() + ", but an input " + inputs[0].str() +
+                     " wants " + wanted[0].shape.str());
+  if (inputs.size() == 3 && inputs[2] != Shape{config_.out_channels})
+    throw UsageError(name + ": the bias is " + inputs[2].str() + ", not (" +
+                     std::to_string(config_.out_channels) + ")");
+}
+
+std::vector<ParameterSpec> ConvolutionOp::parameters(Shapes given) const {
+  const ConvSizes s = sizes(given[0]);
   std::vector<ParameterSpec> list{
       {"weight", {s.k, s.group_c(), s.kernel.h, s.kernel.w}, ParameterSpec::Role::weight}};
   if (config_.bias) list.push_back({"bias", {config_.out_channels}, ParameterSpec::Role::bias});
@@ -93,89 +103,140 @@ std::optional<int> ConvolutionOp::folds_batch_norm() const {
   return config_.groups == 1 ? std::optional<int>(1) : std::nullopt;
 }
 
-// The weight in the format of tap_convolution.h or conv2d.cu; on the CPU the bias, for forward alone, padded
-// with zeros to whole blocks.
-int64_t ConvolutionOp::packed_size(Backend b, Direction d, Shapes inputs, size_t p) const {
-  if (!convolves(b, d)) return 0;
-  if (by_cudnn(b)) return 0;
-  const ConvSizes s = sizes(inputs[0]);
-  if (b != Backend::cpu) return p == 0 ? device::conv2d_packed_size(s, convolution_direction(d)) : 0;
-  if (p == 0 && by_winograd(b, s)) return cpu::winograd_packed_size(s, d);
-  if (p == 0) return cpu::conv2d_packed_size(s, convolution_direction(d));
-  return d == Direction::forward ? round_up(config_.out_channels, kBlock) : 0;
+namespace {
+
+// All that a weight's packed form depends on but its values. Of the sizes of a map only those count that change how the
+// loop nest is cut.
+std::string format_of(const std::string& kernel, const ConvSizes& s, Direction d) {
+  const auto pair = [](Pair p) { return " " + p.str(); };
+  return kernel + (d == Direction::forward ? " forward" : " adjoint") + pair(s.kernel) + pair(s.stride) +
+         pair(s.padding) + pair(s.dilation) + " groups " + std::to_string(s.groups);
 }
 
-void ConvolutionOp::pack(Backend b, Direction d, Shapes inputs, size_t p, const float* from,
-                         float* to) const {
-  const ConvSizes s = sizes(inputs[0]);
-  if (b != Backend::cpu) return device::conv2d_pack(s, convolution_direction(d), from, to);
-  if (p == 0 && by_winograd(b, s)) return cpu::winograd_pack(s, d, from, to);
-  if (p == 0) return cpu::conv2d_pack(s, convolution_direction(d), from, to);
-  std::fill_n(to, round_up(config_.out_channels, kBlock), 0.0f);
-  std::copy_n(from, config_.out_channels, to);
+void cpu_forward_winograd(const ConvSizes& s, const Arguments& a, Direction d) {
+  const bool forward = a.direction == Direction::forward;
+  cpu::winograd_convolve(s, d, (forward ? a.inputs[0] : a.grad_output).as<float>(), a.inputs[1].as<float>(),
+                         forward ? bias_of<float>(a) : nullptr, a.epilogue, a.residual.as<float>(),
+                         (forward ? a.output : a.grad).as<float>(), a.epilogue_record.data, a.workspace);
 }
 
-int64_t ConvolutionOp::workspace_bytes(Backend b, Direction d, Shapes inputs) const {
-  if (b != Backend::cpu || d == Direction::vjp_bias) return 0;
-  const ConvSizes s = sizes(inputs[0]);
-  if (by_winograd(b, s)) return cpu::winograd_workspace(s, d);
-  return convolves(b, d) ? cpu::conv2d_workspace(s, convolution_direction(d)) : 0;
+void device_by_library(const ConvSizes& s, const Arguments& a, Direction d) {
+  const bool forward = a.direction == Direction::forward;
+  device::conv2d_by_library(a.queue, s, d, (forward ? a.inputs[0] : a.grad_output).as<float>(),
+                            a.inputs[1].as<float>(), forward ? bias_of<float>(a) : nullptr, a.epilogue,
+                            a.residual.as<float>(), (forward ? a.output : a.grad).as<float>(),
+                            a.epilogue_record.data);
 }
 
-std::string ConvolutionOp::algorithm(Backend b, Direction d, Shapes inputs) const {
-  const bool on_device = b == Backend::cuda || b == Backend::sim;
-  if (d != Direction::vjp_bias && by_winograd(b, sizes(inputs[0])))
-    return "Winograd F(4×4, 3×3), a product for each of 36 positions";
-  if (by_cudnn(b) && d != Direction::vjp_bias) return "cuDNN, the fastest of its float32 algorithms";
-  if (on_device && d != Direction::vjp_bias)
-    return device::conv2d_algorithm(sizes(inputs[0]), convolution_direction(d));
-  return convolves(b, d) ? cpu::conv2d_algorithm(sizes(inputs[0]), convolution_direction(d)) : "direct";
+}  // namespace
+
+Call ConvolutionOp::prepare(Backend b, Direction d, Shapes inputs, const KernelOptions& options) const {
+  Call call = table_call(b, d);
+  if (b == Backend::ref || d == Direction::vjp_bias) return call;
+  const ConvSizes s = sizes(inputs[0]);
+  call = b == Backend::cpu ? prepare_cpu(d, s, options, std::move(call))
+                           : prepare_device(b, d, s, options, std::move(call));
+  if (b == Backend::cpu && d == Direction::forward && inputs.size() > 2)
+    call.packing.push_back({2, round_up(config_.out_channels, kBlock), "blocks of 16",
+                            [channels = config_.out_channels](const float* from, float* to) {
+                              std::fill_n(to, round_up(channels, kBlock), 0.0f);
+                              std::copy_n(from, channels, to);
+                            }});
+  return call;
+}
+
+Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOptions& options, Call call) const {
+  const Direction conv = convolution_direction(d);
+  if (options.winograd && !adjoint_ && !is_linear() && cpu::winograd_fits(s)) {
+    call.describe = "Winograd F(4×4, 3×3), a product for each of 36 positions";
+    call.workspace = cpu::winograd_workspace(s, d);
+    if (d == Direction::vjp_weight) {
+      call.run = [s](const Arguments& a) {
+        cpu::winograd_vjp_weight(s, a.inputs[0].as<float>(), a.grad_output.as<float>(), a.grad.as<float>(),
+                                 a.workspace);
+      };
+      return call;
+    }
+    call.packing.push_back({1, cpu::winograd_packed_size(s, d), format_of("winograd", s, d),
+                            [s, d](const float* from, float* to) { cpu::winograd_pack(s, d, from, to); }});
+    call.run = [s, d](const Arguments& a) { cpu_forward_winograd(s, a, d); };
+    return call;
+  }
+  if (d == Direction::vjp_weight) return call;
+  const cpu::TapConvolution taps = conv == Direction::forward ? cpu::forward_taps(s) : cpu::vjp_input_taps(s);
+  call.describe = cpu::conv2d_algorithm(s, conv);
+  call.workspace = cpu::conv2d_workspace(s, conv);
+  call.packing.push_back({1, taps.packed_size(),
+                          format_of("taps", s, conv) + " phases " + std::to_string(taps.phases.size()) +
+                              " steps " + std::to_string(taps.steps.size()),
+                          [s, conv](const float* from, float* to) { cpu::conv2d_pack(s, conv, from, to); }});
+  return call;
+}
+
+Call ConvolutionOp::prepare_device(Backend b, Direction d, const ConvSizes& s, const KernelOptions& options,
+                                   Call call) const {
+  const Direction conv = convolution_direction(d);
+  if (options.library_convolution && b == Backend::cuda && !is_linear()) {
+    call.describe = "cuDNN, the fastest of its float32 algorithms";
+    if (d == Direction::vjp_weight)
+      call.run = [s, swap = adjoint_](const Arguments& a) {
+        const float *x = a.inputs[0].as<float>(), *gy = a.grad_output.as<float>();
+        if (swap) std::swap(x, gy);
+        device::conv2d_vjp_weight_by_library(a.queue, s, x, gy, a.grad.as<float>());
+      };
+    else
+      call.run = [s, conv](const Arguments& a) { device_by_library(s, a, conv); };
+    return call;
+  }
+  call.describe = device::conv2d_algorithm(s, conv);
+  if (d == Direction::vjp_weight) return call;
+  if (const int64_t floats = device::conv2d_packed_size(s, conv); floats > 0)
+    call.packing.push_back(
+        {1, floats,
+         format_of("tiles", s, conv) + " pitch " +
+             std::to_string(device::conv2d_pitch(s, conv, device::conv2d_tile(s, conv))),
+         [s, conv](const float* from, float* to) { device::conv2d_pack(s, conv, from, to); }});
+  return call;
 }
 
 int64_t ConvolutionOp::accumulation_length(Direction d, Shapes inputs) const {
   const ConvSizes s = sizes(inputs[0]);
   const int64_t taps = s.kernel.h * s.kernel.w;
-  switch (d) {
-    case Direction::forward:  // and the bias
-      return (adjoint_ ? s.group_k() : s.group_c()) * taps + 1;
-    case Direction::vjp_input:
-      return (adjoint_ ? s.group_c() : s.group_k()) * taps;
-    case Direction::vjp_weight:
-      return s.n * s.oh * s.ow;
-    case Direction::vjp_bias:
-      return adjoint_ ? s.n * s.h * s.w : s.n * s.oh * s.ow;
-  }
-  return 0;
+  if (d == Direction::forward)  // and the bias
+    return (adjoint_ ? s.group_k() : s.group_c()) * taps + 1;
+  if (d == Direction::vjp_input) return (adjoint_ ? s.group_c() : s.group_k()) * taps;
+  if (d == Direction::vjp_weight) return s.n * s.oh * s.ow;
+  return adjoint_ ? s.n * s.h * s.w : s.n * s.oh * s.ow;  // vjp_bias
 }
 
 namespace {
 
 const ConvolutionOp& self(const Op& op) { return static_cast<const ConvolutionOp&>(op); }
 
-// conv2d's kernel for direction `d` of the op: forward or vjp_input.
+// conv2d's kernel for direction `d` of the op, forward or vjp_input; then the epilogue.
 template <typename T>
-void ref_convolve(const Op& op, Direction d, const Arguments& a, const T* from, const T* bias, T* to) {
+void ref_convolve(const Op& op, Direction d, const Arguments& a, const T* from, const T* bias, const Array& to) {
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
-  const T* weight = a.parameters[0].as<T>();
+  const T* weight = a.inputs[1].as<T>();
   if (self(op).convolution_direction(d) == Direction::forward)
-    ref::conv2d_forward(s, from, weight, bias, to);
+    ref::conv2d_forward(s, from, weight, bias, to.as<T>());
   else
-    ref::conv2d_vjp_input(s, from, weight, bias, to);
+    ref::conv2d_vjp_input(s, from, weight, bias, to.as<T>());
+  if (a.epilogue) finish(Backend::ref, {}, a.epilogue, to, a.residual, to, a.epilogue_record);
 }
 
 void ref_forward(const Op& op, const Arguments& a) {
   with_float_type(a.output.dtype, [&](auto t) {
     using T = decltype(t);
-    ref_convolve(op, Direction::forward, a, a.inputs[0].as<T>(), bias_of<T>(a), a.output.as<T>());
+    ref_convolve(op, Direction::forward, a, a.inputs[0].as<T>(), bias_of<T>(a), a.output);
   });
-  ref_activate_output(a);
 }
 
 void ref_vjp_input(const Op& op, const Arguments& a) {
   with_float_type(a.grad.dtype, [&](auto t) {
     using T = decltype(t);
     const T* no_bias = nullptr;
-    ref_convolve(op, Direction::vjp_input, a, a.grad_output.as<T>(), no_bias, a.grad.as<T>());
+    ref_convolve(op, Direction::vjp_input, a, a.grad_output.as<T>(), no_bias, a.grad);
   });
 }
 
@@ -197,30 +258,24 @@ void ref_vjp_bias(const Op&, const Arguments& a) {
 }
 
 // conv2d's kernel for direction `d` of the op, forward or vjp_input.
-void cpu_convolve(const Op& op, Direction d, const Arguments& a, const float* from, const float* bias,
-                  float* to, uint16_t* mask) {
+void cpu_convolve(const Op& op, Direction d, const Arguments& a, const float* from, const float* bias, float* to) {
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
-  const auto& convolve = self(op).by_winograd(Backend::cpu, s) ? cpu::winograd_convolve : cpu::convolve;
-  convolve(s, self(op).convolution_direction(d), from, a.parameters[0].as<float>(), bias, a.activation, to,
-           mask, a.workspace);
+  cpu::convolve(s, self(op).convolution_direction(d), from, a.inputs[1].as<float>(), bias, a.epilogue,
+                a.residual.as<float>(), to, a.epilogue_record.data, a.workspace);
 }
 
 void cpu_forward(const Op& op, const Arguments& a) {
-  cpu_convolve(op, Direction::forward, a, a.inputs[0].as<float>(), bias_of<float>(a), a.output.as<float>(),
-               a.saved.as<uint16_t>());
+  cpu_convolve(op, Direction::forward, a, a.inputs[0].as<float>(), bias_of<float>(a), a.output.as<float>());
 }
 
 void cpu_vjp_input(const Op& op, const Arguments& a) {
-  cpu_convolve(op, Direction::vjp_input, a, a.grad_output.as<float>(), nullptr, a.grad.as<float>(), nullptr);
+  cpu_convolve(op, Direction::vjp_input, a, a.grad_output.as<float>(), nullptr, a.grad.as<float>());
 }
 
 void cpu_vjp_weight(const Op& op, const Arguments& a) {
   const float *x = a.inputs[0].as<float>(), *gy = a.grad_output.as<float>();
   if (self(op).adjoint()) std::swap(x, gy);
-  const ConvSizes s = self(op).sizes(a.inputs[0].shape);
-  if (self(op).by_winograd(Backend::cpu, s))
-    return cpu::winograd_vjp_weight(s, x, gy, a.grad.as<float>(), a.workspace);
-  cpu::conv2d_vjp_weight(s, x, gy, a.grad.as<float>());
+  cpu::conv2d_vjp_weight(self(op).sizes(a.inputs[0].shape), x, gy, a.grad.as<float>());
 }
 
 void cpu_vjp_bias(const Op&, const Arguments& a) {
@@ -231,37 +286,26 @@ void cpu_vjp_bias(const Op&, const Arguments& a) {
 // ---- cuda and sim
 
 void device_convolve(const Op& op, Direction d, const Arguments& a, const float* from, const float* bias,
-                     Activation activation, float* to) {
+                     float* to) {
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
   const Direction direction = self(op).convolution_direction(d);
-  const float* weight = a.parameters[0].as<float>();
-  if (self(op).by_cudnn(a.queue.module->backend()))
-    return device::conv2d_by_library(a.queue, s, direction, from, weight, bias, activation, to);
   const auto& product = self(op).is_linear() ? device::linear_product : device::conv2d_convolve;
-  product(a.queue, s, direction, device::conv2d_tile(s, direction), from, weight, bias, activation, to);
+  product(a.queue, s, direction, device::conv2d_tile(s, direction), from, a.inputs[1].as<float>(), bias,
+          a.epilogue, a.residual.as<float>(), to, a.epilogue_record.data);
 }
 
 void device_forward(const Op& op, const Arguments& a) {
-  float* y = a.output.as<float>();
-  // A tape wants the mask of what goes into the activation, bit by bit: that is a pass of its own.
-  const bool taped = a.activation && a.saved;
-  device_convolve(op, Direction::forward, a, a.inputs[0].as<float>(), bias_of<float>(a),
-                  taped ? Activation{} : a.activation, y);
-  if (taped)
-    device::activation_forward(a.queue, a.activation, y, y, a.saved.as<uint8_t>(), a.output.shape[0],
-                               Nchw::of(a.output.shape).image());
+  device_convolve(op, Direction::forward, a, a.inputs[0].as<float>(), bias_of<float>(a), a.output.as<float>());
 }
 
 void device_vjp_input(const Op& op, const Arguments& a) {
-  device_convolve(op, Direction::vjp_input, a, a.grad_output.as<float>(), nullptr, {}, a.grad.as<float>());
+  device_convolve(op, Direction::vjp_input, a, a.grad_output.as<float>(), nullptr, a.grad.as<float>());
 }
 
 void device_vjp_weight(const Op& op, const Arguments& a) {
   const float *x = a.inputs[0].as<float>(), *gy = a.grad_output.as<float>();
   if (self(op).adjoint()) std::swap(x, gy);
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
-  if (self(op).by_cudnn(a.queue.module->backend()))
-    return device::conv2d_vjp_weight_by_library(a.queue, s, x, gy, a.grad.as<float>());
   device::conv2d_vjp_weight(a.queue, s, device::conv2d_tile(s, Direction::vjp_weight), x, gy,
                             a.grad.as<float>());
 }
@@ -278,15 +322,6 @@ std::vector<OpKind::Row> convolution_kernels() {
           {Direction::vjp_input, ref_vjp_input, cpu_vjp_input, device_vjp_input},
           {Direction::vjp_weight, ref_vjp_weight, cpu_vjp_weight, device_vjp_weight},
           {Direction::vjp_bias, ref_vjp_bias, cpu_vjp_bias, device_vjp_bias}};
-}
-
-void ref_activate_output(const Arguments& a) {
-  if (!a.activation) return;
-  with_float_type(a.output.dtype, [&](auto t) {
-    auto* y = a.output.as<decltype(t)>();
-    ref::activation_forward(a.activation, y, y, a.saved.as<uint8_t>(), a.output.shape[0],
-                            Nchw::of(a.output.shape).image());
-  });
 }
 
 }  // namespace loupe

@@ -17,24 +17,20 @@ class ConvolutionOp : public Op {
   const OpKind& kind() const override { return kind_; }
   /// "64, 3×3, stride 2, padding 1": what differs from the defaults.
   std::string describe() const override;
-  std::vector<ParameterSpec> parameters(Shapes inputs) const override;
+  std::vector<ParameterSpec> parameters(Shapes given) const override;
   int64_t macs(Shapes inputs) const override;
-  bool fuses_activation(Backend) const override { return true; }
+  LayoutWish layout(Backend, Shapes) const override { return LayoutWish::blocked; }
+  bool fuses(Backend, Direction d, const Epilogue&, Shapes) const override {
+    return d == Direction::forward || d == Direction::vjp_input;
+  }
   std::optional<int> folds_batch_norm() const override;
-  Needs needs(Direction d) const override { return {.inputs = d == Direction::vjp_weight}; }
-  int64_t packed_size(Backend b, Direction d, Shapes inputs, size_t p) const override;
-  void pack(Backend b, Direction d, Shapes inputs, size_t p, const float* from, float* to) const override;
-  int64_t workspace_bytes(Backend b, Direction d, Shapes inputs) const override;
-  std::string algorithm(Backend b, Direction d, Shapes inputs) const override;
+  Needs needs(Direction d) const override { return {.operands = d == Direction::vjp_input ? 0b10u : 0b01u}; }
+  Call prepare(Backend b, Direction d, Shapes inputs, const KernelOptions&) const override;
   int64_t accumulation_length(Direction d, Shapes inputs) const override;
 
   bool adjoint() const { return adjoint_; }
   /// A 1×1 convolution of 1×1 maps, whatever the input.
   virtual bool is_linear() const { return false; }
-  /// Device `b` leaves it to cuDNN, with planar weights (by_library.h).
-  bool by_cudnn(Backend b) const;
-  /// The cpu's kernels are Winograd's (winograd.h).
-  bool by_winograd(Backend b, const ConvSizes& s) const;
   /// The convolution behind the op. Of an adjoint, (c, h, w) is the op's output and (k, oh, ow) its input.
   ConvSizes sizes(const Shape& input) const;
   /// The direction of that convolution which computes direction `d` of the op.
@@ -48,10 +44,10 @@ class ConvolutionOp : public Op {
   void check_configuration(int64_t in_channels) const;
   /// The same for the sizes that follow: a UsageError if an array would have more than 2^40 elements.
   void check_elements(std::string_view array, std::initializer_list<int64_t> dims) const;
-  /// The kernel is cpu::convolve or device::conv2d_convolve, with its packed parameters.
-  static bool convolves(Backend b, Direction d) {
-    return b != Backend::ref && (d == Direction::forward || d == Direction::vjp_input);
-  }
+  /// Of a weight and a bias among the operands: throws UsageError unless they have the sizes that follow from the input.
+  void check_operands(Shapes inputs) const;
+  Call prepare_cpu(Direction d, const ConvSizes& s, const KernelOptions&, Call call) const;
+  Call prepare_device(Backend b, Direction d, const ConvSizes& s, const KernelOptions&, Call call) const;
 
  private:
   const OpKind& kind_;
@@ -62,13 +58,14 @@ class ConvolutionOp : public Op {
 /// The table of kernels that the family shares. They take `const Op&` for a ConvolutionOp.
 std::vector<OpKind::Row> convolution_kernels();
 
-// For ref kernels of the family.
+/// Names of their operands.
+inline const std::vector<std::string_view> kConvolutionOperands{"input", "weight", "bias"};
+
+// For kernels of the family.
 /// The bias, or null if the op has none.
 template <typename T>
 const T* bias_of(const Arguments& a) {
-  return a.parameters.size() > 1 ? a.parameters[1].as<T>() : nullptr;
+  return a.inputs.size() > 2 ? a.inputs[2].as<T>() : nullptr;
 }
-/// The last step of forward: the fused activation, if any, on the output in place.
-void ref_activate_output(const Arguments& a);
 
 }  // namespace loupe

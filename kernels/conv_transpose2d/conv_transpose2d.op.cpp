@@ -22,8 +22,8 @@ class ConvTranspose2dOp : public ConvolutionOp {
     return ConvolutionOp::describe() + (extra == Pair(0) ? "" : ", output padding " + extra.str());
   }
 
-  Shape infer(Shapes inputs) const override {
-    expect_inputs("conv_transpose2d", inputs, 1);
+  Shape shape(Shapes inputs) const override {
+    if (inputs.size() != 1) check_operands(inputs);
     const Nchw x = expect_maps("conv_transpose2d", inputs[0]);
     check_configuration(x.c);
     const Conv2d& c = config();
@@ -66,7 +66,7 @@ class ConvTranspose2dOp : public ConvolutionOp {
 
 const OpKind conv_transpose2d_kind{"conv_transpose2d",
                                    "the adjoint of conv2d, with output padding, dilation and groups",
-                                   convolution_kernels()};
+                                   convolution_kernels(), kConvolutionOperands};
 
 OpPtr conv_transpose2d(ConvTranspose2d config) { return std::make_shared<ConvTranspose2dOp>(config); }
 

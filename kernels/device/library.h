@@ -13,8 +13,18 @@ struct LibraryConvolution {
   int64_t groups;
 };
 
+/// One product c (m × n, row-major) of a (m × k) and b (k × n), as a library sees it: from row to row and from column to column
+/// of an operand, in floats; one of the two is 1.
+struct LibraryProduct {
+  int64_t m, n, k;
+  int64_t a_row, a_col, b_row, b_col;
+  bool add;  // to what is in c
+};
+
 #if !defined(LOUPE_SIM)
 
+/// c = a · b in float32, or c += a · b.
+bool library_product(Stream, const LibraryProduct&, const float* a, const float* b, float* c);
 /// y = x · weight in float32: x (rows, in), weight (in, out) with `pitch` floats from row to row, y (rows,
 /// out). A row's bits do not depend on the other rows.
 bool library_linear(Stream, int64_t rows, int64_t in, int64_t out, const float* x, const float* weight,
@@ -28,6 +38,7 @@ bool library_convolution_vjp_weight(Stream, const LibraryConvolution&, const flo
 
 #else
 
+inline bool library_product(Stream, const LibraryProduct&, const float*, const float*, float*) { return false; }
 inline bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, int64_t, float*) {
   return false;
 }

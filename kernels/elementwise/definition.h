@@ -37,9 +37,10 @@ struct Parameters {
 /// The base of the structs in functions/: what most of them have in common.
 struct FunctionDefaults {
   static constexpr std::array<FunctionParameter, 0> parameters{};
-  /// |computed − f(x)| in float32 is at most so many units of ε·|f(x)|, ε = 2⁻²³; results below 2⁻¹²⁶ aside. 0: exact.
+  /// In float32, |computed − f(x)| ≤ ulps·ε·|f(x)| + (1 + |x|)·2⁻¹⁴⁹ with ε = 2⁻²³; the last term is of factors that are too
+  /// small to have all digits. 0: exact.
   static double ulps(double /*x*/) { return 0; }
-  /// The same of the slope, in units of ε·max(|f′(x)|, 1).
+  /// |computed − f′(x)| ≤ slope_ulps·ε·max(|f′(x)|, 1).
   static double slope_ulps(double /*x*/) { return 0; }
 };
 

@@ -89,8 +89,6 @@ void finish_planar(const Epilogue&, const float* from, const float* residual, fl
                    int64_t n, int64_t image);
 /// mask: (n, ⌈c/16⌉, pixels) words; on: (c).
 void channels_on(const uint16_t* mask, uint8_t* on, int64_t n, int64_t c, int64_t pixels);
-/// mask: planar, as ref's.
-void channels_on_planar(const uint8_t* mask, uint8_t* on, int64_t n, int64_t c, int64_t pixels);
 }  // namespace cpu
 
 namespace device {  // elementwise.cu; layouts as ref's

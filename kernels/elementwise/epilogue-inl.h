@@ -8,6 +8,10 @@
 #else
 #define LOUPE_EPILOGUE_INL_H
 #endif
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
 #include "hwy/highway.h"
 #include "kernels/common/block-inl.h"
 #include "kernels/elementwise/elementwise.h"
@@ -33,8 +37,14 @@ struct Unchanged {
 struct Rectified {
   HWY_INLINE Block operator()(const Block& sum, const CellRun&, int64_t) const { return rectify(sum); }
 };
-HWY_INLINE uint16_t& bits_of_cell(const CellRun& r, int64_t cell) {
-  return static_cast<uint16_t*>(r.record)[(r.offset + cell * r.step) / kBlock];
+/// The record of a cell: 16 bits, wherever they lie, or 16 numbers.
+HWY_INLINE void* bits_of_cell(const CellRun& r, int64_t cell) {
+  return static_cast<std::byte*>(r.record) + (r.offset + cell * r.step) / 8;
+}
+HWY_INLINE uint16_t load_bits(const CellRun& r, int64_t cell) {
+  uint16_t bits;
+  std::memcpy(&bits, bits_of_cell(r, cell), sizeof bits);
+  return bits;
 }
 HWY_INLINE float* kept_of_cell(const CellRun& r, int64_t cell) {
   return static_cast<float*>(r.record) + r.offset + cell * r.step;
@@ -44,8 +54,9 @@ struct ForwardBits {
   Parameters<numbers::Number> p;
   HWY_INLINE Block operator()(const Block& sum, const CellRun& r, int64_t cell) const {
     if (r.record) {
-      uint16_t& word = bits_of_cell(r, cell);
-      word = static_cast<uint16_t>((pass_bits<F>(sum, p) & r.lanes) | (r.keep_others ? word : 0));
+      const auto bits =
+          static_cast<uint16_t>((pass_bits<F>(sum, p) & r.lanes) | (r.keep_others ? load_bits(r, cell) : 0));
+      std::memcpy(bits_of_cell(r, cell), &bits, sizeof bits);
     }
     return value<F>(sum, p);
   }
@@ -54,7 +65,7 @@ template <typename F, bool guided>
 struct VjpBits {
   Parameters<numbers::Number> p;
   HWY_INLINE Block operator()(const Block& sum, const CellRun& r, int64_t cell) const {
-    return vjp<F>(guided ? rectify(sum) : sum, bits_of_cell(r, cell), p);
+    return vjp<F>(guided ? rectify(sum) : sum, load_bits(r, cell), p);
   }
 };
 /// The same with x or y.

@@ -19,6 +19,7 @@ LibraryStatus cublas_status() { return {"", kMissing}; }
 bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, int64_t, float*) {
   return false;
 }
+bool library_product(Stream, const LibraryProduct&, const float*, const float*, float*) { return false; }
 }  // namespace loupe::gpu
 
 #else
@@ -64,6 +65,19 @@ class Cublas {
     const auto i = [](int64_t v) { return static_cast<int>(v); };
     check(gemm_(handle(stream), CUBLAS_OP_N, CUBLAS_OP_N, i(out), i(kChunk), i(in), &one, weight, i(pitch), x,
                 i(in), &zero, y, i(out)),
+          "cublasSgemm");
+  }
+  /// The same of any sizes: cᵀ = bᵀ · aᵀ, to it.
+  void multiply(Stream stream, const LibraryProduct& p, const float* a, const float* b, float* c) {
+    const std::scoped_lock lock(mutex_);
+    const float one = 1, keep = p.add ? 1 : 0;
+    const auto i = [](int64_t v) { return static_cast<int>(v); };
+    const bool b_is_plain = p.b_col == 1, a_is_plain = p.a_col == 1;
+    // The pitch of a matrix of one row is anything; cuBLAS wants a row's length at least.
+    const int64_t b_pitch = b_is_plain ? std::max(p.b_row, p.n) : std::max(p.b_col, p.k);
+    const int64_t a_pitch = a_is_plain ? std::max(p.a_row, p.k) : std::max(p.a_col, p.m);
+    check(gemm_(handle(stream), b_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T, a_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T, i(p.n),
+                i(p.m), i(p.k), &one, b, i(b_pitch), a, i(a_pitch), &keep, c, i(p.n)),
           "cublasSgemm");
   }
 
@@ -120,6 +134,13 @@ void choose_linear(const std::string& choice) {
 LibraryStatus cublas_status() {
   const Cublas& c = Cublas::get();
   return {c.found() ? c.version() : "", c.missing(), c.found() && !g_own};
+}
+
+bool library_product(Stream stream, const LibraryProduct& p, const float* a, const float* b, float* c) {
+  const int64_t largest = std::max({p.m, p.n, p.k, p.a_row, p.a_col, p.b_row, p.b_col});
+  if (g_own || largest > INT_MAX || !Cublas::get().found()) return false;
+  Cublas::get().multiply(stream, p, a, b, c);
+  return true;
 }
 
 bool library_linear(Stream stream, int64_t rows, int64_t in, int64_t out, const float* x, const float* weight,

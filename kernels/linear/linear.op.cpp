@@ -1,6 +1,7 @@
 #include "kernels/linear/linear.h"
 
 #include "kernels/conv2d/convolution_op.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace loupe {
 
@@ -16,8 +17,8 @@ class LinearOp : public ConvolutionOp {
     return std::to_string(config().out_channels) + (config().bias ? "" : ", no bias");
   }
 
-  Shape infer(Shapes inputs) const override {
-    expect_inputs("linear", inputs, 1);
+  Shape shape(Shapes inputs) const override {
+    if (inputs.size() != 1) check_operands(inputs);
     const Shape& x = inputs[0];
     if (x.rank() != 2 || x.numel() == 0)
       throw UsageError("linear takes non-empty vectors (N, F), got " + x.str() +
@@ -28,19 +29,21 @@ class LinearOp : public ConvolutionOp {
     check_elements("output", {x[0], round_up(out_features, kBlock)});
     return {x[0], out_features};
   }
-  std::vector<ParameterSpec> parameters(Shapes inputs) const override {
-    std::vector<ParameterSpec> list = ConvolutionOp::parameters(inputs);
-    list[0].shape = {config().out_channels, inputs[0][1]};  // without the 1×1 of a convolution's weight
+  std::vector<ParameterSpec> parameters(Shapes given) const override {
+    std::vector<ParameterSpec> list = ConvolutionOp::parameters(given);
+    list[0].shape = {config().out_channels, given[0][1]};  // without the 1×1 of a convolution's weight
     return list;
   }
   std::optional<Window> window() const override { return std::nullopt; }
   bool is_linear() const override { return true; }
-  std::string algorithm(Backend b, Direction d, Shapes inputs) const override {
-    if (b == Backend::cpu && convolves(b, d))
-      return "direct, 16 or 32 outputs at a time, weights read once for 14 images";
-    const std::string own = ConvolutionOp::algorithm(b, d, inputs);
+  Call prepare(Backend b, Direction d, Shapes inputs, const KernelOptions& options) const override {
+    Call call = ConvolutionOp::prepare(b, d, inputs, options);
     const bool product = d == Direction::forward || d == Direction::vjp_input;
-    return b == Backend::cuda && product ? "cuBLAS, 32 images at a time; where it is missing, " + own : own;
+    if (b == Backend::cpu && product)
+      call.describe = "direct, 16 or 32 outputs at a time, weights read once for 14 images";
+    if (b == Backend::cuda && product)
+      call.describe = "cuBLAS, 32 images at a time; where it is missing, " + call.describe;
+    return call;
   }
 };
 
@@ -52,17 +55,18 @@ LinearSizes sizes_of(const Op& op, const Arguments& a) {
 void ref_forward(const Op& op, const Arguments& a) {
   with_float_type(a.output.dtype, [&](auto t) {
     using T = decltype(t);
-    ref::linear_forward(sizes_of(op, a), a.inputs[0].as<T>(), a.parameters[0].as<T>(), bias_of<T>(a),
+    ref::linear_forward(sizes_of(op, a), a.inputs[0].as<T>(), a.inputs[1].as<T>(), bias_of<T>(a),
                         a.output.as<T>());
   });
-  ref_activate_output(a);
+  if (a.epilogue) finish(Backend::ref, {}, a.epilogue, a.output, a.residual, a.output, a.epilogue_record);
 }
 
 void ref_vjp_input(const Op& op, const Arguments& a) {
   with_float_type(a.grad.dtype, [&](auto t) {
     using T = decltype(t);
-    ref::linear_vjp_input(sizes_of(op, a), a.grad_output.as<T>(), a.parameters[0].as<T>(), a.grad.as<T>());
+    ref::linear_vjp_input(sizes_of(op, a), a.grad_output.as<T>(), a.inputs[1].as<T>(), a.grad.as<T>());
   });
+  if (a.epilogue) finish(Backend::ref, {}, a.epilogue, a.grad, a.residual, a.grad, a.epilogue_record);
 }
 
 void ref_vjp_weight(const Op& op, const Arguments& a) {
@@ -82,28 +86,17 @@ void ref_vjp_bias(const Op& op, const Arguments& a) {
 // The reference has loops of its own; every other backend's kernels are the convolution's.
 std::vector<OpKind::Row> linear_kernels() {
   std::vector<OpKind::Row> rows = convolution_kernels();
-  for (OpKind::Row& row : rows) {
-    switch (row.direction) {
-      case Direction::forward:
-        row.ref = ref_forward;
-        break;
-      case Direction::vjp_input:
-        row.ref = ref_vjp_input;
-        break;
-      case Direction::vjp_weight:
-        row.ref = ref_vjp_weight;
-        break;
-      case Direction::vjp_bias:
-        row.ref = ref_vjp_bias;
-        break;
-    }
-  }
+  for (OpKind::Row& row : rows)
+    row.ref = row.direction == Direction::forward      ? ref_forward
+              : row.direction == Direction::vjp_input  ? ref_vjp_input
+              : row.direction == Direction::vjp_weight ? ref_vjp_weight
+                                                       : ref_vjp_bias;
   return rows;
 }
 
 }  // namespace
 
-const OpKind linear_kind{"linear", "fully connected layer", linear_kernels()};
+const OpKind linear_kind{"linear", "fully connected layer", linear_kernels(), kConvolutionOperands};
 
 OpPtr linear(Linear config) { return std::make_shared<LinearOp>(config); }
 

@@ -27,13 +27,16 @@ NodeId Builder::sequential(const std::string& module, NodeId x, const std::vecto
   return x;
 }
 
-Model Builder::model(const std::string& trunk) && {
+NodeId Builder::parameter(const std::string& name, Shape shape, ParameterSpec::Role role) {
+  return graph_.parameter(name, shape, role);
+}
+
+Model Builder::model(const std::string& trunk, const Preprocessing& standard) && {
   graph_.find(trunk);  // throws if there is no such layer
-  Preprocessing preprocessing;
-  if (options_.height == options_.width && options_.height != preprocessing.crop) {
-    // Another square size: the same share of the photograph.
-    preprocessing.resize = std::llround(static_cast<double>(preprocessing.resize * options_.height) /
-                                        static_cast<double>(preprocessing.crop));
+  Preprocessing preprocessing = standard;
+  if (options_.height == options_.width && options_.height != standard.crop) {
+    preprocessing.resize = std::llround(static_cast<double>(standard.resize * options_.height) /
+                                        static_cast<double>(standard.crop));
     preprocessing.crop = options_.height;
   }
   return {std::move(graph_), trunk, preprocessing};

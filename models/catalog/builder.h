@@ -37,9 +37,15 @@ class Builder {
   /// torch.nn.Sequential: the ops are named module.0, module.1 …
   NodeId sequential(const std::string& module, NodeId x, const std::vector<OpPtr>& ops);
 
-  int64_t channels(NodeId id) const { return graph_.node(id).shape[1]; }
+  /// A parameter that is given to nodes as an operand, under its full name.
+  NodeId parameter(const std::string& name, Shape shape, ParameterSpec::Role role);
+
+  Shape shape(NodeId id) const { return graph_.node(id).shape; }
+  int64_t channels(NodeId id) const { return shape(id)[1]; }
   /// The finished model, whose trunk ends with the node `trunk`, or with the module of that name.
-  Model model(const std::string& trunk) &&;
+  /// `standard` says how photographs are prepared for the size that it was made for; another square size
+  /// shows the same share of them.
+  Model model(const std::string& trunk, const Preprocessing& standard = {}) &&;
 
  private:
   ModelOptions options_;

@@ -31,6 +31,16 @@ struct Architecture {
   ModelOptions standard = {.classes = 1000, .height = 224, .width = 224};
 };
 
+/// One architecture for each row of a family's table, called row.name: build(row, options).
+template <typename Row>
+std::vector<Architecture> architectures(const std::vector<Row>& table,
+                                        Model (*build)(const Row&, const ModelOptions&)) {
+  std::vector<Architecture> all;
+  for (const Row& row : table)
+    all.push_back({row.name, [=](const ModelOptions& options) { return build(row, options); }});
+  return all;
+}
+
 struct Family {
   std::string title;   // "SqueezeNet"
   std::string source;  // the paper

@@ -37,7 +37,8 @@ Tensor fill(std::string_view name, const Shape& shape, double scale) {
 Tensor formula_weight(std::string_view name, const Shape& shape, ParameterSpec::Role role) {
   using Role = ParameterSpec::Role;
   switch (role) {
-    case Role::weight: {
+    case Role::weight:
+    case Role::table: {
       if (shape.rank() < 2)
         throw Error("no formula for the weight '" + std::string(name) + "' of shape " + shape.str());
       const int64_t fan_in = shape[0] ? shape.numel() / shape[0] : 1;

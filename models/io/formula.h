@@ -3,7 +3,7 @@
 // same in Python.
 //
 //     u_i = (splitmix64(fnv1a64(name) + i) >> 11) / 2^53        in [0, 1), i = flat row-major index
-//     weight              (2u - 1)·sqrt(6 / fan_in), fan_in the product of all sizes but the first
+//     weight, table       (2u - 1)·sqrt(6 / fan_in), fan_in the product of all sizes but the first
 //     bias                (2u - 1)·0.05
 //     norm weight, variance   0.5 + u
 //     norm bias, mean     (2u - 1)·0.1
@@ -18,8 +18,8 @@
 
 namespace loupe {
 
-/// The parameter with the full name `name` ("features.0.weight"); float32. Throws Error for a weight of rank
-/// below 2.
+/// The parameter with the full name `name` ("features.0.weight"); float32. Throws Error for a weight or table of
+/// rank below 2.
 Tensor formula_weight(std::string_view name, const Shape& shape, ParameterSpec::Role role);
 /// The input batch of this shape, (N, 3, H, W); float32 in [-2, 2).
 Tensor formula_input(const Shape& shape);

@@ -4,7 +4,8 @@ Element i (row-major) of the tensor called `name` starts from a uniform number
 
     u_i = (splitmix64(fnv1a64(name) + i) >> 11) / 2^53        in [0, 1)
 
-which `from_uniform` scales by the tensor's part in the network. Everything is float64, rounded once to float32 at the end.
+which `from_uniform` scales by the tensor's part in the network: tables of embeddings and places, and whatever else has two or more
+dimensions, are weights; the scale and shift of every norm are a batch norm's. Everything is float64, rounded once to float32 at the end.
 models/io/formula.cpp does the same in C++. Both hashes are public domain: FNV-1a by Fowler, Noll and Vo; splitmix64 by Vigna.
 """
 import math
@@ -62,8 +63,9 @@ def fill(network):
     """Overwrites every parameter and running statistic of a torch module; returns it in evaluation mode and float64."""
     import torch
 
+    norms = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.RMSNorm)
     for prefix, module in network.named_modules():
-        norm = isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
+        norm = isinstance(module, norms)
         own = dict(module.named_parameters(recurse=False)) | dict(module.named_buffers(recurse=False))
         own.pop("num_batches_tracked", None)
         for leaf, target in own.items():

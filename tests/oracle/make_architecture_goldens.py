@@ -23,16 +23,17 @@ SAMPLES, STRIDE = 64, 7919
 def build(name):
     if name in OWN:
         return OWN[name]()
-    options = dict(aux_logits=False, init_weights=False, transform_input=False) if name == "googlenet" else {}
+    plain = dict(aux_logits=False, init_weights=False, transform_input=False)
+    options = plain if name in ("googlenet", "inception_v3") else {}
     network = getattr(torchvision.models, name)(weights=None, **options)
     for module in network.modules():
-        if isinstance(module, (torch.nn.ReLU, torch.nn.ReLU6)):
+        if hasattr(module, "inplace"):
             module.inplace = False
     return network
 
 
 def golden(name):
-    size, targets = (64, [7, 12]) if name.startswith("zoo") else (224, [7, 400])
+    size, targets = (64, [7, 12]) if name.startswith("zoo") else (299 if name == "inception_v3" else 224, [7, 400])
     x = formula_weights.input_batch(2, 3, size, size).requires_grad_()
     logits = formula_weights.fill(build(name))(x)
     score = sum(logits[i, target] for i, target in enumerate(targets))

@@ -12,17 +12,21 @@ it can compute is compared with it before anything is written (metadata `captum`
     integrated_gradients    (1, 3, 64, 64) f32     baseline 0, 50 Gauss-Legendre points
     guided_backprop         (1, 3, 64, 64) f32     ReLU and ReLU6: mask × rectified signal
     deconvnet               (1, 3, 64, 64) f32     ReLU and ReLU6: rectified signal; pools by switches
-    grad_cam                (1, h, w) f64          at the node of metadata `grad_cam_layer`, rectified
+    grad_cam                (1, h, w) f64          at the node of metadata `grad_cam_layer`, rectified; of tokens: over the patches
+    attention_rollout       (1, h, w) f64          of a vision transformer: the class token's row of the product of all layers'
+                                                   (mean over heads + identity) / 2, the first layer rightmost
     cam                     (1, h, w) f64          where the head is a global average and at most a linear layer; no bias
     occlusion_logit         (1, 7, 7) f64          logit with a 16×16 square of 0 at (8i, 8j), all channels
     occlusion_probability   (1, 7, 7) f64          softmax of the same
     occlusion_attribution   (1, 64, 64) f64        mean drop of the logit over the squares that cover a pixel
 
 Sources: Simonyan et al. 2013 (gradient), Springenberg et al. 2014 (guided), Zeiler & Fergus 2013 (deconvnet, occlusion),
-Sundararajan et al. 2017 (integrated gradients), Zhou et al. 2015 (CAM), Selvaraju et al. 2016 (Grad-CAM).
+Sundararajan et al. 2017 (integrated gradients), Zhou et al. 2015 (CAM), Selvaraju et al. 2016 (Grad-CAM), Abnar & Zuidema 2020
+(attention rollout).
 """
 import importlib.util
 import json
+import math
 import pathlib
 import sys
 
@@ -41,11 +45,21 @@ NETWORKS = {
     "resnet18": dict(grad_cam="layer4", cam_linear="fc"),
     "vgg11_bn": dict(grad_cam="<features.28"),
     "mobilenet_v2": dict(grad_cam="features.18", cam_linear="classifier.1"),
+    "mobilenet_v3_small": dict(grad_cam="features.12"),
+    "vit_b_32": dict(grad_cam="encoder.layers.encoder_layer_11.ln_1", options=dict(image_size=SIZE)),
 }
 
 
 # Captum rounds the weights of its integral, and the sum and mean of its drops, to float32.
 ROUNDED_BY_CAPTUM = ("integrated_gradients", "occlusion_attribution")
+
+
+def build(name):
+    network = getattr(torchvision.models, name)(weights=None, **NETWORKS[name].get("options", {}))
+    for module in network.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False
+    return formula_weights.fill(network)
 
 
 def rectifier(rule, low, high):
@@ -115,11 +129,35 @@ def capture(network, where, run):
     return kept[0], result
 
 
+def maps_at(network, where, x):
+    return capture(network, where, lambda: network(x))[0]
+
+
 def grad_cam(network, x, target, where):
     x = x.clone().requires_grad_()  # so that activations belong to a graph
     maps, logits = capture(network, where, lambda: network(x))
     (g,) = torch.autograd.grad(logits[0, target], maps)
+    if maps.dim() == 3:  # tokens (1, 1 + places, width): their numbers as maps over the places, without the class token
+        side = math.isqrt(maps.shape[1] - 1)
+        maps, g = ((t[:, 1:].transpose(1, 2).reshape(1, -1, side, side)) for t in (maps, g))
     return (g.mean((2, 3), keepdim=True) * maps).sum(1).clamp(min=0)
+
+
+@torch.no_grad()
+def attention_rollout(network, x):
+    inputs = []  # of every attention, in order
+    layers = [m for m in network.modules() if isinstance(m, torch.nn.MultiheadAttention)]
+    hooks = [m.register_forward_hook(lambda _, given, __: inputs.append(given[0])) for m in layers]
+    network(x)
+    for hook in hooks:
+        hook.remove()
+    product = torch.eye(inputs[0].shape[1]).double()
+    for layer, given in zip(layers, inputs):
+        _, pattern = layer(given, given, given, need_weights=True, average_attn_weights=True)
+        mixed = pattern[0] + torch.eye(len(product)).double()
+        product = mixed / mixed.sum(1, keepdim=True) @ product
+    side = math.isqrt(len(product) - 1)
+    return product[0, 1:].reshape(1, side, side)
 
 
 def cam(network, x, target, spec):
@@ -151,7 +189,7 @@ def occlusion(network, x, target):
 
 
 def maps_of(name, spec):
-    network = replace_activations(formula_weights.fill(getattr(torchvision.models, name)(weights=None)))
+    network = replace_activations(build(name))
     x = formula_weights.input_batch(1, 3, SIZE, SIZE)
     with torch.no_grad():
         logits = network(x)
@@ -165,6 +203,8 @@ def maps_of(name, spec):
         grad_cam=grad_cam(network, x, target, spec["grad_cam"]), **occlusion(network, x, target))
     if "cam_channels" in spec or "cam_linear" in spec:
         maps["cam"] = cam(network, x, target, spec)
+    if name.startswith("vit"):
+        maps["attention_rollout"] = attention_rollout(network, x)
     return target, {key: value.detach() for key, value in maps.items()}
 
 
@@ -172,24 +212,21 @@ def check_by_captum(name, spec, target, maps):
     """Compares with Captum, on torchvision's own network with its own ReLU modules (one for each use, which its hooks need)."""
     from captum import attr
 
-    network = formula_weights.fill(getattr(torchvision.models, name)(weights=None))
-    for module in network.modules():
-        if isinstance(module, (torch.nn.ReLU, torch.nn.ReLU6)):
-            module.inplace = False
+    network = build(name)
     split_shared_relus(network)
     x = maps["input"]
     fresh = lambda: x.clone().requires_grad_()
-    where = spec["grad_cam"]
-    layer = dict(network.named_modules())[where.lstrip("<")]
-    grad_cam_captum = attr.LayerGradCam(network, layer).attribute(
-        x, target=target, relu_attributions=True, attribute_to_layer_input=where[0] == "<")
     occlusion_captum = attr.Occlusion(network).attribute(
         x, target=target, sliding_window_shapes=(3, WINDOW, WINDOW), strides=(3, STRIDE, STRIDE), perturbations_per_eval=7)
     theirs = dict(
         gradient=attr.Saliency(network).attribute(fresh(), target=target, abs=False),
         input_x_gradient=attr.InputXGradient(network).attribute(fresh(), target=target),
         integrated_gradients=attr.IntegratedGradients(network).attribute(x, target=target, n_steps=STEPS),
-        grad_cam=grad_cam_captum[:, 0], occlusion_attribution=occlusion_captum[:, 0])
+        occlusion_attribution=occlusion_captum[:, 0])
+    where = spec["grad_cam"]
+    if maps_at(network, where, x).dim() == 4:
+        theirs["grad_cam"] = attr.LayerGradCam(network, dict(network.named_modules())[where.lstrip("<")]).attribute(
+            x, target=target, relu_attributions=True, attribute_to_layer_input=where[0] == "<")[:, 0]
     if name != "mobilenet_v2":  # its hooks know ReLU but not ReLU6
         theirs["guided_backprop"] = attr.GuidedBackprop(network).attribute(fresh(), target=target)
         theirs["deconvnet"] = attr.Deconvolution(network).attribute(fresh(), target=target)

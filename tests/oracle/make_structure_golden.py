@@ -3,14 +3,26 @@
     python3 make_structure_golden.py OUT.json           writes counts and hashes, one architecture a line
     python3 make_structure_golden.py --list NAME [H W]  prints the lists that the hashes were made of
 
-A list has one line for each node or parameter, "name (1, 64, 112, 112)", in torch.fx's and state_dict's order, but for two things:
-the joined parts of a dense layer that has only one part are left out, and the input is called "input". Its hash is FNV-1a.
+A list has one line for each node or parameter, "name (1, 64, 112, 112)", in torch.fx's and state_dict's order; its hash is FNV-1a.
+A module's node has the module's path, a function's that of the module around it and the function's name; what comes again is numbered,
+"add", "add_1". It differs from torch.fx's list in this:
+
+    the input is called "input"
+    parameters that functions read, and numbers, are no nodes; nor is what changes nothing at inference: contiguous, StochasticDepth
+    the joined parts of a dense layer that has only one part are left out
+    nn.MultiheadAttention is taken apart: in_proj, its thirds query, key and value, attention, out_proj
+    an index (the class token's) is a slice, "getitem", and "flatten"
 """
+import collections
+import functools
 import json
+import operator
 import pathlib
+import re
 import sys
 
 import torch
+import torchvision
 from torch import fx
 from torchvision.models import feature_extraction
 
@@ -18,13 +30,33 @@ from formula_weights import fnv1a64
 from make_architecture_goldens import build
 
 NAMES = """alexnet densenet121 googlenet mobilenet_v2 resnet18 resnet34 resnet50 resnet101 resnet152 squeezenet1_0 squeezenet1_1
-vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn zfnet zoo zoo_fc""".split()
+vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn zfnet zoo zoo_fc densenet161 densenet169 densenet201 resnext50_32x4d
+resnext101_32x8d resnext101_64x4d wide_resnet50_2 wide_resnet101_2 inception_v3 mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3
+mobilenet_v3_small mobilenet_v3_large efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5
+efficientnet_b6 efficientnet_b7 regnet_x_400mf regnet_x_800mf regnet_x_1_6gf regnet_x_3_2gf regnet_x_8gf regnet_x_16gf regnet_x_32gf
+regnet_y_400mf regnet_y_800mf regnet_y_1_6gf regnet_y_3_2gf regnet_y_8gf regnet_y_16gf regnet_y_32gf regnet_y_128gf
+shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0 convnext_tiny convnext_small convnext_base convnext_large
+vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14""".split()
+CROPS = dict(inception_v3=299, efficientnet_b1=240, efficientnet_b2=288, efficientnet_b3=300, efficientnet_b4=380, efficientnet_b5=456,
+             efficientnet_b6=528, efficientnet_b7=600)
 
 
 def sizes(name):
-    """Inputs to list the nodes of; the heads of some networks take one size only."""
-    own = {"zfnet": [(224, 224)], "zoo": [(64, 64), (48, 80)], "zoo_fc": [(64, 64)]}
-    return own.get(name, [(224, 224), (96, 128)])
+    """Inputs to list the nodes of; some networks take one size only."""
+    if name == "zfnet" or name.startswith("vit"):
+        return [(224, 224)]
+    own = {"inception_v3": [(299, 299), (107, 139)], "zoo": [(64, 64), (48, 80)], "zoo_fc": [(64, 64)]}
+    crop = CROPS.get(name, 224)
+    return own.get(name, [(crop, crop), (96, 128)])
+
+
+@functools.lru_cache(maxsize=1)
+def on_paper(name):
+    """The network without memory for its weights, of which the larger ones have gigabytes."""
+    if name.startswith("regnet"):  # computes its widths with tensors
+        return build(name).eval().to("meta")
+    with torch.device("meta"):
+        return build(name).eval()
 
 
 class Shapes(fx.Interpreter):
@@ -34,33 +66,57 @@ class Shapes(fx.Interpreter):
         value = super().run_node(node)
         if isinstance(value, torch.Tensor):
             self.shapes[node] = tuple(value.shape)
+        elif isinstance(value, tuple) and node.op == "call_module":
+            self.shapes[node] = None  # of an attention
         return value
 
 
 class Tracer(feature_extraction.NodePathTracer):
     def is_leaf_module(self, module, path):
-        return not list(module.children())
+        return isinstance(module, torch.nn.MultiheadAttention) or not list(module.children())
+
+
+def pieces(tracer, node, shape, modules, shapes):
+    """What we make of one node of torch.fx: names, as yet without numbers, and shapes."""
+    if node.op in ("output", "get_attr") or node.target == "contiguous":
+        return
+    if node.op == "placeholder":
+        yield "input", shape
+    elif node.op != "call_module":
+        name = re.sub(r"_\d+$", "", tracer.node_to_qualname[node])
+        index = node.args[1] if node.target is operator.getitem else None
+        if isinstance(modules.get(node.args[0].target if index is not None else ""), torch.nn.MultiheadAttention):
+            return
+        if isinstance(index, tuple) and index[1:] == (0,):
+            yield name, (shape[0], 1, *shape[1:])
+            yield "flatten", shape
+        elif not name.endswith("denselayer1.cat"):
+            yield name, shape
+    elif isinstance(modules[node.target], torch.nn.MultiheadAttention):
+        *rows, width = shapes[node.args[0]]
+        for part in "in_proj", "query", "key", "value", "attention", "out_proj":
+            yield f"{node.target}.{part}", (*rows, 3 * width if part == "in_proj" else width)
+    elif not isinstance(modules[node.target], torchvision.ops.StochasticDepth):
+        yield node.target, shape
 
 
 def nodes(name, height, width):
-    network = build(name).eval()
     tracer = Tracer()
+    network = on_paper(name)
     graph = tracer.trace(network)
     interpreter = Shapes(fx.GraphModule(tracer.root, graph))
     interpreter.shapes = {}
     with torch.no_grad():
-        interpreter.run(torch.zeros(1, 3, height, width))
+        interpreter.run(torch.zeros(1, 3, height, width, device="meta"))
+    modules, seen = dict(network.named_modules()), collections.Counter()
     for node, shape in interpreter.shapes.items():
-        if node.op == "output":
-            continue
-        path = "input" if node.op == "placeholder" else tracer.node_to_qualname[node]
-        if path.endswith("denselayer1.cat"):
-            continue
-        yield f"{path} {shape}"
+        for path, size in pieces(tracer, node, shape, modules, interpreter.shapes):
+            yield f"{path}_{seen[path]} {size}" if seen[path] else f"{path} {size}"
+            seen[path] += 1
 
 
 def parameters(name):
-    for key, value in build(name).state_dict().items():
+    for key, value in on_paper(name).state_dict().items():
         if not key.endswith("num_batches_tracked"):
             yield f"{key} ({', '.join(map(str, value.shape))})"
 
@@ -71,7 +127,7 @@ def digest(lines):
 
 
 def record(name):
-    weights = sum(v.numel() for k, v in build(name).state_dict().items() if not k.endswith("num_batches_tracked"))
+    weights = sum(v.numel() for k, v in on_paper(name).state_dict().items() if not k.endswith("num_batches_tracked"))
     return dict(
         name=name, parameters=digest(parameters(name)) | dict(elements=weights),
         nodes=[digest(nodes(name, *size)) | dict(input=size) for size in sizes(name)])

@@ -1,4 +1,4 @@
-// Holds the eight methods against golden maps that another program computed in double (occlusion perhaps in
+// Holds the methods against golden maps that another program computed in double (occlusion perhaps in
 // float32).
 #pragma once
 #include <functional>
@@ -14,7 +14,7 @@ struct MethodGoldens {
   Network ref, fast;                              // with the same weights; `fast` computes in float32
   int64_t target;
   std::string grad_cam_layer;
-  bool has_cam, occlusion_on_ref, has_probability;
+  bool has_cam, has_rollout, occlusion_on_ref, has_probability;
   OcclusionOptions occlusion;
 };
 
@@ -31,7 +31,7 @@ MethodGoldens photo_goldens(const std::string& photo, Device device = Device::cp
 ///     ref                               1e-5: goldens are stored as float32, ours is in double
 ///     float32, ref's masks and switches 1e-4
 ///     float32 on its own                0.1, and every bit that differs from ref's accounted for (ties.h)
-///   logits, cam, grad_cam, occlusion_logit and _probability: 1e-4; occlusion_attribution: 1e-3
+///   logits, cam, attention_rollout, grad_cam, occlusion_logit and _probability: 1e-4; occlusion_attribution: 1e-3
 ///     (a drop is the small difference of two scores); on ref 1e-5, occlusion only if asked for.
 ///
 /// The same class must come first on both.

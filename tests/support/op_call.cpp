@@ -2,351 +2,285 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
+
+#include "tests/support/guarded.h"
 
 namespace loupe::test {
 
 namespace {
 
-int64_t image_elements(const Shape& s) { return s.rank() && s[0] ? s.numel() / s[0] : s.numel(); }
+bool is_real(Dtype d) { return d == Dtype::f32 || d == Dtype::f64; }
 
-// Where row-major element `i` of an array lies, counted in elements (in bits, for bit).
-int64_t position(const Stored& a, int64_t i) {
-  const int64_t image = image_elements(a.shape), n = i / image, r = i % image;
-  if (a.layout == Layout::planar) return a.dtype == Dtype::bit ? n * round_up(image, 8) + r : i;
-  const Nchw s = Nchw::of(a.shape);
-  const int64_t pixels = s.h * s.w, c = r / pixels, p = r % pixels;
-  return ((n * blocks(s.c) + c / kBlock) * pixels + p) * kBlock + c % kBlock;
-}
+std::vector<std::byte> bytes_of(Guarded& g) { return {g.bytes().begin(), g.bytes().end()}; }
 
-template <typename T>
-T read(const std::byte* bytes, int64_t i) {
-  T value;
-  std::memcpy(&value, bytes + i * static_cast<int64_t>(sizeof(T)), sizeof(T));
-  return value;
-}
-
-template <typename T>
-void write(std::byte* bytes, int64_t i, double number) {
-  const T value = static_cast<T>(number);
-  std::memcpy(bytes + i * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
-}
-
-double get(const Stored& a, int64_t at) {
-  const std::byte* b = a.bytes.data();
-  switch (a.dtype) {
-    case Dtype::f32:
-      return double{read<float>(b, at)};
-    case Dtype::f64:
-      return read<double>(b, at);
-    case Dtype::i32:
-      return read<int32_t>(b, at);
-    case Dtype::u8:
-      return read<uint8_t>(b, at);
-    case Dtype::bit:
-      return (read<uint8_t>(b, at / 8) >> (at % 8)) & 1;
-  }
-  return 0;
-}
-
-void set(Stored& a, int64_t at, double number) {
-  std::byte* b = a.bytes.data();
-  switch (a.dtype) {
-    case Dtype::f32:
-      return write<float>(b, at, number);
-    case Dtype::f64:
-      return write<double>(b, at, number);
-    case Dtype::i32:
-      return write<int32_t>(b, at, number);
-    case Dtype::u8:
-      return write<uint8_t>(b, at, number);
-    case Dtype::bit:
-      return write<uint8_t>(b, at / 8, read<uint8_t>(b, at / 8) | (number != 0) << (at % 8));
-  }
-}
-
-// Memory for one array between two walls of sentinel bytes, aligned as an arena would align it. On a device
-// it has a copy there: with its walls on cuda; on sim an allocation of its own size, outside which any access
-// is an error.
-class Guarded {
+// The buffers of one call, filled once.
+class GuardedCall {
  public:
-  Guarded(std::string what, int64_t size, const Queue& queue)
-      : what_(std::move(what)), size_(static_cast<size_t>(size)), queue_(queue) {
-    memory_.resize(kAlign + 2 * kWall + size_);
-    const auto address = reinterpret_cast<uintptr_t>(memory_.data());
-    start_ = (kAlign - address % kAlign) % kAlign + kWall;
-    for (size_t i = 0; i < memory_.size(); ++i) memory_[i] = sentinel(i);
-    if (!queue_.module) return;
-    wall_ = queue_.module == sim_module() ? 0 : kWall;
-    device_.reset(static_cast<std::byte*>(queue_.module->allocate(size + 2 * static_cast<int64_t>(wall_))),
-                  [module = queue_.module](std::byte* p) { module->release(p); });
-  }
-  Guarded(std::string what, const Stored& s, const Queue& queue)
-      : Guarded(std::move(what), static_cast<int64_t>(s.bytes.size()), queue) {
-    std::copy(s.bytes.begin(), s.bytes.end(), data());
-    original_ = s.bytes;
-  }
-  std::byte* data() { return memory_.data() + start_; }
-  /// What the kernel is given.
-  void* address() { return device_ ? device_.get() + wall_ : data(); }
-  void upload() const {
-    if (device_)
-      queue_.module->upload(device_.get(), memory_.data() + start_ - wall_,
-                            static_cast<int64_t>(size_ + 2 * wall_), queue_.stream);
-  }
-  void download() {
-    if (device_)
-      queue_.module->download(memory_.data() + start_ - wall_, device_.get(),
-                              static_cast<int64_t>(size_ + 2 * wall_), queue_.stream);
-  }
-  std::span<std::byte> bytes() { return {data(), size_}; }
-  void fill(std::byte value) { std::fill_n(data(), size_, value); }
-  /// This array is a result now, and may change.
-  void release() { original_.clear(); }
-
-  void check() const {
-    for (size_t i = 0; i < memory_.size(); ++i) {
-      if (i == start_) i += size_;
-      if (i < memory_.size() && memory_[i] != sentinel(i)) {
-        const bool before = i < start_;
-        throw Violation("wrote " + std::to_string(before ? start_ - i : i - start_ - size_ + 1) +
-                        " byte(s) " + (before ? "before " : "past the end of ") + what_);
-      }
-    }
-    if (!original_.empty() && std::memcmp(original_.data(), memory_.data() + start_, size_) != 0)
-      throw Violation("changed its operand " + what_);
-  }
-
- private:
-  static constexpr size_t kAlign = 64, kWall = 256;
-  static std::byte sentinel(size_t i) { return static_cast<std::byte>(0xC3 ^ (i * 7)); }
-
-  static const DeviceModule* sim_module() { return &DeviceModule::of(Backend::sim); }
-
-  std::string what_;
-  size_t size_, start_ = 0, wall_ = 0;
-  Queue queue_;
-  std::shared_ptr<std::byte> device_;
-  std::vector<std::byte> memory_;
-  std::vector<std::byte> original_;
-};
-
-Stored shaped(Dtype dtype, const Shape& shape, Layout layout) {
-  Stored s{dtype, shape, layout, {}};
-  s.bytes.resize(static_cast<size_t>(array_bytes(dtype, shape, layout)));
-  return s;
-}
-
-// The buffers of one call, filled once; the kernel may then run over them several times.
-class Call {
- public:
-  Call(const Op& op, Direction direction, const How& how, const Operands& in)
+  GuardedCall(const Op& op, Direction direction, const How& how, const Operands& in)
       : op_(op),
         how_(how),
-        layout_(backend_layout(how.backend)),
-        kernel_(how.kernel ? how.kernel : op.kind().kernel(how.backend, direction)) {
+        in_(in),
+        given_(given_of(op, in)),
+        wish_(how.kernel ? LayoutWish::planar : op.layout(how.backend, in.shapes)),
+        call_(op.prepare(how.backend, direction, in.shapes, how.options)) {
+    if (how.kernel) {
+      call_.packing.clear();
+      call_.run = [&op, kernel = how.kernel](const Arguments& a) { kernel(op, a); };
+    }
     if (how.backend == Backend::sim || how.backend == Backend::cuda)
       a_.queue.module = &DeviceModule::of(how.backend);
-    const bool forward = direction == Direction::forward;
-    const Needs needs = op.needs(direction);
-    buffers_.reserve(in.inputs.size() + 2 * in.parameters.size() + 8);  // addresses must stay
-    const Shape out = op.infer(in.shapes);
-
-    for (size_t i = 0; i < in.shapes.size(); ++i) {
-      const Dtype type = i < how.input_types.size() ? how.input_types[i] : how.dtype;
-      Array a{nullptr, type, in.shapes[i], layout_};
-      if (forward || needs.inputs)
-        a.data = operand("input " + std::to_string(i), Stored::of(in.inputs[i], type, in.shapes[i], layout_));
-      inputs_.push_back(a);
-    }
-    auto specs = op.parameters(in.shapes);
-    if (in.parameters.size() > specs.size())
-      specs.push_back(
-          {"bias", {static_cast<int64_t>(in.parameters.back().size())}, ParameterSpec::Role::bias});
-    for (size_t p = 0; p < specs.size(); ++p)
-      parameters_.push_back(
-          {parameter(p, specs[p], direction, in), how.dtype, specs[p].shape, Layout::planar});
-
-    a_.inputs = inputs_;
-    a_.parameters = parameters_;
-    a_.input = how.input;
-    a_.activation = how.activation;
-    a_.output = {nullptr, how.dtype, out, layout_};
-    if (forward) {
-      value_ = shaped(how.dtype, out, layout_);
-      a_.output.data = how.in_place ? take_over(0) : result("the output", value_);
-      const auto record = how.activation ? std::optional(Saved{Dtype::bit, out}) : op.saved(in.shapes);
-      if (record && how.tape) {
-        saved_ = shaped(recorded(record->dtype), record->shape, layout_);
-        a_.saved = {result("the saved record", *saved_), saved_->dtype, saved_->shape, layout_};
-      }
-    } else {
-      a_.grad_output = {nullptr, how.dtype, out, layout_};
-      const size_t at = buffers_.size();
-      a_.grad_output.data = operand("dL/dy", Stored::of(in.grad_output, how.dtype, out, layout_));
-      if (needs.output) a_.output.data = operand("y", relayed(*in.output, how.dtype));
-      if (needs.saved) {
-        const Stored s = relayed(*in.saved, recorded(in.saved->dtype));
-        a_.saved = {operand("the saved record", s), s.dtype, s.shape, layout_};
-      }
-      const auto p = parameter_of(op, direction, in.shapes);
-      value_ = p ? shaped(how.dtype, specs[*p].shape, Layout::planar)
-                 : shaped(how.dtype, in.shapes[static_cast<size_t>(how.input)], layout_);
-      a_.grad = {how.in_place ? take_over(at) : result("the gradient", value_), value_.dtype, value_.shape,
-                 value_.layout};
-    }
-    buffers_.emplace_back("the workspace", op.workspace_bytes(how.backend, direction, in.shapes), a_.queue);
-    workspace_ = &buffers_.back();
-    a_.workspace = {static_cast<std::byte*>(workspace_->address()), workspace_->bytes().size()};
+    a_.direction = direction;
+    a_.epilogue = how.epilogue;
+    buffers_.reserve(in.inputs.size() + 2 * output_types().size() + 8);  // addresses must stay
+    operands();
+    if (direction.is_forward())
+      forward();
+    else
+      vjp();
+    a_.workspace = {static_cast<std::byte*>(buffer("the workspace", call_.workspace).address()),
+                    static_cast<size_t>(call_.workspace)};
+    scratch_.push_back(&buffers_.back());
   }
 
   Result run(std::byte fill) {
-    for (Guarded* r : results_) r->fill(fill);
-    workspace_->fill(fill);
+    for (Guarded* s : scratch_) s->fill(fill);
     for (const Guarded& b : buffers_) b.upload();
-    kernel_(op_, a_);
+    call_.run(a_);
     for (Guarded& b : buffers_) {
       b.download();
       b.check();
     }
-    value_.bytes = bytes_of(how_.in_place ? *taken_ : *results_.front());
-    if (saved_) saved_->bytes = bytes_of(*results_.back());
-    return {value_, saved_};
+    for (const Destination& d : destinations_) d.of->bytes = bytes_of(*d.buffer);
+    return result_;
   }
 
  private:
-  static std::vector<std::byte> bytes_of(Guarded& g) { return {g.bytes().begin(), g.bytes().end()}; }
-  Stored relayed(const Stored& s, Dtype dtype) const {
-    return Stored::of(s.numbers(), dtype, s.shape, layout_);
+  struct Destination {
+    Stored* of;
+    Guarded* buffer;
+  };
+
+  Dtype type_of(size_t i) const { return i < how_.input_types.size() ? how_.input_types[i] : how_.dtype; }
+  Dtype recorded(Dtype dtype) const { return is_real(dtype) ? how_.dtype : dtype; }
+  bool is_parameter(size_t i) const { return i >= given_; }
+  Layout layout_of(const Shape& s) const { return layout_on(how_.backend, wish_, how_.layout, s); }
+  Layout layout_of(size_t i) const { return is_parameter(i) ? Layout::planar : layout_of(in_.shapes[i]); }
+  std::string name_of(size_t i) const {
+    const OpKind& kind = op_.kind();
+    if (kind.variadic || i >= kind.operands.size()) return "input " + std::to_string(i);
+    return std::string(kind.operands[i]);
   }
 
-  // A record of numbers is of the call's type.
-  Dtype recorded(Dtype dtype) const {
-    return dtype == Dtype::f32 || dtype == Dtype::f64 ? how_.dtype : dtype;
+  std::vector<Type> output_types() const {
+    std::vector<Type> types;
+    for (size_t i = 0; i < in_.shapes.size(); ++i)  // a graph's type of the device's float is f32
+      types.push_back({is_real(type_of(i)) ? Dtype::f32 : type_of(i), in_.shapes[i]});
+    return op_.infer(types);
   }
 
-  void* operand(std::string what, const Stored& s) {
-    return buffers_.emplace_back(std::move(what), s, a_.queue).address();
+  Guarded& buffer(std::string what, int64_t bytes) {
+    return buffers_.emplace_back(std::move(what), bytes, a_.queue);
   }
-  void* result(std::string what, const Stored& s) {
-    results_.push_back(
-        &buffers_.emplace_back(std::move(what), static_cast<int64_t>(s.bytes.size()), a_.queue));
-    return results_.back()->address();
+  Array operand(std::string what, const Stored& s) {
+    return {buffers_.emplace_back(std::move(what), s, a_.queue).address(), s.dtype, s.shape, s.layout};
   }
-  void* take_over(size_t buffer) {
-    taken_ = &buffers_[buffer];
-    taken_->release();
-    return taken_->address();
+  // An array to be written, or read, in the layout of this call.
+  Array result(std::string what, Stored& s) {
+    Guarded& b = buffer(std::move(what), array_bytes(s.dtype, s.shape, s.layout));
+    scratch_.push_back(&b);
+    destinations_.push_back({&s, &b});
+    return {b.address(), s.dtype, s.shape, s.layout};
+  }
+  Array result_in_place(size_t taken, Stored& s) {
+    Guarded& b = buffers_[taken];
+    b.release();
+    destinations_.push_back({&s, &b});
+    return {b.address(), s.dtype, s.shape, s.layout};
+  }
+  Stored laid_out(const Numbers& numbers, Dtype dtype, const Shape& shape) const {
+    return Stored::of(numbers, dtype, shape, layout_of(shape));
+  }
+  Stored relayed(const Stored& s) const { return laid_out(s.numbers(), recorded(s.dtype), s.shape); }
+
+  // A given operand that the direction does not name is null; a parameter is there all the same, but holds whatever.
+  void operands() {
+    const uint32_t read = a_.direction.is_forward() ? ~0u : op_.needs(a_.direction).operands;
+    for (size_t i = 0; i < in_.shapes.size(); ++i) {
+      Array a{nullptr, type_of(i), in_.shapes[i], layout_of(i)};
+      const auto packing =
+          std::ranges::find(call_.packing, static_cast<int>(i), [](const Packing& p) { return p.operand; });
+      if (!(read >> i & 1)) {
+        if (packing != call_.packing.end())
+          throw Violation("packs " + name_of(i) + ", which needs() does not name");
+        if (is_parameter(i)) {
+          Guarded& b = buffer(name_of(i) + ", which needs() does not name", a.bytes());
+          scratch_.push_back(&b);
+          a.data = b.address();
+        }
+      } else if (packing != call_.packing.end()) {
+        a = packed(i, *packing);
+      } else {
+        a = operand(name_of(i), Stored::of(in_.inputs[i], a.dtype, a.shape, a.layout));
+      }
+      inputs_.push_back(a);
+    }
+    a_.inputs = inputs_;
   }
 
-  void* parameter(size_t p, const ParameterSpec& spec, Direction direction, const Operands& in) {
-    // Rungs of a ladder read parameters planar, as ref does.
-    const bool planar = how_.dtype == Dtype::f64 || how_.kernel;
-    const int64_t packed = planar ? 0 : op_.packed_size(how_.backend, direction, in.shapes, p);
-    Stored plain = Stored::of(in.parameters[p], how_.dtype, spec.shape, Layout::planar);
-    if (packed == 0) return operand(spec.name, plain);
+  Array packed(size_t i, const Packing& packing) {
+    if (how_.dtype != Dtype::f32) throw Violation("packs " + name_of(i) + " of a call in double");
+    const Stored plain = Stored::of(in_.inputs[i], Dtype::f32, in_.shapes[i], Layout::planar);
+    const std::string what = "the packed " + name_of(i);
     std::vector<std::byte> first;
     for (const auto fill : {std::byte{0xFF}, std::byte{0x5A}}) {
-      Guarded from(spec.name, plain, {}), to("the packed " + spec.name, packed * 4, {});
+      Guarded from(name_of(i), plain, {}), to(what, packing.floats * dtype_bytes(Dtype::f32), {});
       to.fill(fill);
-      op_.pack(how_.backend, direction, in.shapes, p, reinterpret_cast<const float*>(from.data()),
-               reinterpret_cast<float*>(to.data()));
+      packing.pack(reinterpret_cast<const float*>(from.data()), reinterpret_cast<float*>(to.data()));
       from.check();
       to.check();
       if (!first.empty() && first != bytes_of(to))
-        throw Violation("pack() left part of the packed " + spec.name + " unwritten");
+        throw Violation("the packing left part of " + what + " unwritten");
       first = bytes_of(to);
     }
-    return operand("the packed " + spec.name, Stored{Dtype::f32, {packed}, Layout::planar, first});
+    Array a = operand(what, Stored{Dtype::f32, {packing.floats}, Layout::planar, first});
+    a.shape = in_.shapes[i];
+    return a;
+  }
+
+  void residual(const Shape& shape) {
+    if (how_.epilogue.residual)
+      a_.residual = operand("the residual", laid_out(in_.residual, how_.dtype, shape));
+  }
+
+  void forward() {
+    const std::vector<Type> types = output_types();
+    result_.more.resize(types.size() - 1);
+    for (size_t k = 0; k < types.size(); ++k) {
+      Stored& s = k ? result_.more[k - 1] : result_.value;
+      s = {recorded(types[k].dtype), types[k].shape, layout_of(types[k].shape), {}};
+      Array a{nullptr, s.dtype, s.shape, s.layout};
+      if (how_.unwanted != static_cast<int>(k)) {
+        const std::string what = k ? "output " + std::to_string(k) : "the output";
+        a = how_.in_place && k == 0 ? result_in_place(0, s) : result(what, s);
+      }
+      outputs_.push_back(a);
+    }
+    a_.output = outputs_[0];
+    a_.outputs = outputs_;
+    residual(types[0].shape);
+    if (!how_.tape) return;
+    if (const auto r = op_.record(in_.shapes)) {
+      result_.record = Stored{recorded(r->dtype), r->shape, layout_of(r->shape), {}};
+      a_.record = result("the record", *result_.record);
+    }
+    if (const auto& r = how_.epilogue_keeps) {
+      result_.epilogue_record = Stored{recorded(r->dtype), r->shape, layout_of(r->shape), {}};
+      a_.epilogue_record = result("the epilogue's record", *result_.epilogue_record);
+    }
+  }
+
+  void vjp() {
+    const auto at = static_cast<size_t>(a_.direction.operand);
+    const std::vector<Type> types = output_types();
+    const Needs needs = op_.needs(a_.direction);
+    const size_t signal = buffers_.size();
+    for (size_t k = 0; k < types.size(); ++k) {
+      const Shape& shape = types[k].shape;
+      const Dtype dtype = recorded(types[k].dtype);
+      Array y{nullptr, dtype, shape, layout_of(shape)}, g = y;
+      const Numbers& numbers = k ? in_.more_grad_outputs.at(k - 1) : in_.grad_output;
+      if (!numbers.empty()) g = operand("dL/dy", laid_out(numbers, dtype, shape));
+      if (needs.output) y = operand("y", relayed(k ? in_.more_outputs[k - 1] : *in_.output));
+      outputs_.push_back(y);
+      grad_outputs_.push_back(g);
+    }
+    a_.output = outputs_[0];
+    a_.outputs = outputs_;
+    a_.grad_output = grad_outputs_[0];
+    a_.grad_outputs = grad_outputs_;
+    if (needs.record) a_.record = operand("the record", relayed(*in_.record));
+    if (in_.epilogue_record)
+      a_.epilogue_record = operand("the epilogue's record", relayed(*in_.epilogue_record));
+    residual(in_.shapes[at]);
+    result_.value = {how_.dtype, in_.shapes[at], layout_of(at), {}};
+    a_.grad = how_.in_place ? result_in_place(signal, result_.value) : result("the gradient", result_.value);
   }
 
   const Op& op_;
   const How& how_;
-  Layout layout_;
-  Kernel kernel_;
+  const Operands& in_;
+  size_t given_;
+  LayoutWish wish_;
+  loupe::Call call_;
   std::vector<Guarded> buffers_;
-  std::vector<Guarded*> results_;  // the value (unless in place), then `saved`
-  Guarded* taken_ = nullptr;
-  Guarded* workspace_ = nullptr;
-  std::vector<Array> inputs_, parameters_;
+  std::vector<Guarded*> scratch_;  // what holds anything before a run
+  std::vector<Destination> destinations_;
+  std::vector<Array> inputs_, outputs_, grad_outputs_;
   Arguments a_;
-  Stored value_;
-  std::optional<Stored> saved_;
+  Result result_;
 };
 
 // Throws unless both runs left the same bytes.
 void expect_written(const std::string& what, const Stored& a, const Stored& b) {
   if (a.bytes == b.bytes) return;
-  for (int64_t i = 0; i < a.shape.numel(); ++i) {
-    const double x = get(a, position(a, i)), y = get(b, position(b, i));
-    if (std::memcmp(&x, &y, sizeof x) != 0)
-      throw Violation(what + " at " + coordinates(a.shape, i) +
+  const Numbers x = a.numbers(), y = b.numbers();
+  for (size_t i = 0; i < x.size(); ++i)
+    if (std::memcmp(&x[i], &y[i], sizeof x[i]) != 0)
+      throw Violation(what + " at " + coordinates(a.shape, static_cast<int64_t>(i)) +
                       " was not written, or depends on what memory held before");
-  }
   throw Violation("the padding of " + what + " was not written");
 }
 
 void expect_zero_padding(const std::string& what, const Stored& a) {
-  if (a.dtype == Dtype::u8) return;  // a switch of a padding lane points at a zero, wherever it points
+  // A switch of a padding lane points at a zero, wherever it points. What was not wanted has no bytes.
+  if (a.dtype == Dtype::u8 || a.bytes.empty()) return;
   if (Stored::of(a.numbers(), a.dtype, a.shape, a.layout).bytes != a.bytes)
     throw Violation("the padding of " + what + " is not zero");
 }
 
+// Every array of a result, with its name.
+template <typename Visit>
+void each_array(const Result& r, const Visit& visit) {
+  visit("the result", r.value);
+  for (size_t k = 0; k < r.more.size(); ++k) visit("output " + std::to_string(k + 1), r.more[k]);
+  if (r.record) visit("the record", *r.record);
+  if (r.epilogue_record) visit("the epilogue's record", *r.epilogue_record);
+}
+
 }  // namespace
 
-std::string coordinates(const Shape& shape, int64_t index) {
-  std::string s;
-  for (int d = shape.rank() - 1; d >= 0; --d) {
-    s = std::to_string(index % shape[d]) + (s.empty() ? "" : ", ") + s;
-    index /= shape[d];
+size_t given_of(const Op& op, const Operands& o) {
+  if (o.given) return *o.given;
+  for (size_t given = 1; given < o.shapes.size(); ++given) {
+    try {
+      if (given + op.parameters(std::span(o.shapes).first(given)).size() == o.shapes.size()) return given;
+    } catch (const UsageError&) {
+      continue;  // more are given
+    }
   }
-  return "(" + s + ")";
+  return o.shapes.size();
 }
 
-Stored Stored::of(const Numbers& numbers, Dtype dtype, const Shape& shape, Layout layout) {
-  Stored s = shaped(dtype, shape, layout);
-  for (int64_t i = 0; i < shape.numel(); ++i) set(s, position(s, i), numbers[static_cast<size_t>(i)]);
-  return s;
-}
-
-Numbers Stored::numbers() const {
-  Numbers n(static_cast<size_t>(shape.numel()));
-  for (int64_t i = 0; i < shape.numel(); ++i) n[static_cast<size_t>(i)] = get(*this, position(*this, i));
-  return n;
-}
-
-Stored Stored::images(int64_t begin, int64_t count) const {
-  const int64_t size = image_bytes(dtype, shape, layout);
-  const auto first = bytes.begin() + begin * size;
-  return {dtype, shape.with(0, count), layout, {first, first + count * size}};
-}
-
-std::optional<size_t> parameter_of(const Op& op, Direction direction, Op::Shapes shapes) {
-  using Role = ParameterSpec::Role;
-  const auto specs = op.parameters(shapes);
-  for (size_t p = 0; p < specs.size(); ++p) {
-    const Role r = specs[p].role;
-    if (direction == Direction::vjp_weight && (r == Role::weight || r == Role::norm_weight)) return p;
-    if (direction == Direction::vjp_bias && (r == Role::bias || r == Role::norm_bias)) return p;
-  }
-  return std::nullopt;
+Layout layout_on(Backend backend, LayoutWish wish, std::optional<Layout> chosen, const Shape& shape) {
+  const bool blocked = wish == LayoutWish::blocked || (wish == LayoutWish::any && chosen == Layout::blocked);
+  if (blocked && backend != Backend::cpu)
+    throw Violation("wants blocked arrays on " + std::string(backend_name(backend)));
+  return blocked && (shape.rank() == 2 || shape.rank() == 4) ? Layout::blocked : Layout::planar;
 }
 
 Result call(const Op& op, Direction direction, const How& how, const Operands& operands) {
-  std::optional<Result> first;
+  std::vector<Result> results;
   for (const auto fill : {std::byte{0xFF}, std::byte{0x5A}}) {  // as a float: NaN, and 1.5e16
-    Call c(op, direction, how, operands);
-    Result r = c.run(fill);
-    expect_zero_padding("the result", r.value);
-    if (r.saved) expect_zero_padding("the saved record", *r.saved);
-    if (!first) {
-      first = std::move(r);
-      continue;
-    }
-    expect_written("the result", first->value, r.value);
-    if (r.saved) expect_written("the saved record", *first->saved, *r.saved);
+    GuardedCall c(op, direction, how, operands);
+    results.push_back(c.run(fill));
+    each_array(results.back(), expect_zero_padding);
   }
-  return *first;
+  std::vector<const Stored*> second;
+  each_array(results[1], [&](const std::string&, const Stored& s) { second.push_back(&s); });
+  auto other = second.begin();
+  each_array(results[0],
+             [&](const std::string& what, const Stored& s) { expect_written(what, s, **other++); });
+  return results[0];
 }
 
 }  // namespace loupe::test

@@ -3,41 +3,42 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/common/parallel.h"
+#include "kernels/elementwise/elementwise.h"
 #include "tests/support/networks.h"
+#include "tests/support/rounding.h"
 
 namespace loupe::test {
 
 namespace {
-constexpr double kUnit = 0x1p-24;    // rounding to nearest float32
 constexpr double kTiny = 1e-36;      // covers underflow
 constexpr double kSlack = 1 + 1e-8;  // covers the double arithmetic of the check itself
 
-double gamma(int64_t length) {
-  const double lu = static_cast<double>(length) * kUnit;
-  return lu / (1 - lu);
-}
-
-std::string_view kind_of(const Node& n) { return n.op ? n.op->kind().name : std::string_view("input"); }
-bool is_relu(const Node& n) { return n.op && n.op->activation(); }
+std::string_view kind_of(const Node& n) { return n.op ? n.op->kind().name : std::string_view(); }
 bool is_max_pool(const Node& n) { return kind_of(n) == "max_pool2d"; }
+Function function_of(const Node& n) { return n.op ? n.op->function() : Function{}; }
 
-/// f(a) or f(a, b) of every element, in double.
-template <typename F>
-Tensor map(const Tensor& a, const F& f) {
-  const Tensor in = a.to(Dtype::f64), out(Dtype::f64, a.shape());
-  const double* x = in.values<double>().data();
-  double* y = out.values<double>().data();
-  parallel_for(a.numel(), [&](int64_t i) { y[i] = f(x[i]); });
-  return out;
+/// Where a function's slope jumps, from below. At the first kink the piece below it has the slope, at the
+/// second the piece above it, as in kernels/elementwise/functions. None for smooth functions, which no
+/// rounding can make jump.
+std::vector<double> kinks(const Function& f) {
+  if (!f) return {};
+  const std::string_view name = function_info(f).name;
+  for (const std::string_view smooth :
+       {"gelu", "gelu_tanh", "silu", "sigmoid", "tanh", "softplus", "mish", "exp"})
+    if (name == smooth) return {};
+  if (name == "relu" || name == "leaky_relu") return {0};
+  if (name == "relu6") return {0, 6};
+  if (name == "hard_sigmoid" || name == "hard_swish") return {-3, 3};
+  throw Error("it is not known where the slope of " + std::string(name) + " jumps");
 }
-template <typename F>
-Tensor map(const Tensor& a, const Tensor& b, const F& f) {
-  const Tensor in = a.to(Dtype::f64), other = b.to(Dtype::f64), out(Dtype::f64, a.shape());
-  const double *x = in.values<double>().data(), *z = other.values<double>().data();
-  double* y = out.values<double>().data();
-  parallel_for(a.numel(), [&](int64_t i) { y[i] = f(x[i], z[i]); });
-  return out;
+/// The piece of the function that x lies on, counted from below.
+int piece(const std::vector<double>& kinks, double x) {
+  return static_cast<int>(!(x <= kinks[0])) + static_cast<int>(kinks.size() > 1 && x >= kinks[1]);
+}
+double kink_distance(const std::vector<double>& kinks, double x) {
+  double least = INFINITY;
+  for (const double k : kinks) least = std::min(least, std::abs(x - k));
+  return least;
 }
 
 std::vector<Shape> shapes_of(const std::vector<Tensor>& tensors) {
@@ -46,79 +47,19 @@ std::vector<Shape> shapes_of(const std::vector<Tensor>& tensors) {
   return shapes;
 }
 
-/// The op in double, by its textbook loops.
-Tensor apply(const Op& op, const std::vector<Tensor>& inputs, const std::vector<Tensor>& parameters,
-             const Tensor& switches = {}) {
-  const std::vector<Shape> shapes = shapes_of(inputs);
-  const Shape shape = op.infer(shapes);
-  if (op.is_view(Layout::planar, shapes)) return inputs[0].reshape(shape);
-  const Tensor out(Dtype::f64, shape);
-  std::vector<Array> in, weights;
-  for (const Tensor& t : inputs) in.push_back(t.array());
-  for (const Tensor& t : parameters) weights.push_back(t.array());
-  std::vector<std::byte> workspace(
-      static_cast<size_t>(op.workspace_bytes(Backend::ref, Direction::forward, shapes)));
-  Arguments call;
-  call.inputs = in;
-  call.parameters = weights;
-  call.output = out.array();
-  if (switches.defined()) call.saved = switches.array();
-  call.workspace = workspace;
-  op.kind().kernel(Backend::ref, Direction::forward)(op, call);
-  return out;
+/// What a float32 run is given for a record of numbers in double: each rounded, but never onto another piece.
+Tensor on_its_piece(const Tensor& record, const std::vector<double>& kinks) {
+  if (record.dtype() != Dtype::f64) return record;
+  const Tensor rounded = record.to(Dtype::f32);
+  const auto exact = record.values<double>();
+  const auto to = rounded.values<float>();
+  for (size_t i = 0; i < exact.size(); ++i)
+    if (piece(kinks, to[i]) != piece(kinks, exact[i]))
+      to[i] = std::nextafter(to[i], exact[i] < static_cast<double>(to[i]) ? -INFINITY : INFINITY);
+  return rounded;
 }
 
-/// How far the device may be from the exact result, given how far (`errors`) it may be from the inputs.
-Tensor rounding_bound(const Node& n, const std::vector<Tensor>& inputs, const std::vector<Tensor>& errors,
-                      const std::vector<Tensor>& parameters, const Tensor& exact, int64_t folded_length) {
-  const std::string_view kind = kind_of(n);
-  const auto finish = [](const Tensor& bound) {
-    return map(bound, [](double b) { return b * kSlack + kTiny; });
-  };
-  const auto magnitude = [](const Tensor& t, double factor) {
-    return map(t, [&](double v) { return std::abs(v) * factor; });
-  };
-  // What each input can carry into a sum that rounds with factor g: its error, and g times its size.
-  const auto carried = [&](double g) {
-    return map(errors[0], inputs[0], [&](double e, double x) { return e + g * (std::abs(x) + e); });
-  };
-  if (kind == "conv2d" || kind == "linear" || kind == "conv_transpose2d") {
-    const double g = gamma(n.op->accumulation_length(Direction::forward, shapes_of(inputs)) + 2);
-    std::vector<Tensor> sizes{magnitude(parameters[0], 1)};
-    if (parameters.size() > 1) sizes.push_back(magnitude(parameters[1], g));
-    return finish(apply(*n.op, {carried(g)}, sizes));
-  }
-  if (kind == "batch_norm") {  // folded: its scale multiplies the convolution's weights, whose sum has
-                               // folded_length terms
-    const double g = gamma(folded_length + 8);
-    return finish(apply(*n.op, {carried(g)},
-                        {magnitude(parameters[0], 1), magnitude(parameters[1], g),
-                         magnitude(parameters[2], -g), parameters[3]}));
-  }
-  if (kind == "avg_pool2d" || kind == "adaptive_avg_pool2d")
-    return finish(apply(
-        *n.op, {carried(gamma(n.op->accumulation_length(Direction::forward, shapes_of(inputs)) + 2))}, {}));
-  if (kind == "add") {
-    const Tensor both = map(errors[0], errors[1], [](double a, double b) { return a + b; });
-    return finish(map(both, exact, [](double e, double y) { return e + kUnit * (std::abs(y) + e); }));
-  }
-  if (kind == "leaky_relu")
-    return finish(map(errors[0], exact, [](double e, double y) { return e + kUnit * std::abs(y); }));
-  if (kind == "relu" || kind == "relu6") return errors[0];
-  if (kind == "max_pool2d" || kind == "concat" || n.op->is_view(Layout::planar, shapes_of(inputs)))
-    return apply(*n.op, errors, {});
-  throw Error("no rounding bound is known for the op " + std::string(kind));
-}
-
-/// The distance of x from the nearest place where the activation's derivative jumps.
-double kink_distance(const Activation& a, double x) {
-  return a.kind == Activation::Kind::relu6 ? std::min(std::abs(x), std::abs(x - 6)) : std::abs(x);
-}
-bool passes(const Activation& a, double x) {
-  return !(x <= 0) && !(a.kind == Activation::Kind::relu6 && x >= 6);
-}
-
-/// The convolution of which the plan folds batch norm n, if it does.
+/// The convolution of which the plan folds the batch norm after it, if it does.
 bool folds_into(const Graph& graph, NodeId conv) {
   if (!graph.node(conv).op || !graph.node(conv).op->folds_batch_norm()) return false;
   const std::vector<NodeId> next = graph.consumers(conv);
@@ -142,6 +83,158 @@ std::string place(const Node& n, const Shape& shape, int64_t i) {
   }
   return "'" + n.name + "' at (" + text + ")";
 }
+
+/// Follows the network of a device node by node.
+class Accountant {
+ public:
+  Accountant(const Network& ref, const Execution& of_ref, Network& fast)
+      : ref_(ref),
+        of_ref_(of_ref),
+        fast_(fast),
+        graph_(fast.graph()),
+        followed_(static_cast<size_t>(graph_.size())) {}
+
+  TieReport run() {
+    const NodeId input = graph_.inputs()[0];
+    const Tensor x = of_ref_.value(input).to(Dtype::f32);
+    records_ = recorders(graph_);
+    kept_ = tie_probe(graph_).values;
+    // As a method runs it, then with everything kept but what a batch norm is folded into.
+    Execution& as_run = fast_.execution(x.shape(), {.values = {graph_.output()}, .records = records_});
+    as_run.forward(x);
+    for (const NodeId n : records_) fused_[n] = as_run.record(n);
+    Purpose everything{.records = records_};
+    for (NodeId n = 0; n < graph_.size(); ++n)
+      if (!graph_.node(n).is_weight() && !folds_into(graph_, n)) everything.values.push_back(n);
+    run_ = &fast_.execution(x.shape(), everything);
+    run_->forward(x);
+    for (NodeId n = 0; n < graph_.size(); ++n) {
+      follow(n);
+      forget_operands(n);
+    }
+    return report_;
+  }
+
+ private:
+  struct Followed {
+    Tensor value;  // what the device computed or, inside of folds, the exact result
+    Tensor error;  // how far the device may be from that
+    Tensor reach;  // how far from ref's value, of nodes that are kept
+  };
+  Followed& followed(NodeId n) { return followed_[static_cast<size_t>(n)]; }
+  bool is_kept(NodeId n) const { return std::ranges::count(kept_, Port(n)) > 0; }
+  Tensor distance_from_ref(NodeId n, const Tensor& from) const {
+    return map(from, of_ref_.value(n), [](double a, double b) { return std::abs(a - b); });
+  }
+  void fail(const std::string& what) {
+    if (report_.failed++ == 0) report_.first_failure = what;
+  }
+
+  void forget_operands(NodeId n) {  // that no later node reads
+    for (const Port& p : graph_.node(n).inputs)
+      if (graph_.consumers(p.node).back() == n) followed(p.node) = {};
+  }
+
+  void follow(NodeId id) {
+    const Node& n = graph_.node(id);
+    Followed& f = followed(id);
+    if (!n.op) {
+      f.value = n.kind == Node::Kind::parameter  ? ref_.parameter(n.name).to(Dtype::f64)
+                : n.kind == Node::Kind::constant ? n.value.to(Dtype::f64)
+                                                 : run_->value(id).to(Dtype::f64);
+      f.error = Tensor::zeros(Dtype::f64, f.value.shape());
+      if (is_kept(id)) f.reach = distance_from_ref(id, f.value);
+      return;
+    }
+    Operands o{n, {}, {}};
+    for (const Port& p : n.inputs) {
+      o.values.push_back(followed(p.node).value);
+      o.errors.push_back(followed(p.node).error);
+    }
+    Tensor switches;
+    if (is_max_pool(n)) switches = Tensor(Dtype::u8, n.op->record(shapes_of(o.values))->shape);
+    const Tensor exact = apply(*n.op, o.values, switches);
+    const Tensor bound =
+        map(rounding_bound(o, exact, folded_length(n)), [](double b) { return b * kSlack + kTiny; });
+    if (is_kept(id)) f.reach = sum(bound, distance_from_ref(id, exact));
+    if (folds_into(graph_, id)) {
+      f.value = exact;
+      f.error = bound;
+      return;
+    }
+    f.value = run_->value(id).to(Dtype::f64);
+    f.error = Tensor::zeros(Dtype::f64, f.value.shape());
+    compare_values(n, f.value, exact, bound);
+    if (std::ranges::count(records_, id) > 0) compare_records(id, o, switches);
+  }
+
+  int64_t folded_length(const Node& n) const {
+    if (kind_of(n) != "batch_norm" || !folds_into(graph_, n.inputs[0].node)) return 0;
+    const NodeId conv = n.inputs[0].node;
+    return graph_.node(conv).op->accumulation_length(Direction::forward, graph_.operand_shapes(conv));
+  }
+
+  void compare_values(const Node& n, const Tensor& value, const Tensor& exact, const Tensor& bound) {
+    const auto v = value.values<double>(), e = exact.values<double>(), b = bound.values<double>();
+    for (size_t i = 0; i < v.size(); ++i) {
+      const double off = std::abs(v[i] - e[i]);
+      if (b[i] > 0) report_.rounding = std::max(report_.rounding, off / b[i]);
+      if (!(off <= b[i]))
+        fail(place(n, value.shape(), static_cast<int64_t>(i)) + ": " + std::to_string(v[i]) + " where " +
+             std::to_string(e[i]) + " is exact, beyond its bound of " + std::to_string(b[i]));
+    }
+  }
+
+  void compare_records(NodeId id, const Operands& o, const Tensor& switches) {
+    const Node& n = o.node;
+    const NodeId operand = n.inputs[0].node;
+    const Tensor ours = run_->record(id), theirs = of_ref_.record(id), from_ref = of_ref_.value(operand);
+    if (!same_bits(ours, fused_.at(id))) fail("'" + n.name + "': fusing it changed its record");
+    const std::vector<double> bends = kinks(function_of(n));
+    const bool bits = ours.dtype() == Dtype::u8;
+    double largest = 0;
+    for (const double a : from_ref.values<double>()) largest = std::max(largest, std::abs(a));
+    const auto in = o.values[0].values<double>(), from = from_ref.values<double>(),
+               reaches = followed(operand).reach.values<double>();
+    report_.compared += ours.numel();
+    for (int64_t i = 0; i < ours.numel(); ++i) {
+      const auto p = static_cast<size_t>(i);
+      double got = ours.item(i), wanted = theirs.item(i);
+      const double follows = is_max_pool(n) ? switches.item(i) : bits ? piece(bends, in[p]) == 1 : in[p];
+      if (got != follows) fail(place(n, ours.shape(), i) + ": its record does not follow from its input");
+      if (!bits) got = piece(bends, got), wanted = piece(bends, wanted);
+      if (got == wanted) continue;
+      ++report_.differing;
+      double distance = 0, allowed = 0;
+      if (is_max_pool(n)) {
+        const auto at = [&](double s) {
+          return static_cast<size_t>(
+              chosen(*n.op, from_ref.shape(), ours.shape(), i, static_cast<int64_t>(s)));
+        };
+        distance = std::abs(from[at(got)] - from[at(wanted)]);
+        allowed = reaches[at(got)] + reaches[at(wanted)];
+      } else {
+        distance = kink_distance(bends, from[p]);
+        allowed = reaches[p];
+      }
+      report_.distance = std::max(report_.distance, distance / largest);
+      if (!(distance <= allowed))
+        fail(place(n, ours.shape(), i) + ": differs " + std::to_string(distance) +
+             " from a tie, beyond its reach of " + std::to_string(allowed));
+    }
+  }
+
+  const Network& ref_;
+  const Execution& of_ref_;
+  Network& fast_;
+  const Graph& graph_;
+  Execution* run_ = nullptr;
+  std::vector<NodeId> records_;
+  std::vector<Port> kept_;
+  std::map<NodeId, Tensor> fused_;
+  std::vector<Followed> followed_;
+  TieReport report_;
+};
 }  // namespace
 
 void TieReport::add(const TieReport& other) {
@@ -164,10 +257,12 @@ std::string TieReport::str() const {
 }
 
 Probe Tapes::record_and_account() {
+  if (recorders(fast_.graph()).empty()) return {};  // a smooth network has no ties
   Probe probe = tie_probe(fast_.graph());
   probe.look = [this, records = probe.records](Execution& run, int64_t first) {
     std::map<NodeId, Tensor> record;
-    for (const NodeId n : records) record[n] = run.record(n);
+    for (const NodeId n : records)
+      record[n] = on_its_piece(run.record(n), kinks(function_of(run.plan().graph().node(n))));
     for (int64_t i = 0; i < run.plan().batch(); ++i) {
       if (static_cast<int64_t>(rows_.size()) != first + i) throw Error("rows of a tape out of order");
       std::map<NodeId, Tensor>& row = rows_.emplace_back();
@@ -180,7 +275,7 @@ Probe Tapes::record_and_account() {
 
 Probe Tapes::inject() const {
   return {.look = [this](Execution& e, int64_t first) {
-    for (const NodeId n : e.recorded()) {
+    for (const NodeId n : recorders(fast_.graph())) {
       std::vector<Tensor> records;
       for (int64_t i = 0; i < e.plan().batch(); ++i)
         records.push_back(rows_.at(static_cast<size_t>(first + i)).at(n));
@@ -192,127 +287,19 @@ Probe Tapes::inject() const {
 std::vector<NodeId> recorders(const Graph& graph) {
   std::vector<NodeId> ids;
   for (NodeId n = 0; n < graph.size(); ++n)
-    if (graph.node(n).op && graph.node(n).op->saved(graph.input_shapes(n))) ids.push_back(n);
+    if (is_max_pool(graph.node(n)) || !kinks(function_of(graph.node(n))).empty()) ids.push_back(n);
   return ids;
 }
 
 Probe tie_probe(const Graph& graph) {
   Probe probe{.records = recorders(graph)};
-  probe.values = graph.inputs();
+  for (const NodeId n : graph.inputs()) probe.values.push_back(n);
   for (const NodeId r : probe.records) probe.values.push_back(graph.node(r).inputs[0]);
   return probe;
 }
 
 TieReport account_for_ties(const Network& ref, const Execution& of_ref, Network& fast) {
-  const Graph& graph = fast.graph();
-  const std::vector<NodeId> records = recorders(graph), kept = tie_probe(graph).values;
-  const Tensor x = of_ref.value(graph.inputs()[0]).to(Dtype::f32);
-  const int64_t batch = x.shape()[0];
-
-  TieReport report;
-  const auto fail = [&](const std::string& what) {
-    if (report.failed++ == 0) report.first_failure = what;
-  };
-
-  // As a method runs it, then with everything kept but what a batch norm is folded into.
-  std::vector<Tensor> fused(static_cast<size_t>(graph.size()));
-  Execution& as_run = fast.execution(batch, {.values = {graph.output()}, .records = records});
-  as_run.forward(x);
-  for (const NodeId n : records) fused[static_cast<size_t>(n)] = as_run.record(n);
-  Purpose everything{.records = records};
-  for (NodeId n = 0; n < graph.size(); ++n)
-    if (!folds_into(graph, n)) everything.values.push_back(n);
-  Execution& run = fast.execution(batch, everything);
-  run.forward(x);
-
-  // What the device computed or, inside of folds, the exact result; how far the device may be from that; how
-  // far from ref's value.
-  std::vector<Tensor> value(fused.size()), error(fused.size()), reach(fused.size());
-  const auto is_kept = [&](NodeId n) { return std::ranges::count(kept, n) > 0; };
-  const auto forget_before = [&](NodeId id) {  // what no later node reads
-    for (const NodeId i : graph.node(id).inputs)
-      if (graph.consumers(i).back() == id)
-        value[static_cast<size_t>(i)] = error[static_cast<size_t>(i)] = reach[static_cast<size_t>(i)] = {};
-  };
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    if (id > 0) forget_before(id - 1);
-    const Node& n = graph.node(id);
-    const auto at = static_cast<size_t>(id);
-    if (!n.op) {
-      value[at] = x.to(Dtype::f64);
-      error[at] = Tensor::zeros(Dtype::f64, x.shape());
-      if (is_kept(id))
-        reach[at] = map(value[at], of_ref.value(id), [](double a, double b) { return std::abs(a - b); });
-      continue;
-    }
-    std::vector<Tensor> inputs, errors, parameters;
-    for (const NodeId i : n.inputs) {
-      inputs.push_back(value[static_cast<size_t>(i)]);
-      errors.push_back(error[static_cast<size_t>(i)]);
-    }
-    for (const ParameterSpec& p : n.parameters) parameters.push_back(ref.parameter(p.name).to(Dtype::f64));
-    Tensor switches;
-    if (is_max_pool(n)) switches = Tensor(Dtype::u8, n.shape.with(0, batch));
-    const Tensor exact = apply(*n.op, inputs, parameters, switches);
-    int64_t folded_length = 0;
-    if (kind_of(n) == "batch_norm" && folds_into(graph, n.inputs[0])) {
-      const NodeId conv = n.inputs[0];
-      folded_length = graph.node(conv).op->accumulation_length(Direction::forward, graph.input_shapes(conv));
-    }
-    const Tensor bound = rounding_bound(n, inputs, errors, parameters, exact, folded_length);
-    if (is_kept(id))
-      reach[at] = map(bound, map(exact, of_ref.value(id), [](double a, double b) { return std::abs(a - b); }),
-                      [](double a, double b) { return a + b; });
-    if (folds_into(graph, id)) {
-      value[at] = exact;
-      error[at] = bound;
-      continue;
-    }
-    value[at] = run.value(id).to(Dtype::f64);
-    error[at] = Tensor::zeros(Dtype::f64, value[at].shape());
-    const auto v = value[at].values<double>(), e = exact.values<double>(), b = bound.values<double>();
-    for (size_t i = 0; i < v.size(); ++i) {
-      const double off = std::abs(v[i] - e[i]);
-      if (b[i] > 0) report.rounding = std::max(report.rounding, off / b[i]);
-      if (!(off <= b[i]))
-        fail(place(n, value[at].shape(), static_cast<int64_t>(i)) + ": " + std::to_string(v[i]) + " where " +
-             std::to_string(e[i]) + " is exact, beyond its bound of " + std::to_string(b[i]));
-    }
-
-    if (std::ranges::count(records, id) == 0) continue;
-    const Tensor ours = run.record(id), theirs = of_ref.record(id);
-    if (!same_bits(ours, fused[at])) fail("'" + n.name + "': fusing it changed its record");
-    const auto before = static_cast<size_t>(n.inputs[0]);
-    const Tensor from_ref = of_ref.value(n.inputs[0]);
-    double largest = 0;
-    for (const double a : from_ref.values<double>()) largest = std::max(largest, std::abs(a));
-    const auto in = value[before].values<double>(), from = from_ref.values<double>(),
-               reaches = reach[before].values<double>();
-    report.compared += ours.numel();
-    for (int64_t i = 0; i < ours.numel(); ++i) {
-      const auto p = static_cast<size_t>(i);
-      const uint8_t got = ours.values<uint8_t>()[p], wanted = theirs.values<uint8_t>()[p];
-      const uint8_t follows = is_relu(n) ? passes(n.op->activation(), in[p]) : switches.values<uint8_t>()[p];
-      if (got != follows) fail(place(n, ours.shape(), i) + ": its record does not follow from its input");
-      if (got == wanted) continue;
-      ++report.differing;
-      double distance, allowed;
-      if (is_relu(n)) {
-        distance = kink_distance(n.op->activation(), from[p]);
-        allowed = reaches[p];
-      } else {
-        const auto ours_at = static_cast<size_t>(chosen(*n.op, from_ref.shape(), ours.shape(), i, got)),
-                   theirs_at = static_cast<size_t>(chosen(*n.op, from_ref.shape(), ours.shape(), i, wanted));
-        distance = std::abs(from[ours_at] - from[theirs_at]);
-        allowed = reaches[ours_at] + reaches[theirs_at];
-      }
-      report.distance = std::max(report.distance, distance / largest);
-      if (!(distance <= allowed))
-        fail(place(n, ours.shape(), i) + ": differs " + std::to_string(distance) +
-             " from a tie, beyond its reach of " + std::to_string(allowed));
-    }
-  }
-  return report;
+  return Accountant(ref, of_ref, fast).run();
 }
 
 }  // namespace loupe::test

@@ -1,22 +1,18 @@
 // Ties: accounts for every bit in which the masks and switches of a float32 run differ from those of `ref` in
 // double.
 //
-// A ReLU within rounding of zero, or two cells of a pooling window within rounding of each other, may fall
-// either way in two correct programs. To show that nothing else happened, the network of a device that
-// computes in float32 (cpu, cuda, sim) is followed node by node:
+// A ReLU within rounding of zero (or another function within rounding of where its slope jumps), or two
+// cells of a pooling window within rounding of each other, may fall either way in two correct programs. To
+// show that nothing else happened, the network of a device that computes in float32 (cpu, cuda, sim) is
+// followed node by node:
 //
 //   1. Each value v that the device computed is compared with the node's exact result for the inputs *that it
-//   had there*,
-//      in double. It may differ by the rounding of that one node, for which there is a bound:
-//          conv, linear, average pools    γ(L)·(Σ|w||x| + |bias|), γ(L) = L·u / (1 − L·u), u = 2⁻²⁴, L the
-//          length of the sum add                            u·|result| relu, max pool, concat, views  nothing
-//      (Higham 2002, "Accuracy and stability of numerical algorithms", section 3.1; it holds for any order of
-//      summation.) Where a batch norm is folded into a convolution, the bound passes through the batch norm;
+//      had there*, in double. It may differ by the rounding of that one node, for which there is a bound
+//      (rounding.h). Where a batch norm is folded into a convolution, the bound passes through the batch norm;
 //      nothing is assumed of its inside.
 //   2. Masks and switches follow from the device's own values, without exception.
 //   3. So a value's distance from ref's is at most that bound plus the exact image of the distance of its
-//   inputs:
-//      reach = bound + |exact result for the device's inputs − ref's|. Where a bit differs, ref's value lies
+//      inputs: reach = bound + |exact result for the device's inputs − ref's|. Where a bit differs, ref's value lies
 //      within its reach of the kink; where a switch differs, ref's two candidates lie within their reaches of
 //      each other.
 //
@@ -66,7 +62,7 @@ class Tapes {
   TieReport report_;
 };
 
-/// Nodes that write masks or switches.
+/// Nodes whose records decide something: masks, switches, and numbers of which a function has several pieces.
 std::vector<NodeId> recorders(const Graph& graph);
 
 }  // namespace loupe::test

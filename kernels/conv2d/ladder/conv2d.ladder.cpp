@@ -9,7 +9,7 @@ namespace {
 template <const device::Conv2dRung& rung>
 void forward(const Op& op, const Arguments& a) {
   rung(a.queue, static_cast<const ConvolutionOp&>(op).sizes(a.inputs[0].shape), a.inputs[0].as<float>(),
-       a.parameters[0].as<float>(), bias_of<float>(a), a.output.as<float>());
+       a.inputs[1].as<float>(), bias_of<float>(a), a.output.as<float>());
 }
 
 }  // namespace

@@ -11,13 +11,13 @@
 #include "models/zoo/scene.h"
 #include "models/zoo/zoo.h"
 #include "tools/loupe/command.h"
-#include "tools/loupe/contestants.h"
 #include "tools/loupe/method_options.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/output_folder.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
-#include "tools/loupe/scores.h"
+#include "tools/loupe/scores/contestants.h"
+#include "tools/loupe/scores/scores.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {

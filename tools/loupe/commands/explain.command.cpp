@@ -12,7 +12,7 @@
 #include "models/io/labels.h"
 #include "models/io/safetensors.h"
 #include "tools/loupe/command.h"
-#include "tools/loupe/explained.h"
+#include "tools/loupe/explain/explained.h"
 #include "tools/loupe/inputs.h"
 #include "tools/loupe/method_options.h"
 #include "tools/loupe/options.h"

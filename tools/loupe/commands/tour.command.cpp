@@ -13,13 +13,13 @@
 #include "kernels/common/parallel.h"
 #include "models/zoo/scene.h"
 #include "tools/loupe/command.h"
-#include "tools/loupe/contestants.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/output_folder.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
+#include "tools/loupe/scores/contestants.h"
 #include "tools/loupe/text.h"
-#include "tools/loupe/tour.h"
+#include "tools/loupe/tour/tour.h"
 
 namespace loupe {
 namespace {

@@ -10,7 +10,7 @@
 #include "tools/loupe/print.h"
 #include "tools/loupe/table.h"
 #include "tools/loupe/text.h"
-#include "tools/loupe/trace.h"
+#include "tools/loupe/trace/trace.h"
 
 namespace loupe {
 namespace {

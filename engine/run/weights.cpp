@@ -1,0 +1,164 @@
+#include "engine/run/weights.h"
+
+#include <cstring>
+
+namespace loupe {
+
+Weights::Weights(std::string owner, const Graph& graph, std::map<std::string, Tensor> tensors, Device device,
+                 const Queue& queue)
+    : owner_(std::move(owner)), device_(device), queue_(queue) {
+  for (NodeId id : graph.parameters()) {
+    const Node& p = graph.node(id);
+    const auto found = tensors.find(p.name);
+    if (found == tensors.end())
+      throw Error("the weights for " + owner_ + " lack the tensor '" + p.name + "' " + p.shape().str());
+    if (found->second.shape() != p.shape())
+      throw Error("the tensor '" + p.name + "' has shape " + found->second.shape().str() + ", but " + owner_ +
+                  " needs " + p.shape().str());
+    tensors_.emplace(p.name, found->second.to(Dtype::f32));
+  }
+}
+
+const Tensor& Weights::tensor(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) throw UsageError(owner_ + " has no parameter '" + name + "'");
+  if (stale_.erase(name)) {
+    const Array& trained = trainable_.at(name).array;
+    found->second = Tensor(Dtype::f32, trained.shape);
+    queue_.module->download(found->second.raw(), trained.data, trained.bytes(), queue_.stream);
+  }
+  return found->second;
+}
+
+int64_t Weights::loaded_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors_) bytes += tensor.bytes();
+  return bytes;
+}
+
+Array Weights::array(const Graph& graph, const PlanWeight& weight, const Packing* packing) {
+  const Key key{weight.node,
+                weight.folded,
+                weight.batch_norm,
+                weight.operand,
+                weight.transform ? weight.transform->name : std::string(),
+                packing ? packing->format : std::string()};
+  if (const auto found = forms_.find(key); found != forms_.end()) return found->second.array;
+  Form form{.weight = weight, .packing = packing ? *packing : Packing{}};
+  fill(graph, form);
+  return forms_.emplace(key, std::move(form)).first->second.array;
+}
+
+// Operand 1 or 2 of a convolution with the batch norm after it, in double.
+Tensor Weights::folded(const Graph& graph, const PlanWeight& weight) {
+  if (fold_.node != weight.folded || fold_.batch_norm != weight.batch_norm) {
+    const auto doubles = [&](NodeId n, size_t operand) {
+      const std::vector<Port>& in = graph.node(n).inputs;
+      if (operand >= in.size()) return std::vector<double>{};
+      const Node& p = graph.node(in[operand].node);
+      const Tensor t = (p.kind == Node::Kind::constant ? p.value : tensor(p.name)).to(Dtype::f64);
+      const auto v = t.values<double>();
+      return std::vector<double>(v.begin(), v.end());
+    };
+    const NodeId norm = weight.batch_norm;
+    const Op& op = *graph.node(weight.folded).op;
+    fold_ = {weight.folded, norm,
+             fold_batch_norm<double>(batch_norm_eps(*graph.node(norm).op), doubles(norm, 1), doubles(norm, 2),
+                                     doubles(norm, 3), doubles(norm, 4), doubles(weight.folded, 1),
+                                     graph.node(graph.node(weight.folded).inputs[1].node).shape(),
+                                     *op.folds_batch_norm(), doubles(weight.folded, 2))};
+  }
+  const Shape shape = graph.node(graph.node(weight.folded).inputs[1].node).shape();
+  if (weight.operand == 1) return Tensor::from(std::span<const double>(fold_.result.weight), shape);
+  return Tensor::from(std::span<const double>(fold_.result.bias),
+                      Shape{static_cast<int64_t>(fold_.result.bias.size())});
+}
+
+Tensor Weights::values(const Graph& graph, const PlanWeight& weight) {
+  Tensor t;
+  if (weight.folded >= 0) {
+    t = folded(graph, weight);
+  } else {
+    const Node& n = graph.node(weight.node);
+    t = n.kind == Node::Kind::constant ? n.value : tensor(n.name);
+  }
+  if (!weight.transform) return t;
+  t = t.to(Dtype::f64).clone();
+  weight.transform->apply(t.values<double>());
+  return t;
+}
+
+void Weights::fill(const Graph& graph, Form& form) {
+  const PlanWeight& w = form.weight;
+  const bool first = !form.array, planar = form.packing.floats == 0;
+  const bool as_loaded = w.folded < 0 && !w.transform && planar;
+  if (as_loaded)
+    if (const auto t = trainable_.find(graph.node(w.node).name); t != trainable_.end()) {
+      form.array = t->second.array;
+      form.storage = t->second.storage;
+      return;
+    }
+  const Tensor loaded = values(graph, w);
+  const bool floats = loaded.dtype() == Dtype::f32 || loaded.dtype() == Dtype::f64;
+  Tensor host = floats ? loaded.to(device_.compute_dtype()) : loaded;
+  if (!planar) {
+    const Tensor own(Dtype::f32, {form.packing.floats});
+    form.packing.pack(host.values<float>().data(), own.values<float>().data());
+    host = own;
+  }
+  if (!first) return upload(host, form.array.as<std::byte>());
+  form.storage = host.storage();
+  std::byte* data = host.raw();
+  if (queue_.module) {
+    form.storage = Storage::allocate(host.bytes(), device_);
+    data = form.storage->data();
+    upload(host, data);
+  }
+  if (!as_loaded || form.storage != loaded.storage()) bytes_ += host.bytes();
+  form.array = {data, host.dtype(), loaded.shape(), Layout::planar};
+}
+
+void Weights::upload(const Tensor& host, std::byte* to) const {
+  if (queue_.module)
+    queue_.module->upload(to, host.raw(), host.bytes(), queue_.stream);
+  else if (to != host.raw())
+    std::memcpy(to, host.raw(), static_cast<size_t>(host.bytes()));
+}
+
+Array Weights::trainable(const std::string& name) {
+  const auto found = trainable_.find(name);
+  if (found != trainable_.end()) return found->second.array;
+  // What was made points at the parameter as it was loaded, which may be a file.
+  forms_.clear();
+  bytes_ = 0;
+  ++epoch_;
+  const Tensor own = tensor(name).to(device_.compute_dtype()).clone();
+  std::shared_ptr<Storage> storage = own.storage();
+  if (queue_.module) {
+    storage = Storage::allocate(own.bytes(), device_);
+    upload(own, storage->data());
+  }
+  if (!queue_.module) tensors_[name] = own;
+  const Array array{storage->data(), own.dtype(), own.shape(), Layout::planar};
+  trainable_.emplace(name, Trainable{std::move(storage), array});
+  return array;
+}
+
+void Weights::set(const std::string& name, const Tensor& values) {
+  const Array to = trainable(name);
+  if (values.shape() != to.shape)
+    throw Error("the parameter '" + name + "' has shape " + to.shape.str() + ", not " + values.shape().str());
+  upload(values.to(to.dtype), to.as<std::byte>());
+  if (queue_.module) stale_.insert(name);
+}
+
+void Weights::changed(const Graph& graph) {
+  if (queue_.module)
+    for (const auto& [name, t] : trainable_) stale_.insert(name);
+  forget_fold();
+  for (auto& [key, form] : forms_)
+    if (form.packing.floats > 0 || form.weight.folded >= 0 || form.weight.transform) fill(graph, form);
+  forget_fold();
+}
+
+}  // namespace loupe

@@ -1,0 +1,39 @@
+#include "kernels/linear/linear.h"
+
+#include "tests/support/op_suite.h"
+
+namespace loupe::test {
+namespace {
+
+OpCase vectors(std::string name, Shape input, Linear config) {
+  return {std::move(name), linear(config), {input}};
+}
+
+Rejection refuses(std::string name, Shape input, Linear config, std::string message) {
+  return {std::move(name), [=] { infer(linear(config), {input}); }, std::move(message)};
+}
+
+}  // namespace
+
+extern const OpSuite linear_suite{
+    .cases =
+        {
+            vectors("1 to 1", {1, 1}, {.out_features = 1}),
+            vectors("3 to 33", {3, 3}, {.out_features = 33}),
+            vectors("48 to 16, no bias", {3, 48}, {.out_features = 16, .bias = false}),
+            vectors("17 to 15", {1, 17}, {.out_features = 15}),
+            vectors("more images than a tile", {17, 33}, {.out_features = 48}),
+            vectors("1025 to 70: many tasks", {2, 1025}, {.out_features = 70}),
+        },
+    .rejections =
+        {
+            refuses("no images", {0, 3}, {.out_features = 1}, "non-empty"),
+            refuses("no features", {3, 0}, {.out_features = 1}, "non-empty"),
+            refuses("maps", {1, 3, 4, 4}, {.out_features = 1}, "flatten"),
+            refuses("no outputs", {1, 3}, {.out_features = 0}, "output channels"),
+            refuses("a weight of 2^41 elements", {1, 1 << 15}, {.out_features = 1 << 26}, "weight"),
+        },
+    .linear = true,
+};
+
+}  // namespace loupe::test

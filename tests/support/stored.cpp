@@ -1,0 +1,96 @@
+#include <cstring>
+
+#include "tests/support/op_call.h"
+
+namespace loupe::test {
+
+namespace {
+
+int64_t image_elements(const Shape& s) { return s.rank() && s[0] ? s.numel() / s[0] : s.numel(); }
+
+// Where row-major element `i` of an array lies, counted in elements (in bits, for bit).
+int64_t position(const Stored& a, int64_t i) {
+  const int64_t image = image_elements(a.shape), n = i / image, r = i % image;
+  if (a.layout == Layout::planar) return a.dtype == Dtype::bit ? n * round_up(image, 8) + r : i;
+  const Nchw s = Nchw::of(a.shape);
+  const int64_t pixels = s.h * s.w, c = r / pixels, p = r % pixels;
+  return ((n * blocks(s.c) + c / kBlock) * pixels + p) * kBlock + c % kBlock;
+}
+
+template <typename T>
+T read(const std::byte* bytes, int64_t i) {
+  T value;
+  std::memcpy(&value, bytes + i * static_cast<int64_t>(sizeof(T)), sizeof(T));
+  return value;
+}
+
+template <typename T>
+void write(std::byte* bytes, int64_t i, double number) {
+  const T value = static_cast<T>(number);
+  std::memcpy(bytes + i * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
+}
+
+double get(const Stored& a, int64_t at) {
+  const std::byte* b = a.bytes.data();
+  switch (a.dtype) {
+    case Dtype::f32:
+      return double{read<float>(b, at)};
+    case Dtype::f64:
+      return read<double>(b, at);
+    case Dtype::i32:
+      return read<int32_t>(b, at);
+    case Dtype::u8:
+      return read<uint8_t>(b, at);
+    case Dtype::bit:
+      return (read<uint8_t>(b, at / 8) >> (at % 8)) & 1;
+  }
+  return 0;
+}
+
+void set(Stored& a, int64_t at, double number) {
+  std::byte* b = a.bytes.data();
+  switch (a.dtype) {
+    case Dtype::f32:
+      return write<float>(b, at, number);
+    case Dtype::f64:
+      return write<double>(b, at, number);
+    case Dtype::i32:
+      return write<int32_t>(b, at, number);
+    case Dtype::u8:
+      return write<uint8_t>(b, at, number);
+    case Dtype::bit:
+      return write<uint8_t>(b, at / 8, read<uint8_t>(b, at / 8) | (number != 0) << (at % 8));
+  }
+}
+
+}  // namespace
+
+std::string coordinates(const Shape& shape, int64_t index) {
+  std::string s;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    s = std::to_string(index % shape[d]) + (s.empty() ? "" : ", ") + s;
+    index /= shape[d];
+  }
+  return "(" + s + ")";
+}
+
+Stored Stored::of(const Numbers& numbers, Dtype dtype, const Shape& shape, Layout layout) {
+  Stored s{dtype, shape, layout, {}};
+  s.bytes.resize(static_cast<size_t>(array_bytes(dtype, shape, layout)));
+  for (int64_t i = 0; i < shape.numel(); ++i) set(s, position(s, i), numbers[static_cast<size_t>(i)]);
+  return s;
+}
+
+Numbers Stored::numbers() const {
+  Numbers n(static_cast<size_t>(shape.numel()));
+  for (int64_t i = 0; i < shape.numel(); ++i) n[static_cast<size_t>(i)] = get(*this, position(*this, i));
+  return n;
+}
+
+Stored Stored::rows(int64_t begin, int64_t count) const {
+  const int64_t size = image_bytes(dtype, shape, layout);
+  const auto first = bytes.begin() + begin * size;
+  return {dtype, shape.with(0, count), layout, {first, first + count * size}};
+}
+
+}  // namespace loupe::test
