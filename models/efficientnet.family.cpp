@@ -56,7 +56,7 @@ Model efficientnet(const EfficientNet& e, const ModelOptions& options) {
   x = net.add("avgpool", global_avg_pool2d(), x);
   x = net.add("flatten", flatten(), x);
   net.sequential("classifier", x, {dropout(e.dropout), linear({.out_features = options.classes})});
-  return std::move(net).model("features.8", {.resize = e.resize, .crop = e.crop});
+  return std::move(net).model("features.8", {.resize = e.resize, .crop = e.crop, .bicubic = true});
 }
 
 const std::vector<EfficientNet> kTable{

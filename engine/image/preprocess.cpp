@@ -22,12 +22,22 @@ struct Taps {
   int64_t source_end() const { return first.back() + count.back(); }
 };
 
-/// Antialiased bilinear weights from `in` to `out` cells for the output cells [begin, end). The triangle's
-/// half-width is one output cell when shrinking, one source cell when enlarging. Every expression is PIL's,
-/// for the same roundings.
-Taps bilinear_taps(int64_t in, int64_t out, int64_t begin, int64_t end) {
+/// The triangle: 1 at distance 0, 0 from 1 on.
+double bilinear_weight(double distance) { return distance < 1 ? 1 - distance : 0; }
+
+/// The cubic of Keys 1981 with a = −1/2: 1 at distance 0, 0 at 1, below zero up to 2.
+double bicubic_weight(double x) {
+  constexpr double a = -0.5;
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+/// Antialiased weights from `in` to `out` cells for the output cells [begin, end). Distances are counted in
+/// output cells when shrinking, in source cells when enlarging. Every expression is PIL's, for the same
+/// roundings.
+Taps resize_taps(int64_t in, int64_t out, int64_t begin, int64_t end, bool bicubic) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
-  const double support = std::max(scale, 1.0);
+  const double cell = std::max(scale, 1.0), support = bicubic ? 2 * cell : cell;
   Taps taps;
   taps.most = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
   taps.weight.resize(static_cast<size_t>((end - begin) * taps.most));
@@ -38,12 +48,13 @@ Taps bilinear_taps(int64_t in, int64_t out, int64_t begin, int64_t end) {
     const int64_t count = std::min(in, static_cast<int64_t>(center + support + 0.5)) - first;
     double sum = 0;
     for (int64_t k = 0; k < count; ++k) {
-      const double distance = std::abs((static_cast<double>(k + first) - center + 0.5) * (1.0 / support));
-      w[k] = distance < 1 ? 1 - distance : 0;
+      const double distance = std::abs((static_cast<double>(k + first) - center + 0.5) * (1.0 / cell));
+      w[k] = bicubic ? bicubic_weight(distance) : bilinear_weight(distance);
       sum += w[k];
     }
     for (int64_t k = 0; k < count; ++k)
-      taps.weight[(o - begin) * taps.most + k] = static_cast<int32_t>(0.5 + w[k] / sum * (1 << kFixedPoint));
+      taps.weight[(o - begin) * taps.most + k] =
+          static_cast<int32_t>((w[k] < 0 ? -0.5 : 0.5) + w[k] / sum * (1 << kFixedPoint));
     taps.first.push_back(first);
     taps.count.push_back(count);
   }
@@ -69,9 +80,9 @@ CropSide center_crop(int64_t size, int64_t crop) {
 /// The window of the picture resized to (height, width): rows first along x, then along y, rounded to 8 bits
 /// in between.
 std::vector<uint8_t> resize_crop(const Image& image, int64_t height, int64_t width, CropSide rows,
-                                 CropSide columns) {
-  const Taps x = bilinear_taps(image.width, width, columns.begin, columns.end);
-  const Taps y = bilinear_taps(image.height, height, rows.begin, rows.end);
+                                 CropSide columns, bool bicubic) {
+  const Taps x = resize_taps(image.width, width, columns.begin, columns.end, bicubic);
+  const Taps y = resize_taps(image.height, height, rows.begin, rows.end, bicubic);
   const int64_t out_h = rows.end - rows.begin, row_bytes = (columns.end - columns.begin) * 3;
   constexpr int32_t kHalf = 1 << (kFixedPoint - 1);
 
@@ -124,7 +135,7 @@ Tensor preprocess(const Image& image, const Preprocessing& how) {
   const int64_t shorter = std::min(image.width, image.height);
   const int64_t height = how.resize * image.height / shorter, width = how.resize * image.width / shorter;
   const CropSide rows = center_crop(height, how.crop), columns = center_crop(width, how.crop);
-  const std::vector<uint8_t> pixels = resize_crop(image, height, width, rows, columns);
+  const std::vector<uint8_t> pixels = resize_crop(image, height, width, rows, columns, how.bicubic);
 
   Tensor x(Dtype::f32, {1, 3, how.crop, how.crop});
   float* to = x.values<float>().data();

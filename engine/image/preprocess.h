@@ -15,9 +15,10 @@ struct Preprocessing {
   int64_t crop = 224;                                 // pixels of both sides
   std::array<float, 3> mean{0.485f, 0.456f, 0.406f};  // of red, green, blue in [0, 1]
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};
+  bool bicubic = false;  // the resize; else bilinear
 };
 
-/// The input (1, 3, crop, crop), float32. The resize is PIL's antialiased bilinear one to the bit; only the
+/// The input (1, 3, crop, crop), float32. The resize is PIL's antialiased one to the bit; only the
 /// pixels inside the crop are computed, so that a picture of any aspect ratio is cheap. A crop larger than
 /// the resized picture is padded with black. Throws UsageError if a size or a std is not positive, or a size
 /// is above 65,536.

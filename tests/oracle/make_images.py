@@ -1,6 +1,7 @@
 """Small pictures of every kind that Loupe reads or refuses, and what PIL and torchvision make of resizing and cropping.
 
-    python3 tests/oracle/make_images.py tests/fixtures/images        (PIL, torchvision, numpy)
+    python3 tests/oracle/make_images.py tests/fixtures/images        (PIL 10, torchvision, numpy; PIL 13 takes the passes of a
+                                                                      tall picture in another order, so that bytes differ by 1)
 
 Every picture is computed, by `pattern`. The PNGs that PIL cannot write (16-bit RGB, interlaced, absurd headers) are put
 together here from their chunks.
@@ -106,9 +107,11 @@ for width, height, resize, crop in [
     (10, 2000, 16, 8),
     (300, 200, 7, 5),
 ]:
-    image = Image.fromarray(pattern(width, height))
-    image = T.Compose([T.Resize(resize), T.CenterCrop(crop)])(image)
-    assert image.size == (crop, crop)
-    cases.append(dict(width=width, height=height, resize=resize, crop=crop, rgb=np.asarray(image).ravel().tolist()))
+    for mode in T.InterpolationMode.BILINEAR, T.InterpolationMode.BICUBIC:
+        image = Image.fromarray(pattern(width, height))
+        image = T.Compose([T.Resize(resize, mode), T.CenterCrop(crop)])(image)
+        assert image.size == (crop, crop)
+        cases.append(dict(width=width, height=height, resize=resize, crop=crop, bicubic=mode == T.InterpolationMode.BICUBIC,
+                          rgb=np.asarray(image).ravel().tolist()))
 with open(at("torchvision_resize.json"), "w") as f:
     f.write("[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]\n")

@@ -5,12 +5,21 @@
 
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
 #include "kernels/add/add.h"
+#include "kernels/attention/attention.h"
+#include "kernels/concat/concat.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/dropout/dropout.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/expand/expand.h"
 #include "kernels/flatten/flatten.h"
+#include "kernels/layer_norm/layer_norm.h"
 #include "kernels/linear/linear.h"
 #include "kernels/max_pool2d/max_pool2d.h"
 #include "kernels/relu/relu.h"
+#include "kernels/reshape/reshape.h"
+#include "kernels/slice/slice.h"
+#include "kernels/transpose/transpose.h"
 #include "models/io/formula.h"
 
 namespace loupe::test {
@@ -77,6 +86,38 @@ Graph channel_head_graph() {
   n = g.add("relu2", relu(), {n});
   n = g.add("average", global_avg_pool2d(), {n});
   g.add("flatten", flatten(), {n});
+  return g;
+}
+
+Graph small_transformer_graph() {
+  using Role = ParameterSpec::Role;
+  constexpr int64_t kWidth = 8;
+  Graph g;
+  const NodeId input = g.input("input", {1, 3, 12, 8});
+  const NodeId token = g.parameter("class_token", {1, 1, kWidth}, Role::table);
+  NodeId x = g.add("patches", conv2d({.out_channels = kWidth, .kernel = 4, .stride = 4}), {input});
+  x = g.add("row", reshape({0, 0, -1}), {x});
+  x = g.add("tokens", transpose({0, 2, 1}), {x});
+  x = g.add("cat", concat(), {g.add("expand", expand(), {token, x}), x});
+  x = g.add("places", add(), {x, g.parameter("place", {1, 7, kWidth}, Role::table)});
+  for (const std::string layer : {"0", "1"}) {
+    const auto named = [&](const std::string& name) { return layer + "." + name; };
+    const NodeId weight = g.parameter(named("in_proj_weight"), {3 * kWidth, kWidth});
+    const NodeId bias = g.parameter(named("in_proj_bias"), {3 * kWidth}, Role::bias);
+    NodeId y = g.add(named("norm"), layer_norm(), {x});
+    y = g.add(named("in_proj"), linear({.out_features = 3 * kWidth}), {y, weight, bias});
+    const auto third = [&](const std::string& name, int64_t i) {
+      return g.add(named(name), slice({.axis = 2, .begin = i * kWidth, .end = (i + 1) * kWidth}), {y});
+    };
+    const NodeId q = third("query", 0), k = third("key", 1), v = third("value", 2);
+    y = g.add(named("attention"), attention({.heads = 2, .pattern = true}), {q, k, v});
+    y = g.add(named("out_proj"), linear({.out_features = kWidth}), {y});
+    x = g.add(named("add"), add(), {x, y});
+    y = g.add(named("mlp"), linear({.out_features = kWidth}), {g.add(named("norm2"), layer_norm(), {x})});
+    x = g.add(named("add_1"), add(), {x, g.add(named("gelu"), gelu(), {y})});
+  }
+  x = g.add("first", slice({.axis = 1, .begin = 0, .end = 1}), {x});
+  g.add("head", linear({.out_features = 5}), {g.add("flatten", flatten(), {x})});
   return g;
 }
 

@@ -30,6 +30,9 @@ struct SmallNetwork {
 };
 /// The head is a convolution with a channel a class, ReLU and global average pooling, as SqueezeNet's.
 Graph channel_head_graph();
+/// A vision transformer: (1, 3, 12, 8) in patches of 4×4 pixels, a class token, two layers "0" and "1" with
+/// two heads each ("0.attention", whose operands are a product of "0.in_proj_weight"), → 5 classes.
+Graph small_transformer_graph();
 /// flatten and one linear layer: (1, 3, height, width) → 4 classes.
 Graph linear_graph(int64_t height, int64_t width);
 

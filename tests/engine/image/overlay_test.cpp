@@ -171,6 +171,23 @@ TEST_CASE("a coarse map lies where its grid says") {
   CHECK(std::abs(even.second - (2.5 * 224 / 13 - 0.5)) <= 0.5);
 }
 
+TEST_CASE("cells that are squares are drawn as squares") {
+  // 2×3 cells of 20×20 pixels: within a cell all pixels are alike, and each cell has a colour of its own.
+  const std::vector<double> values = {0.1, 0.9, 0.4, 0.2, 1.0, 0.7};
+  const Grid squares{.offset_h = 9.5, .offset_w = 9.5, .stride_h = 20, .stride_w = 20, .squares = true};
+  const Picture how{.style = Style::evidence, .percentile = 100, .grid = squares};
+  const Image image = overlay(flat(40, 60), map_of(values, {2, 3}), how, kPlain);
+  const int64_t factor = image.width / 60;
+  REQUIRE(factor >= 1);
+  std::set<Rgb> colours;
+  for (int64_t y = 0; y < 40; ++y)
+    for (int64_t x = 0; x < 60; ++x) {
+      CHECK(pixel(image, y * factor, x * factor) == pixel(image, y / 20 * 20 * factor, x / 20 * 20 * factor));
+      colours.insert(pixel(image, y * factor, x * factor));
+    }
+  CHECK(colours.size() == 6);
+}
+
 TEST_CASE("interpolation is exact at the cells and holds beyond the outermost") {
   // Cells 20 pixels apart from pixel 10: at those pixels the picture is that of the cell's own value.
   const std::vector<double> values = {0.1, 0.9, 0.4, 0.2, 1.0, 0.7};  // (2, 3)

@@ -16,9 +16,10 @@ using namespace loupe::test;
 TEST_CASE("resize and centre crop are torchvision's to the bit") {
   std::ifstream file(fixture("torchvision_resize.json"));
   const auto cases = nlohmann::json::parse(file);
-  REQUIRE(cases.size() >= 14);
+  REQUIRE(cases.size() >= 28);
   for (const auto& c : cases) {
-    const Preprocessing how{.resize = c["resize"], .crop = c["crop"]};
+    const Preprocessing how{.resize = c["resize"], .crop = c["crop"], .bicubic = c["bicubic"]};
+    CAPTURE(how.bicubic);
     CAPTURE(c["width"]);
     CAPTURE(c["height"]);
     const Tensor x = preprocess(pattern(c["width"], c["height"]), how);

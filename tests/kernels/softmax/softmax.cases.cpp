@@ -16,16 +16,16 @@ namespace loupe::test {
 namespace {
 
 // The vjp's terms are y_c·g_c and y_c·Σ g_k y_k.
-std::vector<double> magnitude(const OpCase&, Direction direction, const Operands& o) {
+std::vector<double> magnitude(const OpCase& test, Direction direction, const Operands& o) {
   if (direction == Direction::forward) return {};
-  const Nchw s = Nchw::of(o.shapes[0]);
+  const SoftmaxSizes s = static_cast<const SoftmaxOp&>(*test.op).sizes(o.shapes[0]);
   const Numbers y = o.output->numbers();
   const auto at = [&](int64_t n, int64_t k, int64_t p) {
-    return static_cast<size_t>((n * s.c + k) * s.h * s.w + p);
+    return static_cast<size_t>((n * s.c + k) * s.pixels + p);
   };
   Numbers m(y.size());
   for (int64_t n = 0; n < s.n; ++n)
-    for (int64_t p = 0; p < s.h * s.w; ++p) {
+    for (int64_t p = 0; p < s.pixels; ++p) {
       double sum = 0;
       for (int64_t k = 0; k < s.c; ++k) sum += std::fabs(o.grad_output[at(n, k, p)]) * y[at(n, k, p)];
       for (int64_t k = 0; k < s.c; ++k)
@@ -48,22 +48,19 @@ extern const OpSuite softmax_suite{
               {"odd map", softmax(), {{3, 5, 3, 5}}},
               {"map, several blocks", softmax(), {{1, 35, 3, 3}}},
               {"1×1 map", softmax(), {{3, 21, 1, 1}}},
-              {"one channel", softmax(), {{1, 1, 2, 3}}}},
-    .rejections = {{"no class",
-                    [] {
-                      infer(softmax(), {{1, 0}});
-                    },
-                    "softmax takes a non-empty input (N, F) or (N, C, H, W), got (1, 0)"},
-                   {"rank 3",
-                    [] {
-                      infer(softmax(), {{1, 2, 3}});
-                    },
-                    "got (1, 2, 3)"},
-                   {"two inputs",
-                    [] {
-                      infer(softmax(), {{1, 2}, {1, 2}});
-                    },
-                    "1 input(s), got 2"}},
+              {"one channel", softmax(), {{1, 1, 2, 3}}},
+              {"the last axis of vectors", softmax(-1), {{3, 37}}},
+              {"tokens, axis 1", softmax(), {{2, 11, 5}}},
+              {"tokens, axis 1, more than a block of them", softmax(), {{2, 7, 37}}},
+              {"the last axis of tokens", softmax(-1), {{2, 3, 83}}},
+              {"the keys of attention", softmax(-1), {{2, 3, 5, 50}}},
+              {"the keys of attention, whole blocks", softmax(3), {{1, 2, 3, 64}}},
+              {"axis 2 of 5", softmax(2), {{2, 3, 7, 5, 4}}},
+              {.name = "over the batch", .op = softmax(0), .inputs = {{6, 5}}, .unbatched = 1}},
+    .rejections = {{"no class", [] { infer(softmax(), {{1, 0}}); }, "softmax takes a non-empty input, got (1, 0)"},
+                   {"no such axis", [] { infer(softmax(3), {{1, 2, 3}}); }, "(1, 2, 3) has no axis 3"},
+                   {"no axis 1", [] { infer(softmax(), {{4}}); }, "(4) has no axis 1"},
+                   {"two inputs", [] { infer(softmax(), {{1, 2}, {1, 2}}); }, "1 input(s), got 2"}},
     .function_ulps = 4,
     .magnitude = magnitude,
 };

@@ -33,6 +33,7 @@ struct MethodResult {
 struct ExplainedImage {
   std::string path;
   std::string name;  // the folder of its files
+  Shape input = {};  // (1, 3, H, W)
   Verdict target = {};
   std::vector<Verdict> top = {};  // the five likeliest classes
   std::vector<MethodResult> methods = {};
@@ -46,7 +47,6 @@ struct Explained {
   std::string device_name = {};  // "NVIDIA H200, …"; empty for ref and cpu
   int threads = 1;
   int64_t memory_limit = 0;  // 0: none
-  Shape input = {};          // (1, 3, H, W)
   std::vector<Skipped> skipped = {};
   std::vector<ExplainedImage> images = {};
   int64_t weight_bytes = 0;                       // as the kernels read them

@@ -98,15 +98,15 @@ std::string likeliest(const ExplainedImage& image) {
 }
 
 std::string section(const Explained& all, const ExplainedImage& image, size_t i) {
-  const std::string size = std::to_string(all.input[3]) + " / " + std::to_string(all.input[2]);
+  const std::string size = std::to_string(image.input[3]) + " / " + std::to_string(image.input[2]);
   std::string out = "<section id=image" + std::to_string(i) + "><aside><i class=photo" + std::to_string(i) +
                     " style=\"aspect-ratio:" + size + "\" role=img aria-label=\"The input\"></i><h2>" +
                     escaped(image.target.label) + "</h2><p class=soft>class " +
                     std::to_string(image.target.index) + " · score " + short_number(image.target.score) +
                     " · " + percent(image.target.probability) + "</p>" + likeliest(image) +
                     "<p class=\"small soft\">" + escaped(image.path) +
-                    "<br>as the network sees it: " + std::to_string(all.input[3]) + "×" +
-                    std::to_string(all.input[2]) + " pixels<br>numbers: <code>" + escaped(image.name) +
+                    "<br>as the network sees it: " + std::to_string(image.input[3]) + "×" +
+                    std::to_string(image.input[2]) + " pixels<br>numbers: <code>" + escaped(image.name) +
                     "/maps.safetensors</code></p></aside><div class=methods>\n";
   for (const MethodResult& r : image.methods) out += article(r, i);
   return out + "</div></section>\n";

@@ -4,9 +4,10 @@
 
 namespace loupe {
 
-std::vector<Contestant> contestants(Network& network, std::vector<ChosenMethod> methods, bool may_skip,
+std::vector<Contestant> contestants(ImageModel& network, std::vector<ChosenMethod> methods, bool may_skip,
                                     const Scene& scene, std::vector<Skipped>& skipped) {
   skipped = leave_out_unsuited(methods, network, may_skip);
+  for (ChosenMethod& m : methods) fit(m, network, scene.input.shape());
   std::vector<Contestant> all;
   for (const ChosenMethod& m : methods) {
     const Contestant contestant{m.method, m.options};

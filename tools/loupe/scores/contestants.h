@@ -9,7 +9,7 @@ namespace loupe {
 
 /// The methods that suit the network and whose maps can be scored, then the baselines. With `may_skip` the
 /// others go to `skipped`, each with its reason; without it one of them is a UsageError. `scene`: any.
-std::vector<Contestant> contestants(Network& network, std::vector<ChosenMethod> methods, bool may_skip,
+std::vector<Contestant> contestants(ImageModel& network, std::vector<ChosenMethod> methods, bool may_skip,
                                     const Scene& scene, std::vector<Skipped>& skipped);
 
 }  // namespace loupe

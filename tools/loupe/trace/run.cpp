@@ -155,7 +155,7 @@ Kernel kernel_for(const TraceRequest& request, const Op& op) {
                                                                     : nullptr;
   if (!kernel)
     throw UsageError("rung " + std::string(rung.name) + " has no " +
-                     std::string(direction_name(request.direction)));
+                     op.kind().direction_name(request.direction));
   return kernel;
 }
 
@@ -201,11 +201,13 @@ Trace run_trace(const TraceRequest& request) {
       throw UsageError("--shape: sizes are 1 to 1048576, not " + std::to_string(size));
   const Subject subject = reading.make(request);
   const Op& op = *subject.op;
-  const Shape shapes[] = {subject.input};
-  const Shape output = op.infer(shapes);
+  std::vector<Shape> shapes{subject.input};
+  for (const ParameterSpec& p : op.parameters(shapes)) shapes.push_back(p.shape);
+  const Shape output = op.shape(shapes);
   const Direction direction = request.direction;
-  const bool forward = direction == Direction::forward;
-  const Kernel kernel = kernel_for(request, op);
+  const bool forward = direction.is_forward();
+  if (direction.operand >= std::ssize(shapes))
+    throw UsageError(request.op + " has no " + op.kind().direction_name(direction));
   const Needs needs = op.needs(direction);
   const DeviceModule& sim = DeviceModule::of(Backend::sim);
 
@@ -219,70 +221,69 @@ Trace run_trace(const TraceRequest& request) {
   Trace trace;
   Arguments a;
   a.queue.module = &sim;
-  Array x{nullptr, Dtype::f32, subject.input, Layout::planar};
-  // What a pass leaves for the vjp comes from a forward pass, not traced.
-  x = array(Dtype::f32, subject.input, true);
-  a.inputs = {&x, 1};
-  std::vector<Array> parameters;
-  const auto specs = op.parameters(shapes);
-  const auto parameters_for = [&](Direction d) {
-    parameters.clear();
-    for (size_t p = 0; p < specs.size(); ++p) {
-      const std::vector<float> planar = values_for(specs[p].shape.numel(), 77 + static_cast<uint32_t>(p));
-      const int64_t packed = request.rung ? 0 : op.packed_size(Backend::sim, d, shapes, p);
-      Array to = array(Dtype::f32, packed ? Shape{packed} : specs[p].shape, false);
-      if (packed) {
-        std::vector<float> bytes(static_cast<size_t>(packed));
-        op.pack(Backend::sim, d, shapes, p, planar.data(), bytes.data());
-        owned.back()->fill(bytes);
-      } else {
-        owned.back()->fill(planar);
-      }
-      to.shape = specs[p].shape;
-      parameters.push_back(to);
+  const Array x = array(Dtype::f32, subject.input, true);
+  // The operands as a direction's call wants them, and its workspace. Rungs read everything planar.
+  std::vector<Array> operands;
+  const auto ready = [&](Direction d) {
+    Call call = op.prepare(Backend::sim, d, shapes, {});
+    if (request.rung) call = {.describe = call.describe, .run = {}};
+    operands = {x};
+    for (size_t i = 1; i < shapes.size(); ++i) {
+      const std::vector<float> planar = values_for(shapes[i].numel(), 76 + static_cast<uint32_t>(i));
+      const auto packing = std::ranges::find(call.packing, static_cast<int>(i), &Packing::operand);
+      const bool packed = packing != call.packing.end();
+      Array to = array(Dtype::f32, packed ? Shape{packing->floats} : shapes[i], false);
+      std::vector<float> bytes(packed ? static_cast<size_t>(packing->floats) : 0);
+      if (packed) packing->pack(planar.data(), bytes.data());
+      owned.back()->fill(packed ? bytes : planar);
+      to.shape = shapes[i];
+      operands.push_back(to);
     }
-    a.parameters = parameters;
+    a.inputs = operands;
+    a.direction = d;
+    if (call.workspace)
+      a.workspace = {array(Dtype::u8, {call.workspace}, false).as<std::byte>(),
+                     static_cast<size_t>(call.workspace)};
+    return call;
   };
-  const auto workspace_for = [&](Direction d) {
-    const int64_t bytes = op.workspace_bytes(Backend::sim, d, shapes);
-    if (bytes) a.workspace = {array(Dtype::u8, {bytes}, false).as<std::byte>(), static_cast<size_t>(bytes)};
-  };
-  parameters_for(Direction::forward);
-  workspace_for(Direction::forward);
+  // What a pass leaves for the vjp comes from a forward pass, not traced.
+  Call call = ready(Direction::forward);
   a.output = array(Dtype::f32, output, false);
-  if (const auto saved = op.saved(shapes)) a.saved = array(saved->dtype, saved->shape, false);
+  a.outputs = {&a.output, 1};
+  if (const auto record = op.record(shapes)) a.record = array(record->dtype, record->shape, false);
   trace.floor_read = 0;
   const auto bytes_of = [](const Array& of) { return of ? of.bytes() : 0; };
   if (forward) {
-    trace.floor_read = bytes_of(x);
-    for (const Array& p : parameters) trace.floor_read += bytes_of(p);
-    trace.floor_written = bytes_of(a.output) + bytes_of(a.saved);
+    for (const Array& o : operands) trace.floor_read += bytes_of(o);
+    trace.floor_written = bytes_of(a.output) + bytes_of(a.record);
   } else {
-    op.kind().kernel(Backend::sim, Direction::forward)(op, a);
-    parameters_for(direction);
-    workspace_for(direction);
+    if (request.rung)
+      op.kind().kernel(Backend::sim, Direction::forward)(op, a);
+    else
+      call.run(a);
+    call = ready(direction);
     a.grad_output = array(Dtype::f32, output, true);
-    const size_t p = direction == Direction::vjp_bias ? 1 : 0;
-    if (direction != Direction::vjp_input && p >= specs.size())
-      throw UsageError(request.op + " has no " + std::string(direction_name(direction)));
-    a.grad = array(Dtype::f32, direction == Direction::vjp_input ? subject.input : specs[p].shape, false);
-    trace.floor_read = bytes_of(a.grad_output) + (needs.inputs ? bytes_of(x) : 0) +
-                       (needs.output ? bytes_of(a.output) : 0) + (needs.saved ? bytes_of(a.saved) : 0);
-    if (direction == Direction::vjp_input && !parameters.empty()) trace.floor_read += bytes_of(parameters[0]);
+    a.grad_outputs = {&a.grad_output, 1};
+    a.grad = array(Dtype::f32, shapes[static_cast<size_t>(direction.operand)], false);
+    trace.floor_read = bytes_of(a.grad_output) + (needs.output ? bytes_of(a.output) : 0) +
+                       (needs.record ? bytes_of(a.record) : 0);
+    for (size_t i = 0; i < operands.size(); ++i)
+      if (needs.operands >> i & 1) trace.floor_read += bytes_of(operands[i]);
     trace.floor_written = bytes_of(a.grad);
   }
   trace.operations = direction == Direction::vjp_bias ? a.grad_output.shape.numel() : 2 * op.macs(shapes);
   const std::string how = op.describe();
-  trace.what = request.op + " " + std::string(direction_name(direction)) + ", x " + subject.input.str() +
+  trace.what = request.op + " " + op.kind().direction_name(direction) + ", x " + subject.input.str() +
                (how.empty() ? "" : ", " + how);
   trace.kernel =
       request.rung
           ? "rung " + std::string(ladder_of(request.op)->rungs[static_cast<size_t>(*request.rung - 1)].name)
-          : "production kernel: " + op.algorithm(Backend::sim, direction, shapes);
+          : "production kernel: " + call.describe;
+  if (request.rung) call.run = [&op, kernel = kernel_for(request, op)](const Arguments& args) { kernel(op, args); };
 
   sim.synchronize();
   sim.configure("trace", "1");
-  kernel(op, a);
+  call.run(a);
   const nlohmann::json counted = nlohmann::json::parse(sim.query("trace"));
   sim.configure("trace", "0");
   for (const nlohmann::json& l : counted.at("launches")) trace.launches.push_back(launch_from(l));
