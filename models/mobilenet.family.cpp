@@ -1,6 +1,6 @@
 // MobileNetV2: inverted residuals widen the channels, filter each on its own, and narrow them again; where
 // shapes agree the narrow ends are joined directly.
-#include "kernels/relu/relu.h"
+#include "kernels/elementwise/elementwise.h"
 #include "models/catalog/builder.h"
 
 namespace loupe {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/run/network.h"
+#include "engine/run/image_model.h"
 #include "models/catalog/family.h"
 #include "models/io/safetensors.h"
 
@@ -32,7 +32,11 @@ TrainingRecord built_in_record(const std::string& name);
 /// tensors that the graph does not need are ignored); with formula weights where `weights` is "formula"; with
 /// the built-in ones where it is empty. Throws Error naming the file and the tensor, with both shapes, that
 /// is missing or misshapen.
-Network load(const std::string& name, const std::filesystem::path& weights = {},
-             Device device = Device::best(), const ModelOptions& options = {});
+ImageModel load(const std::string& name, const std::filesystem::path& weights = {},
+                Device device = Device::best(), const ModelOptions& options = {},
+                const KernelOptions& kernels = {});
+/// The same for an architecture that was built already.
+ImageModel load(const std::string& name, Model model, const std::filesystem::path& weights, Device device,
+                const KernelOptions& kernels = {});
 
 }  // namespace loupe::models

@@ -30,7 +30,7 @@ NodeId trunk(Builder& net) {
 
 Model finished(Builder&& net) {
   Model model = std::move(net).model("features");
-  const int64_t size = model.graph.node(0).shape[2];
+  const int64_t size = model.graph.node(0).shape()[2];
   model.preprocessing = {
       .resize = size, .crop = size, .mean = {0.5f, 0.5f, 0.5f}, .std = {0.25f, 0.25f, 0.25f}};
   model.labels = zoo::labels();

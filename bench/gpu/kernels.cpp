@@ -4,8 +4,7 @@
 //
 //   us         median of the groups of launches; operands change between launches so that no cache keeps them
 //   bytes      every operand once, and every result once; flops: two for each multiply-accumulate
-//   floor_us   the larger of bytes over the peak bandwidth and flops over the peak of float32, as the
-//   device's
+//   floor_us   the larger of bytes over the peak bandwidth and flops over the peak of float32, as the device's
 //              clocks and widths say, so no kernel can be faster; of_floor is floor_us/us
 //   library_us the same by cuDNN or cuBLAS; ratio is library_us/us: above 1 our kernel is the faster one
 //

@@ -1,4 +1,4 @@
-// The other object: asked for one of two classes, how often does the map point at the other? (two_objects.cpp
+// The other object: asked for one of two classes, how often does the map point at the other? (two_objects.h
 // says what pointing at one of two means.)
 #include "engine/exam/metric.h"
 #include "engine/exam/two_objects.h"

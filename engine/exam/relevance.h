@@ -10,12 +10,11 @@ namespace loupe {
 /// but does not say what speaks for the class. Null where there is none.
 const Map* scored_map(const Explanation& explanation);
 
-/// One number a pixel of a height×width picture; the larger, the more the pixel speaks for the class. Only
-/// the style decides:
+/// One number a pixel of a height×width picture; the larger, the more the pixel speaks for the class. Only the
+/// style decides:
 ///   magnitude, reconstruction  the largest |·| over channels (0 and up)
 ///   contribution               the sum over channels (signed)
-///   evidence, level            the sum over channels, at the places that its grid says; of evidence only
-///   what
+///   evidence, level            the sum over channels, at the places that its grid says; of evidence only what
 ///                              is above zero
 /// Throws Error where a map of pixels has another size than the picture, and for a value that is not finite.
 Plane relevance(const Map& map, int64_t height, int64_t width);

@@ -6,8 +6,7 @@ namespace loupe {
 
 /// The learning rate of `step`, counted from 0, of `steps`. It rises linearly over `warmup` steps,
 ///
-///   rate · (step + 1)/warmup,      so that the first step moves, and the last of the warm-up has all of
-///   `rate`,
+///   rate · (step + 1)/warmup,     so that the first step moves, and the last of the warm-up has all of `rate`,
 ///
 /// and falls from there, step p = max(warmup, 1) − 1, along half a cosine (Loshchilov & Hutter 2017, SGDR) to
 /// final_fraction·rate at the last step:

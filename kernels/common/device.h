@@ -87,7 +87,8 @@ class DeviceModule {
   /// What an option of a backend's module was set to last; empty if never. Loads nothing.
   static std::string configured(Backend, const std::string& option);
   Backend backend() const { return backend_; }
-  /// What the module tells about a subject, as JSON: "device"; "trace" and "kernels" of sim. Throws UsageError for others.
+  /// What the module tells about a subject, as JSON: "device"; "trace" and "kernels" of sim. Throws UsageError for
+  /// others.
   std::string query(const std::string& what) const;
 
   void* allocate(int64_t bytes) const;

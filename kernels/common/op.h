@@ -32,7 +32,9 @@ struct Direction {
   int operand = -1;  // of a vjp; −1: forward
   static constexpr Direction vjp(int i) { return {i}; }
   constexpr bool is_forward() const { return operand < 0; }
-  friend constexpr auto operator<=>(const Direction&, const Direction&) = default;
+  // Written out: nvcc does not define the == that a defaulted <=> implies.
+  friend constexpr bool operator==(const Direction& a, const Direction& b) { return a.operand == b.operand; }
+  friend constexpr auto operator<=>(const Direction& a, const Direction& b) { return a.operand <=> b.operand; }
 
   static const Direction forward, vjp_input, vjp_weight, vjp_bias;  // the vjp of operands 0, 1 and 2
 };

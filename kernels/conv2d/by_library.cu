@@ -1,27 +1,30 @@
 // The device's side of by_library.h: calls of the libraries, and the one small kernel that follows them.
 //
-// Floor of bias_and_activation: reads and writes 4 bytes an element. One thread an element, in order.
+// Floor of bias_and_epilogue: reads and writes 4 bytes an element. One thread an element, in order.
 #include "kernels/conv2d/by_library.h"
 
 #include "kernels/device/export.h"
 #include "kernels/device/library.h"
-#include "kernels/relu/activate.h"
+#include "kernels/elementwise/epilogue.h"
 
 namespace loupe::LOUPE_TARGET {
 
 // conv2d.cu
 void conv2d_convolve(Stream stream, ConvSizes s, Direction direction, ConvTile tile, const float* from,
-                     const float* weight, const float* bias, Activation activation, float* to);
+                     const float* weight, const float* bias, Epilogue, const float* residual, float* to,
+                     void* record);
 
 namespace {
 
 constexpr int kThreads = 256;
 
-LOUPE_KERNEL bias_and_activation_kernel(int64_t count, int64_t k, int64_t pixels, const float* bias,
-                                        Activation activation, float* y) {
+LOUPE_KERNEL bias_and_epilogue_kernel(int64_t count, int64_t pixels, const float* bias, Epilogue epilogue,
+                                      EpilogueArrays arrays, float* y) {
   const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i >= count) return;
-  y[i] = activate(activation, bias ? y[i] + bias[i / pixels % k] : y[i]);
+  const int64_t image = i / arrays.image, element = i % arrays.image;
+  const float sum = bias ? y[i] + bias[element / pixels] : y[i];
+  y[i] = finish_value(epilogue, arrays, sum, image, element);
 }
 
 LibraryConvolution described(const ConvSizes& s) {
@@ -45,31 +48,36 @@ LibraryConvolution described(const ConvSizes& s) {
 
 }  // namespace
 
-void bias_and_activation(Stream stream, int64_t n, int64_t k, int64_t pixels, const float* bias,
-                         Activation activation, float* y) {
-  if (!bias && !activation) return;
+void bias_and_epilogue(Stream stream, int64_t n, int64_t k, int64_t pixels, const float* bias,
+                       Epilogue epilogue, const float* residual, float* y, void* record) {
+  const bool bits = writes_bits(epilogue, record);
+  const Epilogue end = bits ? Epilogue{} : epilogue;
   const int64_t count = n * k * pixels;
-  launch({{blocks_for(count, kThreads)}, {kThreads}, 0, stream}, bias_and_activation_kernel, count, k, pixels,
-         bias, activation, y);
+  if (bias || end)
+    launch({{blocks_for(count, kThreads)}, {kThreads}, 0, stream}, bias_and_epilogue_kernel, count, pixels,
+           bias, end, EpilogueArrays{residual, record, k * pixels}, y);
+  if (bits) finish(stream, epilogue, y, residual, y, record, n, k * pixels);
 }
 
 void linear_product(Stream stream, ConvSizes s, Direction direction, ConvTile tile, const float* from,
-                    const float* packed, const float* bias, Activation activation, float* to) {
+                    const float* packed, const float* bias, Epilogue epilogue, const float* residual,
+                    float* to, void* record) {
   const bool adjoint = direction == Direction::vjp_input;
   const int64_t in = adjoint ? s.k : s.c, out = adjoint ? s.c : s.k;
   if (!library_linear(stream, s.n, in, out, from, packed, device::conv2d_pitch(s, direction, tile), to))
-    return conv2d_convolve(stream, s, direction, tile, from, packed, bias, activation, to);
-  bias_and_activation(stream, s.n, out, 1, bias, activation, to);
+    return conv2d_convolve(stream, s, direction, tile, from, packed, bias, epilogue, residual, to, record);
+  bias_and_epilogue(stream, s.n, out, 1, bias, epilogue, residual, to, record);
 }
 
 void conv2d_by_library(Stream stream, ConvSizes s, Direction direction, const float* from,
-                       const float* weight, const float* bias, Activation activation, float* to) {
+                       const float* weight, const float* bias, Epilogue epilogue, const float* residual,
+                       float* to, void* record) {
   const bool adjoint = direction == Direction::vjp_input;
   if (!(adjoint ? library_convolution_vjp_input(stream, described(s), from, weight, to)
                 : library_convolution(stream, described(s), from, weight, to)))
     no_library();
-  bias_and_activation(stream, s.n, adjoint ? s.c : s.k, adjoint ? s.h * s.w : s.oh * s.ow, bias, activation,
-                      to);
+  bias_and_epilogue(stream, s.n, adjoint ? s.c : s.k, adjoint ? s.h * s.w : s.oh * s.ow, bias, epilogue,
+                    residual, to, record);
 }
 
 void conv2d_vjp_weight_by_library(Stream stream, ConvSizes s, const float* x, const float* gy, float* gw) {
@@ -79,6 +87,6 @@ void conv2d_vjp_weight_by_library(Stream stream, ConvSizes s, const float* x, co
 LOUPE_EXPORT(linear_product);
 LOUPE_EXPORT(conv2d_by_library);
 LOUPE_EXPORT(conv2d_vjp_weight_by_library);
-LOUPE_EXPORT(bias_and_activation);
+LOUPE_EXPORT(bias_and_epilogue);
 
 }  // namespace loupe::LOUPE_TARGET

@@ -1,9 +1,9 @@
 // cp.async: copies from global to shared memory that go on while the thread computes (sm_80 and later).
 //
-//   copy_async<16>(&tile.x[i], from);   queued
-//   commit_copies();                    what was queued so far is one group
-//   wait_copies<0>();                   at most 0 groups are still under way: the thread's own copies are
-//   there sync_threads();                     and so are everybody else's
+//   copy_async<16>(&tile.x[i], from);  queued
+//   commit_copies();                   what was queued so far is one group
+//   wait_copies<0>();                  at most 0 groups are still under way: the thread's own copies are there,
+//   sync_threads();                    and so are everybody else's
 //
 // In the simulator a copy happens at its wait and not before, so that a missing wait shows.
 #pragma once

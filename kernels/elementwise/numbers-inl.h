@@ -1,4 +1,4 @@
-// The functions of functions/ over Highway's vectors. Number is a vector of float32 with operators; AVX2 and AVX-512 give the
+// The functions of functions/, and the binary ops, over Highway's vectors. Number is a vector of float32 with operators; AVX2 and AVX-512 give the
 // same bits.
 //
 // For Highway's *.cpu.cpp files: include it after hwy/foreach_target.h; it is compiled once for each target.
@@ -10,6 +10,7 @@
 #endif
 #include "hwy/highway.h"
 #include "kernels/common/block-inl.h"
+#include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/definition.h"
 
 #undef LOUPE_NUMERIC
@@ -78,6 +79,11 @@ namespace functions {
 using numbers::select;
 #include "kernels/elementwise/function_files.inc"  // generated
 }  // namespace functions
+
+namespace binary_terms {
+using numbers::select;
+#include "kernels/elementwise/binary_terms.inc"
+}  // namespace binary_terms
 
 /// f(x), 16 channels at once.
 template <typename F>

@@ -1,6 +1,7 @@
-// The functions of functions/ over a device's float.
+// The functions of functions/, and the binary ops, over a device's float.
 #pragma once
 #include "kernels/device/math.h"
+#include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/definition.h"
 
 #undef LOUPE_NUMERIC
@@ -39,5 +40,10 @@ namespace functions {
 using numbers::select;
 #include "kernels/elementwise/function_files.inc"  // generated
 }  // namespace functions
+
+namespace binary_terms {
+using numbers::select;
+#include "kernels/elementwise/binary_terms.inc"
+}  // namespace binary_terms
 
 }  // namespace loupe::LOUPE_TARGET

@@ -1,7 +1,8 @@
-// The functions of functions/ over float and double, with the standard library's elementary functions.
+// The functions of functions/, and the binary ops, over float and double, with the standard library's elementary functions.
 #pragma once
 #include <cmath>
 
+#include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/definition.h"
 
 #undef LOUPE_NUMERIC
@@ -63,5 +64,10 @@ namespace functions {
 using numbers::select;
 #include "kernels/elementwise/function_files.inc"  // generated
 }  // namespace functions
+
+namespace binary_terms {
+using numbers::select;
+#include "kernels/elementwise/binary_terms.inc"
+}  // namespace binary_terms
 
 }  // namespace loupe::ref

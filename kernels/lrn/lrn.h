@@ -1,8 +1,8 @@
 // Local response normalisation across channels (Krizhevsky et al. 2012), as PyTorch's LocalResponseNorm
 // defines it:
 //
-//   d_c = k + alpha/size · Σ x²  over channels c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋ of the same pixel, absent ones
-//   count 0 y_c = x_c / d_c^beta
+//   d_c = k + alpha/size · Σ x²   over channels c − ⌊size/2⌋ … c + ⌊(size−1)/2⌋ of the same pixel; absent ones
+//   y_c = x_c / d_c^beta          count 0
 //
 // The paper's alpha is PyTorch's alpha/size. Its vjp, with the sum over the channels i whose window holds c:
 //

@@ -31,16 +31,17 @@ class ReshapeOp final : public MoveOp {
     const Shape& x = inputs[0];
     expect_not_empty("reshape", x);
     std::vector<int64_t> dims = dims_;
-    const auto rest = std::ranges::find(dims, -1);
     int64_t known = 1;
-    for (size_t d = 0; d < dims.size(); ++d) {
-      const bool behind = dims.begin() + static_cast<std::ptrdiff_t>(d) > rest;
-      const int same = static_cast<int>(d) + (behind ? x.rank() - static_cast<int>(dims.size()) : 0);
-      if (dims[d] == 0 && (same < 0 || same >= x.rank())) throw misfit(x);
-      if (dims[d] == 0) dims[d] = x[same];
-      if (dims[d] == -1) continue;
-      if (x.numel() % dims[d] != 0) throw misfit(x);  // also keeps the product in range
-      known *= dims[d];
+    const auto rest = std::ranges::find(dims, -1);
+    for (auto d = dims.begin(); d != dims.end(); ++d) {
+      if (d == rest) continue;
+      if (*d == 0) {
+        const auto axis = d > rest ? x.rank() - (dims.end() - d) : d - dims.begin();
+        if (axis < 0 || axis >= x.rank()) throw misfit(x);
+        *d = x[static_cast<int>(axis)];
+      }
+      if (x.numel() % *d != 0) throw misfit(x);  // also keeps the product in range
+      known *= *d;
       if (known > x.numel()) throw misfit(x);
     }
     if (x.numel() % known != 0) throw misfit(x);
@@ -50,7 +51,12 @@ class ReshapeOp final : public MoveOp {
       throw misfit(x);
     return Shape(std::span<const int64_t>(dims));
   }
-  std::optional<Window> window() const override { return std::nullopt; }
+  // Maps that keep their height and width (their channels are grouped) are seen as they were.
+  std::optional<Window> window() const override {
+    const size_t n = dims_.size();
+    const bool maps = n >= 3 && std::ranges::count(dims_, -1) && dims_[n - 1] == 0 && dims_[n - 2] == 0;
+    return maps ? std::optional<Window>(Window{}) : std::nullopt;
+  }
   bool is_view(Layout layout, Shapes) const override { return layout == Layout::planar; }
 
  private:

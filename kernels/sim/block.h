@@ -1,6 +1,6 @@
 // What a kernel in the simulator calls, by way of kernels/device/: where it is, shared memory, barriers,
 // collectives, asynchronous copies. Plain loads and stores come in through the compiler's hooks (hooks.cpp).
-// Nothing here throws: a kernel that does something wrong is abandoned where it stands (fault.h).
+// Nothing here throws: a kernel that does something wrong is abandoned where it stands (Executor::fail).
 #pragma once
 #include <cstddef>
 #include <cstdint>

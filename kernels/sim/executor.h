@@ -125,6 +125,10 @@ class Executor {
     return epoch != epoch_ || (thread / 32 == current_ / 32 && warp_epoch != warps_[current_ / 32].epoch);
   }
   SharedCell& cell(uintptr_t offset);
+  void note_read(SharedCell& c, uint8_t mask, const Stamp& now);
+  /// Who else read the cell since the block's last barrier, so that a write races with it: "thread (3, 0, 0)".
+  /// Empty where a barrier of the warp came in between.
+  std::string racing_reader(const SharedCell& c) const;
   void complete(const Copy& copy);
 
   [[noreturn]] void fail(const std::string& what, const void* pc);

@@ -36,16 +36,16 @@ Dwfl* session() {
   return dwfl;
 }
 
-// "…/kernels/softmax/softmax.cu" without what stands before kernels/.
+// "…/kernels/softmax/softmax.cu" without what stands before kernels/, or before the tests that mirror it.
 std::string shortened(const std::string& file) {
-  for (const char* root : {"/kernels/", "/tests/"})
+  for (const char* root : {"/tests/kernels/", "/kernels/"})
     if (const size_t at = file.rfind(root); at != std::string::npos) return file.substr(at + 1);
   return file;
 }
 
 bool is_wrapper(const std::string& file) {
-  return file.find("kernels/device/") != std::string::npos ||
-         file.find("kernels/sim/") != std::string::npos || file.rfind("/usr/", 0) == 0;
+  const std::string name = shortened(file);
+  return name.starts_with("kernels/device/") || name.starts_with("kernels/sim/") || name.starts_with("/usr/");
 }
 
 std::string file_of(Dwarf_Die* cu, Dwarf_Attribute* attribute) {

@@ -29,6 +29,10 @@ class SliceOp final : public MoveOp {
     if (p.count < 1) throw UsageError("slice " + describe() + " leaves nothing of " + inputs[0].str());
     return inputs[0].with(p.axis, p.count);
   }
+  // Some channels of maps are seen as all of them were.
+  std::optional<Window> window() const override {
+    return slice_.axis == 0 || slice_.axis == 1 ? std::optional<Window>(Window{}) : std::nullopt;
+  }
 
   StridedCopy copy(const Shape& x) const {
     const Part p = part(x);

@@ -12,7 +12,7 @@ NodeId Builder::add(const std::string& name, OpPtr op, NodeId x) {
   return graph_.add(name, std::move(op), {x});
 }
 
-NodeId Builder::add(const std::string& name, OpPtr op, std::vector<NodeId> inputs) {
+NodeId Builder::add(const std::string& name, OpPtr op, std::vector<Port> inputs) {
   return graph_.add(name, std::move(op), std::move(inputs));
 }
 

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
-#include "kernels/add/add.h"
 #include "kernels/avg_pool2d/avg_pool2d.h"
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/concat/concat.h"
@@ -17,7 +16,8 @@
 #include "kernels/linear/linear.h"
 #include "kernels/lrn/lrn.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/relu/relu.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/elementwise.h"
 #include "models/catalog/family.h"
 
 namespace loupe {
@@ -26,12 +26,12 @@ namespace loupe {
 /// output.
 class Builder {
  public:
-  /// Starts with the node "input", (1, 3, height, width).
+  /// Starts with the node "input", nominally (1, 3, height, width).
   explicit Builder(const ModelOptions& options);
 
   NodeId input() const { return 0; }
   NodeId add(const std::string& name, OpPtr op, NodeId x);
-  NodeId add(const std::string& name, OpPtr op, std::vector<NodeId> inputs);
+  NodeId add(const std::string& name, OpPtr op, std::vector<Port> inputs);
   /// A chain of named ops; the names follow `module` and a dot, or stand alone where `module` is "".
   NodeId chain(const std::string& module, NodeId x, const std::vector<std::pair<std::string, OpPtr>>& ops);
   /// torch.nn.Sequential: the ops are named module.0, module.1 …
@@ -40,7 +40,7 @@ class Builder {
   /// A parameter that is given to nodes as an operand, under its full name.
   NodeId parameter(const std::string& name, Shape shape, ParameterSpec::Role role);
 
-  Shape shape(NodeId id) const { return graph_.node(id).shape; }
+  Shape shape(NodeId id) const { return graph_.node(id).shape(); }
   int64_t channels(NodeId id) const { return shape(id)[1]; }
   /// The finished model, whose trunk ends with the node `trunk`, or with the module of that name.
   /// `standard` says how photographs are prepared for the size that it was made for; another square size

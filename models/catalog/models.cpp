@@ -16,24 +16,26 @@ using Weights = std::map<std::string, Tensor>;
 
 Weights formula_weights(const Graph& graph) {
   Weights weights;
-  for (const ParameterSpec& p : graph.parameters())
-    weights.emplace(p.name, formula_weight(p.name, p.shape, p.role));
+  for (NodeId id : graph.parameters()) {
+    const Node& p = graph.node(id);
+    weights.emplace(p.name, formula_weight(p.name, p.shape(), p.role));
+  }
   return weights;
 }
 
 // Only what the graph needs is read; float32 stays in the mapped file.
 Weights read_weights(const std::string& name, const Graph& graph, const SafetensorsFile& file,
                      const std::string& path) {
-  const std::vector<ParameterSpec> needed = graph.parameters();
   Weights weights;
-  for (const ParameterSpec& p : needed) {
+  for (NodeId id : graph.parameters()) {
+    const Node& p = graph.node(id);
     if (!file.contains(p.name))
-      throw Error("'" + path + "' lacks the tensor '" + p.name + "' " + p.shape.str() + ", which " + name +
+      throw Error("'" + path + "' lacks the tensor '" + p.name + "' " + p.shape().str() + ", which " + name +
                   " needs: are these the weights of another model?");
     const Shape& found = file.info(p.name).shape;
-    if (found != p.shape)
+    if (found != p.shape())
       throw Error("'" + path + "' holds the tensor '" + p.name + "' with shape " + found.str() + ", but " +
-                  name + " needs " + p.shape.str());
+                  name + " needs " + p.shape().str());
     const std::string& dtype = file.info(p.name).dtype;
     if (!dtype.starts_with("F") && dtype != "BF16")
       throw Error("'" + path + "' holds the tensor '" + p.name + "' as " + dtype +
@@ -60,7 +62,7 @@ Model build(const std::string& name, const ModelOptions& options) {
       Model model = a.build({.classes = or_standard(options.classes, a.standard.classes),
                              .height = or_standard(options.height, a.standard.height),
                              .width = or_standard(options.width, a.standard.width)});
-      const int64_t classes = model.graph.node(model.graph.output()).shape.back();
+      const int64_t classes = model.graph.node(model.graph.output()).shape().back();
       if (std::ssize(model.labels) != classes) model.labels.clear();
       return model;
     }
@@ -93,20 +95,21 @@ TrainingRecord built_in_record(const std::string& name) {
   return {found->record, found->telemetry};
 }
 
-Network load(const std::string& name, const std::filesystem::path& weights, Device device,
-             const ModelOptions& options) {
-  Model model = build(name, options);
+ImageModel load(const std::string& name, Model model, const std::filesystem::path& weights, Device device,
+                const KernelOptions& kernels) {
   const auto from = [&](const SafetensorsFile& file, const std::string& path) {
     return read_weights(name, model.graph, file, path);
   };
   Weights parameters = weights == "formula" ? formula_weights(model.graph)
                        : weights.empty()    ? from(built_in_file(name), "the built-in weights")
                                             : from(SafetensorsFile::open(weights.string()), weights.string());
-  Network network(name, std::move(model.graph), std::move(parameters), device);
-  network.trunk = model.trunk;
-  network.preprocessing = model.preprocessing;
-  network.labels = std::move(model.labels);
-  return network;
+  return {Network(name, std::move(model.graph), std::move(parameters), device, kernels), model.preprocessing,
+          std::move(model.labels), std::move(model.trunk)};
+}
+
+ImageModel load(const std::string& name, const std::filesystem::path& weights, Device device,
+                const ModelOptions& options, const KernelOptions& kernels) {
+  return load(name, build(name, options), weights, device, kernels);
 }
 
 }  // namespace loupe::models

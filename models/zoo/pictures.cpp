@@ -47,23 +47,28 @@ int64_t Verdicts::right() const {
   return n;
 }
 
-Verdicts test(Network& network, uint64_t set, int64_t count, const Options& options,
+Verdicts test(ImageModel& model, uint64_t set, int64_t count, const Options& options,
               const Progress& progress) {
   const size_t classes = labels().size();
-  const Shape& input = network.graph().node(network.graph().inputs().at(0)).shape;
-  if (network.classes() != std::ssize(labels()) || input != Shape{1, 3, kSize, kSize})
+  Network& network = model.network;
+  const Shape input{1, 3, kSize, kSize};
+  if (network.classes() != std::ssize(labels()))
     throw UsageError(network.name() + " tells " + std::to_string(network.classes()) +
-                     " classes apart in inputs " + input.str() + "; the zoo has " + std::to_string(classes) +
-                     " in pictures of 64×64 pixels");
+                     " classes apart; the zoo has " + std::to_string(classes));
+  try {
+    network.graph().shapes(input);
+  } catch (const UsageError& e) {
+    throw UsageError(network.name() + " does not take the zoo's pictures of 64×64 pixels: " + e.what());
+  }
   if (count < 1) throw UsageError("a test takes at least one picture, not " + std::to_string(count));
   Options quick = options;
   quick.masks = false;
   Verdicts v{count, std::vector(classes, std::vector<int64_t>(classes)), {}};
   in_batches(
-      network, count, {.values = {network.graph().output()}}, progress, [&](int64_t begin, int64_t end) {
+      network, input, count, {.values = {network.graph().output()}}, progress, [&](int64_t begin, int64_t end) {
         const Tensor x = pictures(end - begin);
         parallel_for(end - begin,
-                     [&](int64_t i) { draw_into(x, i, set, begin + i, quick, network.preprocessing); });
+                     [&](int64_t i) { draw_into(x, i, set, begin + i, quick, model.preprocessing); });
         const std::vector<int64_t> best = Target(top1).classes(network.logits(x));
         for (int64_t i = 0; i < end - begin; ++i) {
           const int64_t said = best[static_cast<size_t>(i)];

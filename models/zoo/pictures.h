@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/run/network.h"
+#include "engine/run/image_model.h"
 #include "engine/run/passes.h"
 #include "engine/training/batches.h"
 #include "models/zoo/zoo.h"
@@ -29,7 +29,7 @@ struct Verdicts {
 
 /// Names pictures 0 … count − 1 of a set. Throws UsageError for a network without the zoo's classes or size,
 /// and for a count below 1.
-Verdicts test(Network& network, uint64_t set, int64_t count, const Options& options,
+Verdicts test(ImageModel& model, uint64_t set, int64_t count, const Options& options,
               const Progress& progress);
 
 }  // namespace loupe::zoo

@@ -25,7 +25,7 @@ def at(name):
 
 
 def pattern(width, height):
-    """(height, width, 3) bytes; tests/image_test.cpp computes the same."""
+    """(height, width, 3) bytes; tests/engine/image/image_test.cpp computes the same."""
     y, x, c = np.ogrid[:height, :width, :3]
     return ((x * x * 3 + y * 5 + x * y * 7 + c * 50) % 256).astype(np.uint8)
 

@@ -88,8 +88,8 @@ Numbers flat(const Result& r) {
   return all;
 }
 
-CaseChecks::CaseChecks(const OpKind& k, const OpSuite& s, const OpCase& c, Failures& failures, Reached& reached,
-                       std::span<const Backend> backends, const Rung* rung)
+CaseChecks::CaseChecks(const OpKind& k, const OpSuite& s, const OpCase& c, Failures& failures,
+                       Reached& reached, std::span<const Backend> backends, const Rung* rung)
     : kind(k),
       suite(s),
       test(c),
@@ -132,8 +132,8 @@ void CaseChecks::expect_same(const Stored& expected, const Stored& got, const st
                              const std::string& what) const {
   if (expected.bytes == got.bytes) return;
   if (expected.shape != got.shape || expected.dtype != got.dtype || expected.layout != got.layout)
-    return fail(check, what + ": expected an array " + expected.shape.str() + " in its layout and type, got " +
-                           got.shape.str() + " in another");
+    return fail(check, what + ": expected an array " + expected.shape.str() +
+                           " in its layout and type, got " + got.shape.str() + " in another");
   const Numbers a = expected.numbers(), b = got.numbers();
   for (size_t i = 0; i < a.size(); ++i)
     if (std::memcmp(&a[i], &b[i], sizeof(double)) != 0)
@@ -169,7 +169,8 @@ Operands CaseChecks::draw(const std::vector<Shape>& shapes) const {
   if (!test.given)
     for (const ParameterSpec& p : op.parameters(shapes)) {
       const bool variance = p.role == ParameterSpec::Role::norm_variance;
-      o.inputs.push_back(drawn(random, variance ? Draw::positive : draw_of(o.shapes.size()), p.shape, test.limit));
+      o.inputs.push_back(
+          drawn(random, variance ? Draw::positive : draw_of(o.shapes.size()), p.shape, test.limit));
       o.shapes.push_back(p.shape);
     }
   const std::vector<Type> types = outputs(o.shapes);
@@ -190,9 +191,9 @@ std::optional<ParameterSpec::Role> CaseChecks::role_of(size_t operand, const Ope
 std::vector<Type> CaseChecks::outputs(const std::vector<Shape>& shapes) const {
   std::vector<Type> types;
   for (size_t i = 0; i < shapes.size(); ++i)
-    types.push_back({is_real(i)                        ? Dtype::f32
+    types.push_back({is_real(i)                     ? Dtype::f32
                      : draw_of(i) == Draw::switches ? Dtype::u8
-                                                       : Dtype::i32,
+                                                    : Dtype::i32,
                      shapes[i]});
   return op.infer(types);
 }
@@ -212,8 +213,8 @@ std::vector<Target> CaseChecks::targets() const {
   for (Backend b : backends_) {
     if (!has(b, Direction::forward)) continue;
     const int rank = test.inputs.empty() ? 0 : test.inputs[0].rank();
-    const bool any = b == Backend::cpu && (rank == 2 || rank == 4) &&
-                     op.layout(b, operands_.shapes) == LayoutWish::any;
+    const bool any =
+        b == Backend::cpu && (rank == 2 || rank == 4) && op.layout(b, operands_.shapes) == LayoutWish::any;
     if (any)
       for (Layout l : {Layout::planar, Layout::blocked}) t.push_back({b, Dtype::f32, l});
     else
@@ -226,17 +227,16 @@ std::vector<Direction> CaseChecks::steps(Backend backend) const {
   std::vector<Direction> s;
   if (has(backend, Direction::forward)) s.push_back(Direction::forward);
   for (size_t i = 0; i < operands_.shapes.size(); ++i)
-    if (const Direction d = Direction::vjp(static_cast<int>(i)); is_real(i) && has(backend, d)) s.push_back(d);
+    if (const Direction d = Direction::vjp(static_cast<int>(i)); is_real(i) && has(backend, d))
+      s.push_back(d);
   return s;
 }
 
 How CaseChecks::how(const Target& t, Direction d) const {
-  How h{.backend = t.backend, .dtype = t.dtype, .layout = t.layout};
+  How h{.backend = t.backend, .dtype = t.dtype, .layout = t.layout, .options = suite.options};
   if (rung_ && t.backend != Backend::ref) h.kernel = rung_kernel(d);
   for (size_t i = 0; i < test.inputs.size(); ++i)
-    h.input_types.push_back(is_real(i)                        ? t.dtype
-                            : draw_of(i) == Draw::switches ? Dtype::u8
-                                                              : Dtype::i32);
+    h.input_types.push_back(is_real(i) ? t.dtype : draw_of(i) == Draw::switches ? Dtype::u8 : Dtype::i32);
   return h;
 }
 

@@ -124,8 +124,8 @@ class CaseChecks {
 // ---- the checks
 void check_agreement(const CaseChecks&, const Target&);
 /// One direction's result against the oracle's, within the bound or, `exact`, to the bit.
-void compare(const CaseChecks&, Direction, const Result& oracle, const Result& result, const Numbers& m, double n,
-             bool exact);
+void compare(const CaseChecks&, Direction, const Result& oracle, const Result& result, const Numbers& m,
+             double n, bool exact);
 void check_repeatability(const CaseChecks&, const Target&);
 void check_instruction_sets(const CaseChecks&);
 void check_variants(const CaseChecks&, const Target&);

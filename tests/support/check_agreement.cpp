@@ -64,7 +64,8 @@ void check_agreement(const CaseChecks& c, const Target& t) {
   for (const Direction d : c.steps(t.backend)) {
     if (d.is_forward()) continue;
     c.guarded(c.name(d) + " on " + t.name(), [&] {
-      compare(c, d, c.call_on(kOracle, d, o), c.call_on(t, d, o), c.magnitude(d, o), c.roundings(d, o), false);
+      compare(c, d, c.call_on(kOracle, d, o), c.call_on(t, d, o), c.magnitude(d, o), c.roundings(d, o),
+              false);
     });
   }
 }

@@ -94,10 +94,10 @@ Operands integers(const CaseChecks& c, Random& random, double scale) {
     const auto role = c.role_of(i, o);
     const bool weight = role == Role::weight || role == Role::norm_weight || role == Role::table;
     for (double& x : o.inputs[i])
-      x = !role                          ? scale * random.integer(4)
-          : weight                       ? random.integer(3)
+      x = !role                         ? scale * random.integer(4)
+          : weight                      ? random.integer(3)
           : role == Role::norm_variance ? 1
-                                         : 0;
+                                        : 0;
   }
   for (double& x : o.grad_output) x = scale * random.integer(4);
   for (Numbers& g : o.more_grad_outputs)
@@ -106,8 +106,7 @@ Operands integers(const CaseChecks& c, Random& random, double scale) {
 }
 
 void expect_equal(const CaseChecks& c, const std::string& identity, double left, double right) {
-  if (left != right)
-    c.fail("adjoints", identity + ": " + number(left) + " is not " + number(right));
+  if (left != right) c.fail("adjoints", identity + ": " + number(left) + " is not " + number(right));
 }
 
 // On ref in double: every product is exact.

@@ -9,7 +9,7 @@ namespace loupe::test {
 namespace {
 
 // A function with a bit on the tape, one with a parameter, and two that keep x.
-std::vector<OpPtr> functions() { return {relu(), leaky_relu(0.125), gelu(), silu()}; }
+std::vector<OpPtr> fused_functions() { return {relu(), leaky_relu(0.125), gelu(), silu()}; }
 
 // The steps of their own, in the layout that `like` lies in.
 class Steps {
@@ -106,7 +106,7 @@ void backward(const CaseChecks& c, const Target& t, Direction d, const Operands&
 void check_epilogues(const CaseChecks& c, const Target& t) {
   Operands o = c.operands();
   const Result plain = c.after_forward(t, o);
-  const std::vector<OpPtr> all = functions();
+  const std::vector<OpPtr> all = fused_functions();
   for (const bool residual : {false, true}) {
     forward(c, t, o, plain.value, nullptr, residual);
     for (const OpPtr& f : all) forward(c, t, o, plain.value, f.get(), residual);

@@ -148,7 +148,8 @@ class GuardedCall {
   }
 
   void residual(const Shape& shape) {
-    if (how_.epilogue.residual) a_.residual = operand("the residual", laid_out(in_.residual, how_.dtype, shape));
+    if (how_.epilogue.residual)
+      a_.residual = operand("the residual", laid_out(in_.residual, how_.dtype, shape));
   }
 
   void forward() {
@@ -277,7 +278,8 @@ Result call(const Op& op, Direction direction, const How& how, const Operands& o
   std::vector<const Stored*> second;
   each_array(results[1], [&](const std::string&, const Stored& s) { second.push_back(&s); });
   auto other = second.begin();
-  each_array(results[0], [&](const std::string& what, const Stored& s) { expect_written(what, s, **other++); });
+  each_array(results[0],
+             [&](const std::string& what, const Stored& s) { expect_written(what, s, **other++); });
   return results[0];
 }
 

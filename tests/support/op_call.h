@@ -42,37 +42,37 @@ struct Stored {
 
 /// What a call reads. The numbers are exact in float32.
 struct Operands {
-  std::vector<Shape> shapes = {};        // of every operand: the given ones, then the parameters
-  std::vector<Numbers> inputs = {};      // likewise
-  std::optional<size_t> given = {};      // how many are given; where not said, Op::parameters() tells
-  Numbers grad_output = {};              // vjps; of output 0
-  std::optional<Stored> output = {};     // vjps: y, as forward left it in whatever layout
-  std::optional<Stored> record = {};     // vjps: the tape's record, likewise
-  std::vector<Numbers> more_grad_outputs = {};  // of the outputs after the first; an empty one is passed as null
+  std::vector<Shape> shapes = {};               // of every operand: the given ones, then the parameters
+  std::vector<Numbers> inputs = {};             // likewise
+  std::optional<size_t> given = {};             // how many are given; where not said, Op::parameters() tells
+  Numbers grad_output = {};                     // vjps; of output 0
+  std::optional<Stored> output = {};            // vjps: y, as forward left it in whatever layout
+  std::optional<Stored> record = {};            // vjps: the tape's record, likewise
+  std::vector<Numbers> more_grad_outputs = {};  // of the outputs after the first; null where empty
   std::vector<Stored> more_outputs = {};
-  Numbers residual = {};                        // of an epilogue that has one
-  std::optional<Stored> epilogue_record = {};   // vjps with an epilogue: what its function kept
+  Numbers residual = {};                       // of an epilogue that has one
+  std::optional<Stored> epilogue_record = {};  // vjps with an epilogue: what its function kept
 };
 
 /// How to make the call.
 struct How {
   Backend backend = Backend::ref;
-  Dtype dtype = Dtype::f64;               // of floats: f64 for ref alone
-  std::vector<Dtype> input_types = {};    // where an operand is not of `dtype` (switches are u8); empty: all are
-  std::optional<Layout> layout = {};      // for ops that work in any; planar where not said
+  Dtype dtype = Dtype::f64;             // of floats: f64 for ref alone
+  std::vector<Dtype> input_types = {};  // where operands are not of `dtype` (switches: u8)
+  std::optional<Layout> layout = {};    // for ops that work in any; planar where not said
   Epilogue epilogue = {};
   std::optional<Record> epilogue_keeps = {};  // forward: the record of epilogue.function
-  bool in_place = false;                  // the result takes the place of inputs[0] or grad_output
-  bool tape = true;                       // forward writes `record` and `epilogue_record`
-  int unwanted = -1;                      // forward: this output is passed as null
-  Kernel kernel = nullptr;                // instead of the op's own: a rung of a ladder, which takes all operands planar
+  bool in_place = false;                      // the result takes the place of inputs[0] or grad_output
+  bool tape = true;                           // forward writes `record` and `epilogue_record`
+  int unwanted = -1;                          // forward: this output is passed as null
+  Kernel kernel = nullptr;  // instead of the op's own: a rung of a ladder, which takes all operands planar
   KernelOptions options = {};
 };
 
 struct Result {
-  Stored value;                           // y, or the gradient
-  std::vector<Stored> more = {};          // forward: the outputs after the first; of no bytes where unwanted
-  std::optional<Stored> record = {};      // forward
+  Stored value;                       // y, or the gradient
+  std::vector<Stored> more = {};      // forward: the outputs after the first; of no bytes where unwanted
+  std::optional<Stored> record = {};  // forward
   std::optional<Stored> epilogue_record = {};
 };
 

@@ -1,5 +1,5 @@
 // The executable `op_cases`: one TEST_CASE("<op>: case table"), "<op>: sim" and "<op>: cuda" for each op,
-// generated from the files in tests/cases.
+// generated from the names of the files tests/**/<op>.cases.cpp.
 #pragma once
 #include <string_view>
 

@@ -1,5 +1,5 @@
-// The case table of an op: one OpSuite in tests/cases/<op>.cpp drives every check of that op on every backend it has
-// (tests/support/op_checks.h): agreement with `ref` in double, finite differences, adjoints on integers, sentinels around
+// The case table of an op: one OpSuite in tests/kernels/<op>/<op>.cases.cpp drives every check of that op on every
+// backend it has (tests/support/op_checks.h): agreement with `ref` in double, finite differences, adjoints on integers, sentinels around
 // every buffer, repeatability over runs, threads and batches, layouts, epilogues, and the rejections.
 #pragma once
 #include <cstdint>
@@ -26,9 +26,10 @@ enum class Draw {
 struct OpCase {
   std::string name;  // what is special: "5×5, stride 2, groups 2, odd map"
   OpPtr op;
-  std::vector<Shape> inputs;      // the given operands; the op's parameters follow by themselves
-  std::vector<Draw> draws = {};   // one an operand; uniform where missing (a parameter with Role::norm_variance: positive)
-  int64_t limit = 0;              // of switches and indices
+  std::vector<Shape> inputs;  // the given operands; the op's parameters follow by themselves
+  /// One an operand; uniform where missing (but a parameter with Role::norm_variance is positive).
+  std::vector<Draw> draws = {};
+  int64_t limit = 0;  // of switches and indices
   /// Bit i: operand i has no batch, it is the same for every image (a bias, a mask of attention). Repeatability keeps it
   /// while it varies the others' dimension 0. Bit 0 says that the case knows no images at all (it transposes dimension 0,
   /// or sums over it): then over runs and threads, for one batch.
@@ -69,6 +70,7 @@ struct OpSuite {
   /// An image's result depends on the other images of its batch (statistics of the batch): repeatability is then checked
   /// over runs and threads, for one batch.
   bool mixes_images = false;
+  KernelOptions options = {};  // of every call
 };
 
 /// For rejections: what infer() says to given operands of these shapes, all floats but where `dtypes` says otherwise,

@@ -60,20 +60,6 @@ std::vector<Input> open_inputs(const std::vector<std::string>& paths) {
   return inputs;
 }
 
-std::pair<int64_t, int64_t> input_size(std::span<const Input> inputs, const Preprocessing& how) {
-  const auto size = [&](const Input& i) {
-    return i.tensor.defined() ? std::pair{i.tensor.shape()[2], i.tensor.shape()[3]}
-                              : std::pair{how.crop, how.crop};
-  };
-  const auto first = size(inputs[0]);
-  for (const Input& i : inputs)
-    if (size(i) != first)
-      throw UsageError("the inputs of one run must have one size: '" + inputs[0].path + "' is " +
-                       Pair(first.first, first.second).str() + " pixels, '" + i.path + "' " +
-                       Pair(size(i).first, size(i).second).str());
-  return first;
-}
-
 void read_photographs(std::span<Input> inputs, const Preprocessing& how) {
   for (Input& i : inputs)
     if (!i.tensor.defined()) i.tensor = preprocess(read_image(i.path), how);

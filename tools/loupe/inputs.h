@@ -22,10 +22,6 @@ bool holds_tensor(const std::string& path);
 /// missing or cannot be used.
 std::vector<Input> open_inputs(const std::vector<std::string>& paths);
 
-/// Height and width of the inputs: of the tensors, else of a preprocessed photograph. Throws UsageError if
-/// they differ.
-std::pair<int64_t, int64_t> input_size(std::span<const Input> inputs, const Preprocessing& how);
-
 /// Reads the photographs.
 void read_photographs(std::span<Input> inputs, const Preprocessing& how);
 

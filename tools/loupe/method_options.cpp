@@ -57,22 +57,24 @@ void MethodChoice::add_to(CLI::App& app, const std::string& group) {
     }
 }
 
-std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const Network& network,
+std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const ImageModel& model,
                                         bool may_skip) {
   std::vector<Skipped> skipped;
   std::erase_if(methods, [&](const ChosenMethod& c) {
-    const auto why = c.method->unsuited ? c.method->unsuited(network) : std::nullopt;
+    const auto why = c.method->unsuited ? c.method->unsuited(model) : std::nullopt;
     if (!why) return false;
     if (!may_skip)
-      throw UsageError("--method " + std::string(c.method->name) + " does not suit " + network.name() + ": " +
+      throw UsageError("--method " + std::string(c.method->name) + " does not suit " + model.name() + ": " +
                        *why);
     skipped.push_back({std::string(c.method->name), *why});
     return true;
   });
-  if (methods.empty()) throw UsageError("no method suits " + network.name());
-  for (ChosenMethod& c : methods)
-    if (c.method->fit) c.method->fit(network, c.options);
+  if (methods.empty()) throw UsageError("no method suits " + model.name());
   return skipped;
+}
+
+void fit(ChosenMethod& method, const ImageModel& model, const Shape& input) {
+  if (method.method->fit) method.method->fit(model, input, method.options);
 }
 
 bool MethodChoice::all() const { return methods_ == "all"; }

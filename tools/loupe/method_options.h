@@ -31,8 +31,11 @@ struct Skipped {
 
 /// Takes out the methods that do not suit the network (throws UsageError for them instead unless `may_skip`,
 /// and where none is left), and gives the options of the others defaults that fit it.
-std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const Network& network,
+std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const ImageModel& model,
                                         bool may_skip);
+/// Defaults of options that nobody set, for inputs of that shape.
+void fit(ChosenMethod& method, const ImageModel& model, const Shape& input);
+
 
 /// --method and the options of every method.
 class MethodChoice {

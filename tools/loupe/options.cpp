@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/common/suggest.h"
+#include "models/zoo/zoo.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {
@@ -41,11 +42,24 @@ void SizeChoice::add_to(CLI::App& app) {
                "Height and width of the input in pixels (64 of the zoo, 224 of others)");
 }
 
-Graph SizeChoice::graph(const ModelChoice& choice) const {
+std::pair<Graph, Shape> SizeChoice::graph(const ModelChoice& choice) const {
   choice.check_name();
-  const auto [height, width] = size.empty() ? std::pair<int64_t, int64_t>{} : parse_size("--size", size);
-  return build_for_size(choice.model, {.classes = choice.class_count(), .height = height, .width = width})
-      .graph;
+  Graph graph = models::build(choice.model, {.classes = choice.class_count()}).graph;
+  Shape input = graph.input_shapes().at(0);
+  if (!size.empty()) {
+    const auto [height, width] = parse_size("--size", size);
+    input = input.with(2, height).with(3, width);
+    expect_fits(choice.model, graph, input);
+  }
+  return {std::move(graph), input};
+}
+
+void expect_fits(const std::string& model, const Graph& graph, const Shape& input) {
+  try {
+    graph.shapes(input);
+  } catch (const UsageError& e) {
+    throw UsageError(model + " does not take inputs of " + Pair(input[2], input[3]).str() + " pixels: " + e.what());
+  }
 }
 
 void DeviceChoice::add_name_to(CLI::App& app, const std::string& group) {
@@ -73,7 +87,7 @@ Device DeviceChoice::open() const {
     if (conv != "own" && conv != "cudnn") throw UsageError("--conv takes own or cudnn, not '" + conv + "'");
     if (chosen != Device::cuda())
       throw UsageError("--conv has no effect, because the device is " + chosen.str());
-    chosen.module()->configure("conv", conv);
+    chosen.module()->configure("conv", conv);  // makes the library ready, or says why it cannot be used
   }
   const auto set = [&](const std::string& option, const std::string& value) {
     if (chosen != Device::sim())
@@ -86,13 +100,13 @@ Device DeviceChoice::open() const {
   return chosen;
 }
 
-Model build_for_size(const std::string& model, const ModelOptions& options) {
-  try {
-    return models::build(model, options);
-  } catch (const UsageError& e) {
-    throw UsageError(model + " does not take inputs of " + Pair(options.height, options.width).str() +
-                     " pixels: " + e.what());
-  }
+KernelOptions DeviceChoice::kernels() const { return {.library_convolution = conv == "cudnn"}; }
+
+ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device) {
+  Model built = models::build(
+      model, {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
+  expect_fits(model, built.graph, {1, 3, zoo::kSize, zoo::kSize});
+  return models::load(model, std::move(built), weights, device.open(), device.kernels());
 }
 
 }  // namespace loupe

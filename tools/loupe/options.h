@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "models/models.h"
 
@@ -37,17 +38,22 @@ struct DeviceChoice {
   Device named() const;
   /// The same, ready. Throws UsageError, and Error where this build or this machine lacks the device.
   Device open() const;
+  /// What --conv says of kernels. Throws UsageError.
+  KernelOptions kernels() const;
 };
 
-/// The architecture for inputs of that size. Throws UsageError where they are too small for it.
-Model build_for_size(const std::string& model, const ModelOptions& options);
+/// A network with the zoo's classes, made for the zoo's pictures. Throws UsageError where they are too small for it.
+ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device);
+
+/// Throws UsageError, naming model, size and layer, where a layer does not fit an input.
+void expect_fits(const std::string& model, const Graph& graph, const Shape& input);
 
 /// --size HxW: of the input, where no picture says it.
 struct SizeChoice {
   std::string size;
   void add_to(CLI::App& app);
-  /// The graph of the chosen architecture for that size.
-  Graph graph(const ModelChoice& choice) const;
+  /// The chosen architecture's graph, and the shape of one input. Throws UsageError where the layers do not fit it.
+  std::pair<Graph, Shape> graph(const ModelChoice& choice) const;
 };
 
 }  // namespace loupe

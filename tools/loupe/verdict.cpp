@@ -6,7 +6,7 @@
 
 namespace loupe {
 
-std::vector<Verdict> rank(const Network& network, const Tensor& logits) {
+std::vector<Verdict> rank(const ImageModel& network, const Tensor& logits) {
   std::vector<Verdict> all(static_cast<size_t>(logits.numel()));
   double largest = -INFINITY, sum = 0;
   for (size_t i = 0; i < all.size(); ++i) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/run/network.h"
+#include "engine/run/image_model.h"
 
 namespace loupe {
 
@@ -17,6 +17,6 @@ struct Verdict {
 
 /// All classes, the likeliest first; of equals the lower index first. logits: (1, classes). Throws Error
 /// where one is not finite.
-std::vector<Verdict> rank(const Network& network, const Tensor& logits);
+std::vector<Verdict> rank(const ImageModel& network, const Tensor& logits);
 
 }  // namespace loupe

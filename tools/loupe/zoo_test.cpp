@@ -19,7 +19,7 @@ double share_right(const std::vector<int64_t>& called, size_t cls) {
 }
 }  // namespace
 
-json zoo_test(Network& network, uint64_t seed, int64_t count) {
+json zoo_test(ImageModel& network, uint64_t seed, int64_t count) {
   ProgressBar progress;
   const auto run = [&](const char* what, const zoo::Options& options) {
     progress.begin(what);

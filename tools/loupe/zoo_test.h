@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "engine/run/network.h"
+#include "engine/run/image_model.h"
 
 namespace CLI {
 class App;
@@ -16,7 +16,7 @@ namespace loupe {
 /// Names pictures 0 … count − 1 of the set `seed`, once as they are and once with the background swapped for
 /// one of another kind: {"count", "seed", "accuracy", "swapped_accuracy", "same_answer", "standard_error",
 /// "classes": {name: {"accuracy", "swapped_accuracy", "taken_for": {name: count}}}}.
-nlohmann::ordered_json zoo_test(Network& network, uint64_t seed, int64_t count);
+nlohmann::ordered_json zoo_test(ImageModel& network, uint64_t seed, int64_t count);
 /// The same for people.
 std::string zoo_test_text(const nlohmann::ordered_json& test);
 

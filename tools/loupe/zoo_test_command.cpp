@@ -26,9 +26,7 @@ void run(const Settings& s) {
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   if (s.weights.empty() && !models::has_built_in_weights(s.network.model))
     throw UsageError("--weights is missing: " + s.network.model + " has none built in");
-  const ModelOptions options{.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize};
-  build_for_size(s.network.model, options);
-  Network network = models::load(s.network.model, s.weights, s.device.open(), options);
+  ImageModel network = load_for_zoo(s.network.model, s.weights, s.device);
   const nlohmann::ordered_json test = zoo_test(network, seed, count);
   if (s.json) return print_json(test);
   print(zoo_test_text(test));

@@ -30,96 +30,13 @@
 #include <algorithm>
 
 #include "kernels/conv2d/gemm/gemm_tile.h"
+#include "kernels/conv2d/gemm/places.h"
 #include "kernels/device/export.h"
-#include "kernels/relu/activate.h"
+#include "kernels/elementwise/epilogue.h"
 
 namespace loupe::LOUPE_TARGET {
 
 namespace {
-
-/// One axis of the convolution, as the kernels see it: it makes `out` cells from `in` cells.
-struct Axis {
-  int in, out, kernel, stride, padding, dilation;
-  bool adjoint;
-  int phases;
-};
-
-/// One phase of an axis: it makes the cells first, first + out_step …, `count` in all. Cell i of them sees,
-/// through tap tap + a·tap_step of the kernel (0 ≤ a < taps), the input cell i·in_step + cell + a·cell_step.
-struct PhaseAxis {
-  int first, out_step, count, in_step;
-  int tap, tap_step, taps, cell, cell_step;
-};
-
-LOUPE_DEVICE PhaseAxis phase_axis(const Axis& x, int phase) {
-  if (!x.adjoint) return {0, 1, x.out, x.stride, 0, 1, x.kernel, -x.padding, x.dilation};
-  // Tap r of output cell `phase` + i·stride sees input cell i + (phase + padding − r·dilation) / stride, if
-  // that is an integer: from the first such tap on, every tap_step-th.
-  int divisor = x.stride, rest = x.dilation % x.stride;
-  while (rest) {
-    const int next = divisor % rest;
-    divisor = rest;
-    rest = next;
-  }
-  PhaseAxis p{phase, x.stride, (x.out - phase + x.stride - 1) / x.stride,
-              1,     0,        x.stride / divisor,
-              0,     0,        -(x.dilation / divisor)};
-  for (int r = 0; r < x.kernel && r < p.tap_step; ++r) {
-    const int position = phase + x.padding - r * x.dilation;
-    if (position % x.stride != 0) continue;
-    p.tap = r;
-    p.taps = (x.kernel - 1 - r) / p.tap_step + 1;
-    p.cell = position / x.stride;
-    break;
-  }
-  return p;
-}
-
-/// What a launch computes. Channels are counted within a group.
-struct Convolution {
-  int n, groups, in_channels, out_channels;
-  int pitch;  // of a row of packed weights: out_channels, or more
-  Axis h, w;
-  int map_in, taps;  // input cells of a channel, taps of the kernel
-  bool vectors;      // 1×1, stride 1, no padding, maps of 4·i cells: pixels are read four at a time
-};
-
-/// Where a block works.
-struct Place {
-  int group, first_row;  // the first output channel
-  int first_col;         // the first pixel of the phase, over the batch
-  PhaseAxis h, w;
-
-  LOUPE_DEVICE Place(const Convolution& c, int tile_rows, int tile_cols) {
-    const int row_tiles = (c.out_channels + tile_rows - 1) / tile_rows;
-    // Blocks that differ in their channels alone are neighbours, and find each other's pixels in L2.
-    unsigned b = blockIdx.x;
-    first_row = static_cast<int>(b % static_cast<unsigned>(row_tiles)) * tile_rows;
-    b /= static_cast<unsigned>(row_tiles);
-    group = static_cast<int>(b % static_cast<unsigned>(c.groups));
-    b /= static_cast<unsigned>(c.groups);
-    w = phase_axis(c.w, static_cast<int>(b % static_cast<unsigned>(c.w.phases)));
-    b /= static_cast<unsigned>(c.w.phases);
-    h = phase_axis(c.h, static_cast<int>(b % static_cast<unsigned>(c.h.phases)));
-    first_col = static_cast<int>(b / static_cast<unsigned>(c.h.phases)) * tile_cols;
-  }
-  LOUPE_DEVICE int image_cols() const { return h.count * w.count; }
-};
-
-struct Pixel {
-  int image, row, col;  // of a phase
-};
-LOUPE_DEVICE Pixel pixel_of(const Place& place, int p) {
-  const int image = p / place.image_cols(), rest = p - image * place.image_cols();
-  return {image, rest / place.w.count, rest % place.w.count};
-}
-
-/// The element of `to` that belongs to channel 0 of the group at a pixel.
-LOUPE_DEVICE int64_t element_of(const Convolution& c, const Place& place, const Pixel& p) {
-  const int row = place.h.first + p.row * place.h.out_step, col = place.w.first + p.col * place.w.out_step;
-  return (int64_t{p.image} * c.groups + place.group) * c.out_channels * c.h.out * c.w.out +
-         int64_t{row} * c.w.out + col;
-}
 
 /// Queues the copies of one slab after another: row k is an input channel and a tap. Warps share the rows.
 template <typename Tile>
@@ -200,10 +117,91 @@ struct Gather {
   }
 };
 
+/// A tile's sums on their way out.
+template <typename Tile>
+struct Results {
+  const Convolution& c;
+  const Place& place;
+  Tile& tile;
+  int rows, cols;
+  const int64_t map = int64_t{c.h.out} * c.w.out;
+  const bool vectors =
+      map % 4 == 0 && place.h.out_step == 1 && place.w.out_step == 1;  // four columns are neighbours in `to`
+
+  /// Calls body(i, j, image, element) for the sums that are wanted, or for the first of each four.
+  template <typename Body>
+  LOUPE_DEVICE void each(const Body& body) const {
+    LOUPE_UNROLL
+    for (int j = 0; j < 8; ++j) {
+      const int col = tile.col + j / 4 * 32 + j % 4;
+      if (col >= cols || (vectors && j % 4)) continue;
+      const Pixel p = pixel_of(place, place.first_col + col);
+      const int64_t first = element_of(c, place, p) + (place.first_row + tile.row) * map;
+      LOUPE_UNROLL
+      for (int i = 0; i < 8; ++i) {
+        const int row = i / 4 * 16 + i % 4;
+        if (tile.row + row < rows) body(i, j, p.image, first + row * map);
+      }
+    }
+  }
+  template <typename Change>
+  LOUPE_DEVICE void change(const Change& f) {
+    LOUPE_UNROLL
+    for (int i = 0; i < 8; ++i) LOUPE_UNROLL
+    for (int j = 0; j < 8; ++j) tile.sum[i][j] = f(tile.sum[i][j], i, j);
+  }
+
+  LOUPE_DEVICE void add_bias(const float* bias) {
+    LOUPE_UNROLL
+    for (int i = 0; i < 8; ++i) {
+      const int row = tile.row + i / 4 * 16 + i % 4;
+      if (row >= rows) continue;
+      const float b = bias[place.group * c.out_channels + place.first_row + row];
+      LOUPE_UNROLL
+      for (int j = 0; j < 8; ++j) tile.sum[i][j] += b;
+    }
+  }
+  LOUPE_DEVICE void add_residual(const EpilogueArrays& a) {
+    each([&](int i, int j, int image, int64_t element) {
+      const float* from = a.residual + image * a.image + element;
+      if (!vectors) {
+        tile.sum[i][j] += *from;
+      } else if (j % 4 == 0) {
+        const Float4 four = load_vector<4>(from);
+        LOUPE_UNROLL
+        for (int k = 0; k < 4; ++k) tile.sum[i][j + k] += four[k];
+      }
+    });
+  }
+  /// The signal through a function that kept bits: 64 of them, one a sum.
+  LOUPE_DEVICE void vjp(const Epilogue& e, const EpilogueArrays& a) {
+    uint64_t bits = 0;
+    each([&](int i, int j, int image, int64_t element) {
+      bits |= static_cast<uint64_t>(a.bits(image, element) & (vectors ? 15u : 1u)) << (8 * i + j);
+    });
+    visit_bit_function(e.function, [&](auto f) {
+      change([&](float g, int i, int j) {
+        return decltype(f)::vjp(g, (bits >> (8 * i + j) & 1) != 0, parameters_of(e));
+      });
+    });
+  }
+  LOUPE_DEVICE void store(const EpilogueArrays& a, float* to) const {
+    each([&](int i, int j, int image, int64_t element) {
+      float* at = to + image * a.image + element;
+      if (!vectors) {
+        *at = tile.sum[i][j];
+      } else if (j % 4 == 0) {
+        store_vector<4>(at,
+                        Float4{{tile.sum[i][j], tile.sum[i][j + 1], tile.sum[i][j + 2], tile.sum[i][j + 3]}});
+      }
+    });
+  }
+};
+
 template <typename Tile>
 LOUPE_KERNEL_FOR(Tile::kThreads, Tile::kBlocks)
-convolve_kernel(Convolution c, const float* from, const float* weight, const float* bias,
-                Activation activation, float* to) {
+convolve_kernel(Convolution c, const float* from, const float* weight, const float* bias, Epilogue epilogue,
+                EpilogueArrays arrays, float* to) {
   const Place place(c, Tile::kRows, Tile::kCols);
   const int rows = c.out_channels - place.first_row;
   const int cols = c.n * place.image_cols() - place.first_col;
@@ -214,41 +212,24 @@ convolve_kernel(Convolution c, const float* from, const float* weight, const flo
   const int depth = c.in_channels * place.h.taps * place.w.taps;
   tile.accumulate((depth + Tile::kDepth - 1) / Tile::kDepth, gather);
 
-  const int64_t map = int64_t{c.h.out} * c.w.out;
-  const bool vectors = map % 4 == 0 && place.h.out_step == 1 && place.w.out_step == 1;
-  LOUPE_UNROLL
-  for (int i = 0; i < 8; ++i) {
-    const int row = tile.row + i / 4 * 16 + i % 4;
-    if (row >= rows) continue;
-    const float b = bias ? bias[place.group * c.out_channels + place.first_row + row] : 0.0f;
-    LOUPE_UNROLL
-    for (int j = 0; j < 8; ++j) tile.sum[i][j] = activate(activation, tile.sum[i][j] + b);
-  }
-  LOUPE_UNROLL
-  for (int j = 0; j < 8; ++j) {
-    const int col = tile.col + j / 4 * 32 + j % 4;
-    if (col >= cols || (vectors && j % 4)) continue;
-    float* at = to + element_of(c, place, pixel_of(place, place.first_col + col)) +
-                (place.first_row + tile.row) * map;
-    LOUPE_UNROLL
-    for (int i = 0; i < 8; ++i) {
-      const int row = i / 4 * 16 + i % 4;
-      if (tile.row + row >= rows) continue;
-      if (!vectors) {
-        at[row * map] = tile.sum[i][j];
-      } else if (j % 4 == 0) {
-        store_vector<4>(at + row * map,
-                        Float4{{tile.sum[i][j], tile.sum[i][j + 1], tile.sum[i][j + 2], tile.sum[i][j + 3]}});
-      }
-    }
-  }
+  Results<Tile> results{c, place, tile, rows, cols};
+  if (bias) results.add_bias(bias);
+  if (epilogue.residual) results.add_residual(arrays);
+  if (rectifies(epilogue)) results.change([](float g, int, int) { return rectify(g); });
+  if (epilogue.row == Epilogue::Row::none)
+    visit_bit_function(epilogue.function, [&](auto f) {
+      results.change([&](float x, int, int) { return decltype(f)::value(x, parameters_of(epilogue)); });
+    });
+  else if (epilogue.row != Epilogue::Row::deconvnet)
+    results.vjp(epilogue, arrays);
+  results.store(arrays, to);
 }
 
 constexpr int kDirectThreads = 128;
 
 // Every read of a warp is of consecutive pixels (where the stride is 1) or one weight for all of them.
 LOUPE_KERNEL convolve_direct_kernel(Convolution c, const float* from, const float* weight, const float* bias,
-                                    Activation activation, float* to) {
+                                    Epilogue epilogue, EpilogueArrays arrays, float* to) {
   const Place place(c, 1, kDirectThreads);
   const int p = place.first_col + static_cast<int>(threadIdx.x), m = place.first_row;
   if (p >= c.n * place.image_cols()) return;
@@ -274,7 +255,8 @@ LOUPE_KERNEL convolve_direct_kernel(Convolution c, const float* from, const floa
     }
   }
   if (bias) sum += bias[place.group * c.out_channels + m];
-  to[element_of(c, place, pixel) + int64_t{m} * c.h.out * c.w.out] = activate(activation, sum);
+  const int64_t element = element_of(c, place, pixel) + int64_t{m} * c.h.out * c.w.out;
+  to[pixel.image * arrays.image + element] = finish_value(epilogue, arrays, sum, pixel.image, element);
 }
 
 // ---- host
@@ -290,15 +272,13 @@ unsigned blocks_of(const Convolution& c, int rows, int cols) {
 
 template <typename Tile>
 void launch_tiles(Stream stream, const Convolution& c, const float* from, const float* weight,
-                  const float* bias, Activation activation, float* to) {
+                  const float* bias, const Epilogue& epilogue, const EpilogueArrays& arrays, float* to) {
   launch({{blocks_of(c, Tile::kRows, Tile::kCols)}, {Tile::kThreads}, 0, stream}, convolve_kernel<Tile>, c,
-         from, weight, bias, activation, to);
+         from, weight, bias, epilogue, arrays, to);
 }
 
-}  // namespace
-
-void conv2d_convolve(Stream stream, ConvSizes s, Direction direction, ConvTile tile, const float* from,
-                     const float* weight, const float* bias, Activation activation, float* to) {
+/// The convolution without its batch; throws for what 32 bits cannot count.
+Convolution described(const ConvSizes& s, Direction direction, ConvTile tile) {
   const bool adjoint = direction == Direction::vjp_input;
   const auto count = [](int64_t value) { return device::conv2d_count<Failure>(value); };
   const auto axis = [&](int64_t x, int64_t y, int64_t kernel, int64_t stride, int64_t padding,
@@ -325,32 +305,61 @@ void conv2d_convolve(Stream stream, ConvSizes s, Direction direction, ConvTile t
       .taps = count(s.kernel.h * s.kernel.w),
       .vectors = s.kernel == Pair(1) && s.stride == Pair(1) && s.padding == Pair(0) && s.h * s.w % 4 == 0};
   count(int64_t{c.in_channels} * c.taps);
+  return c;
+}
+
+/// The kernel ends with the epilogue; else finish() follows it. In a tile's 64 copies of a thread's last step there is room for
+/// the relu family, not for an exponential.
+bool ends_with(ConvTile tile, const Epilogue& e, const void* record) {
+  if (writes_bits(e, record)) return false;
+  return tile == ConvTile::direct || !e.function || e.row == Epilogue::Row::deconvnet ||
+         keeps_bits(e.function);
+}
+
+/// The arrays from image `first` on.
+EpilogueArrays arrays_from(const Epilogue& e, const float* residual, void* record, int64_t first,
+                           int64_t image) {
+  const int64_t record_image = keeps_bits(e.function) ? ceil_div(image, 8) : image * int64_t{sizeof(float)};
+  return {residual ? residual + first * image : nullptr,
+          record ? static_cast<std::byte*>(record) + first * record_image : nullptr, image};
+}
+
+}  // namespace
+
+void conv2d_convolve(Stream stream, ConvSizes s, Direction direction, ConvTile tile, const float* from,
+                     const float* weight, const float* bias, Epilogue epilogue, const float* residual,
+                     float* to, void* record) {
+  Convolution c = described(s, direction, tile);
   const int64_t image_in = int64_t{c.groups} * c.in_channels * c.map_in;
   const int64_t map_out = int64_t{c.h.out} * c.w.out,
                 image_out = int64_t{c.groups} * c.out_channels * map_out;
+  const bool own_end = ends_with(tile, epilogue, record);
+  const Epilogue end = own_end ? epilogue : Epilogue{};
   // As many images at once as 32 bits can count.
   const int64_t together = std::max<int64_t>(1, kMostElements / std::max(image_in, map_out));
   for (int64_t first = 0; first < s.n; first += together) {
-    c.n = count(std::min(together, s.n - first));
-    count(c.n * std::max(image_in, map_out));
+    c.n = device::conv2d_count<Failure>(std::min(together, s.n - first));
+    device::conv2d_count<Failure>(c.n * std::max(image_in, map_out));
     const float* x = from + first * image_in;
     float* y = to + first * image_out;
+    const EpilogueArrays arrays = arrays_from(epilogue, residual, record, first, image_out);
     switch (tile) {
       case ConvTile::direct:
         launch({{blocks_of(c, 1, kDirectThreads)}, {kDirectThreads}, 0, stream}, convolve_direct_kernel, c, x,
-               weight, bias, activation, y);
+               weight, bias, end, arrays, y);
         break;
       case ConvTile::rows_32:
-        launch_tiles<GemmTile<1, 1>>(stream, c, x, weight, bias, activation, y);
+        launch_tiles<GemmTile<1, 1>>(stream, c, x, weight, bias, end, arrays, y);
         break;
       case ConvTile::rows_64:
-        launch_tiles<GemmTile<2, 1>>(stream, c, x, weight, bias, activation, y);
+        launch_tiles<GemmTile<2, 1>>(stream, c, x, weight, bias, end, arrays, y);
         break;
       case ConvTile::rows_128:
-        launch_tiles<GemmTile<4, 2>>(stream, c, x, weight, bias, activation, y);
+        launch_tiles<GemmTile<4, 2>>(stream, c, x, weight, bias, end, arrays, y);
         break;
     }
   }
+  if (!own_end) finish(stream, epilogue, to, residual, to, record, s.n, image_out);
 }
 
 LOUPE_EXPORT(conv2d_convolve);

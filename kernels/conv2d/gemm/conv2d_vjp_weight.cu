@@ -11,11 +11,12 @@
 // only makes the sums longer.
 //
 // Floor: macs multiply-adds; to read x and gy once and write gw once. Registers by nvcc 13.0 for sm_80 and
-// sm_90a:
+// sm_90a; 2 048 bytes of the shared memory (for 64 columns: 1 024) are a table of the columns:
 //
 //   tile       threads   shared memory   registers
-//   128 × 128  256       27 392 bytes    168, 164     2 048 (64 columns: 1 024) bytes of it are a table of
-//   the columns 64 × 64    64        14 080 bytes    165, 163 32 × 64    32        11 008 bytes    168, 168
+//   128 × 128  256       27 392 bytes    168, 164
+//   64 × 64    64        14 080 bytes    165, 163
+//   32 × 64    32        11 008 bytes    168, 168
 //   direct     128       16 bytes        38, 40       a block for each weight of small groups
 //   bias       128       16 bytes        31, 31       a block for each channel
 #include "kernels/conv2d/conv2d.h"

@@ -11,13 +11,13 @@
 #include "models/zoo/scene.h"
 #include "models/zoo/zoo.h"
 #include "tools/loupe/command.h"
-#include "tools/loupe/contestants.h"
 #include "tools/loupe/method_options.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/output_folder.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
-#include "tools/loupe/scores.h"
+#include "tools/loupe/scores/contestants.h"
+#include "tools/loupe/scores/scores.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {
@@ -72,7 +72,7 @@ double parse_pixels(const std::string& option, const std::string& text, double s
 
 /// Everything that a run needs, checked, before anything is computed.
 struct Run {
-  Network network;
+  ImageModel network;
   std::vector<Contestant> contestants;
   Exam exam;
   int64_t cascade = 0;  // pictures
@@ -97,9 +97,7 @@ Run prepare(const Settings& s) {
     throw UsageError("--weights is missing: " + s.model.model + " has none built in");
   std::vector<ChosenMethod> methods = s.methods.chosen();
 
-  const ModelOptions options{.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize};
-  build_for_size(s.model.model, options);
-  Network network = models::load(s.model.model, s.weights, s.device.open(), options);
+  ImageModel network = load_for_zoo(s.model.model, s.weights, s.device);
   // Other networks see the whole picture, too: none of it is cut off.
   network.preprocessing.resize = network.preprocessing.crop = zoo::kSize;
 

@@ -12,7 +12,7 @@
 #include "models/io/labels.h"
 #include "models/io/safetensors.h"
 #include "tools/loupe/command.h"
-#include "tools/loupe/explained.h"
+#include "tools/loupe/explain/explained.h"
 #include "tools/loupe/inputs.h"
 #include "tools/loupe/method_options.h"
 #include "tools/loupe/options.h"
@@ -70,7 +70,7 @@ void Settings::add_to(CLI::App& app) {
 
 // Everything that a run needs, checked.
 struct Run {
-  Network network;
+  ImageModel network;
   std::string weights;
   std::vector<Input> inputs;
   std::vector<ChosenMethod> methods;
@@ -88,8 +88,8 @@ void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) 
 Run prepare(const Settings& s) {
   // What needs no file first, then the files from small to large.
   s.model.check_name();
-  const Model standard = models::build(s.model.model, {.classes = s.model.class_count()});
-  const int64_t classes = standard.graph.node(standard.graph.output()).shape.back();
+  Model model = models::build(s.model.model, {.classes = s.model.class_count()});
+  const int64_t classes = model.graph.node(model.graph.output()).shape().back();
   if (s.weights.empty() && !models::has_built_in_weights(s.model.model))
     throw UsageError("--weights is missing: " + s.model.model + " has none built in");
   std::vector<ChosenMethod> methods = s.methods.chosen();
@@ -97,7 +97,7 @@ Run prepare(const Settings& s) {
   const int64_t memory = s.memory.empty() ? 0 : parse_bytes("--memory", s.memory);
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
 
-  std::vector<std::string> labels = standard.labels;
+  std::vector<std::string> labels = model.labels;
   if (!s.labels.empty()) {
     labels = read_labels(s.labels);
     if (static_cast<int64_t>(labels.size()) != classes)
@@ -109,14 +109,18 @@ Run prepare(const Settings& s) {
   if (!s.target.empty()) target = find_class(s.target, labels, classes);
 
   std::vector<Input> inputs = open_inputs(s.images);
-  const auto [height, width] = input_size(inputs, standard.preprocessing);
-  const ModelOptions options{.classes = classes, .height = height, .width = width};
-  build_for_size(s.model.model, options);
-  read_photographs(inputs, standard.preprocessing);
+  read_photographs(inputs, model.preprocessing);
+  for (const Input& i : inputs)
+    try {
+      expect_fits(s.model.model, model.graph, i.tensor.shape());
+    } catch (const UsageError& e) {
+      throw UsageError("'" + i.path + "': " + e.what());
+    }
 
-  Network network = models::load(s.model.model, s.weights, device, options);
+  ImageModel network =
+      models::load(s.model.model, std::move(model), s.weights, device, s.device.kernels());
   network.labels = std::move(labels);
-  network.memory_limit = memory;
+  network.network.memory_limit = memory;
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, s.methods.all());
   check_layers(methods, network.graph());
   return {std::move(network), s.weights, std::move(inputs), std::move(methods), std::move(skipped), target};
@@ -165,8 +169,8 @@ std::map<std::string, std::string> metadata(const ExplainedImage& image, const R
 
 ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, ProgressBar& progress) {
   const auto start = Clock::now();
-  Network& network = run.network;
-  ExplainedImage image{.path = input.path, .name = input.name};
+  ImageModel& network = run.network;
+  ExplainedImage image{.path = input.path, .name = input.name, .input = input.tensor.shape()};
 
   const auto device_peak = [&] {
     return network.device().module() ? memory_count(network.device()).peak : 0;
@@ -181,13 +185,14 @@ ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, Progress
   image.photo = encode_png(to_image(input.tensor, network.preprocessing));
 
   NamedTensors tensors{{"input", input.tensor.row(0)}, {"logits", logits.row(0).to(Dtype::f32)}};
-  for (const ChosenMethod& chosen : run.methods) {
+  for (ChosenMethod chosen : run.methods) {
+    fit(chosen, network, input.tensor.shape());
     const Method& method = *chosen.method;
     progress.begin(input.name + ": " + std::string(method.name));
     reset_memory_peak();
     const auto method_start = Clock::now();
-    Explanation found = method.run({.network = network,
-                                    .input = input.tensor,
+    Explanation found = method.run({.model = network,
+                                  .input = input.tensor,
                                     .target = image.target.index,
                                     .logits = logits,
                                     .progress = [&](double part) { progress.update(part); }},
@@ -224,10 +229,11 @@ ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, Progress
 void count_memory(Explained& all, const Network& network) {
   const Graph& graph = network.graph();
   const Backend backend = network.device().backend;
-  const Plan forward(graph, 1, backend, {.values = {graph.output()}});
-  const Plan gradient(
-      graph, 1, backend,
-      {.values = {graph.output()}, .from = graph.output(), .gradients = {graph.inputs().at(0)}});
+  const std::vector<Shape> inputs{all.images.at(0).input};
+  const Plan forward(graph, inputs, backend, {.values = {graph.output()}}, network.options());
+  const Plan gradient(graph, inputs, backend,
+                      {.values = {graph.output()}, .from = graph.output(), .gradients = {graph.inputs().at(0)}},
+                      network.options());
   all.weight_bytes = network.packed_bytes();
   all.forward_bytes = forward.arena_bytes();
   all.gradient_bytes = gradient.arena_bytes();
@@ -246,8 +252,7 @@ void run_explain(const Settings& s) {
                 .device = run.network.device().str(),
                 .out = s.out,
                 .threads = max_threads(),
-                .memory_limit = run.network.memory_limit,
-                .input = run.inputs[0].tensor.shape(),
+                .memory_limit = run.network.network.memory_limit,
                 .skipped = run.skipped};
   if (const DeviceModule* module = run.network.device().module()) all.device_name = module->describe();
   ProgressBar progress;

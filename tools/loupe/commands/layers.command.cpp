@@ -49,7 +49,17 @@ std::string operation(const Node& node) {
   return std::string(node.op->kind().name) + (how.empty() ? "" : " " + how);
 }
 
-void as_table(const Graph& graph) {
+int64_t macs_of(const Graph& graph, const std::vector<Shape>& shapes, NodeId n) {
+  const Node& node = graph.node(n);
+  if (!node.op) return 0;
+  std::vector<Shape> operands;
+  for (const Port& p : node.inputs)
+    operands.push_back(p.output == 0 ? shapes[static_cast<size_t>(p.node)]
+                                     : graph.node(p.node).types[static_cast<size_t>(p.output)].shape);
+  return node.op->macs(operands);
+}
+
+void as_table(const Graph& graph, const Shape& input) {
   using enum Table::Align;
   Table table({{"node"},
                {"operation"},
@@ -60,17 +70,20 @@ void as_table(const Graph& graph) {
                {"stride", right},
                {"offset", right}});
   const std::vector<ReceptiveField> fields = receptive_fields(graph);
+  const std::vector<Shape> shapes = graph.shapes(input);
   int64_t total_parameters = 0, total_macs = 0;
   std::string module;
   for (NodeId n = 0; n < graph.size(); ++n) {
     const Node& node = graph.node(n);
+    if (node.is_weight()) continue;
+    const Shape& shape = shapes[static_cast<size_t>(n)];
     const Name name = split(node.name);
     if (name.module != module && !name.module.empty()) table.row({name.module});
     module = name.module;
     const ReceptiveField& f = fields[static_cast<size_t>(n)];
-    const int64_t parameters = learned_parameters(node), cost = macs(graph, n);
+    const int64_t parameters = learned_parameters(graph, n), cost = macs_of(graph, shapes, n);
     std::vector<std::string> cells{(module.empty() ? "" : "  ") + name.last, operation(node),
-                                   sizes(node.shape), parameters ? with_commas(parameters) : "",
+                                   sizes(shape), parameters ? with_commas(parameters) : "",
                                    cost ? short_count(cost) : ""};
     if (f.whole)
       cells.push_back("all");
@@ -90,28 +103,32 @@ void as_table(const Graph& graph) {
         "in the padding.\n");
 }
 
-void as_json(const std::string& model, const Graph& graph) {
+void as_json(const std::string& model, const Graph& graph, const Shape& input) {
   const std::vector<ReceptiveField> fields = receptive_fields(graph);
+  const std::vector<Shape> shapes = graph.shapes(input);
   int64_t total_parameters = 0, total_macs = 0;
   auto rows = nlohmann::ordered_json::array();
   for (NodeId n = 0; n < graph.size(); ++n) {
     const Node& node = graph.node(n);
+    if (node.is_weight()) continue;
+    const Shape& shape = shapes[static_cast<size_t>(n)];
     const ReceptiveField& f = fields[static_cast<size_t>(n)];
     nlohmann::ordered_json row{{"node", node.name},
                                {"op", node.op ? node.op->kind().name : "input"},
                                {"description", node.op ? node.op->describe() : ""}};
-    for (const NodeId i : node.inputs) row["inputs"].push_back(graph.node(i).name);
-    row["shape"] = std::vector<int64_t>(node.shape.dims().begin() + 1, node.shape.dims().end());
-    row["parameters"] = learned_parameters(node);
-    row["macs"] = macs(graph, n);
+    for (const Port& p : node.inputs)
+      if (!graph.node(p.node).is_weight()) row["inputs"].push_back(graph.node(p.node).name);
+    row["shape"] = std::vector<int64_t>(shape.dims().begin() + 1, shape.dims().end());
+    row["parameters"] = learned_parameters(graph, n);
+    row["macs"] = macs_of(graph, shapes, n);
     if (f.whole)
       row["receptive_field"] = "all";
     else
       row["receptive_field"] = {{"size", {f.size.h, f.size.w}},
                                 {"stride", {f.stride_h, f.stride_w}},
                                 {"offset", {f.offset_h, f.offset_w}}};
-    total_parameters += learned_parameters(node);
-    total_macs += macs(graph, n);
+    total_parameters += learned_parameters(graph, n);
+    total_macs += macs_of(graph, shapes, n);
     rows.push_back(row);
   }
   print_json({{"model", model}, {"layers", rows}, {"parameters", total_parameters}, {"macs", total_macs}});
@@ -126,8 +143,8 @@ extern const Command layers_command{
       s->size.add_to(app);
       app.add_flag("--json", s->json, "For programs")->group("Options");
       return [s] {
-        const Graph graph = s->size.graph(s->model);
-        s->json ? as_json(s->model.model, graph) : as_table(graph);
+        const auto [graph, input] = s->size.graph(s->model);
+        s->json ? as_json(s->model.model, graph, input) : as_table(graph, input);
       };
     }};
 

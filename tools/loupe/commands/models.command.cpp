@@ -20,7 +20,7 @@ struct Cost {
 Cost cost(const Graph& graph) {
   Cost c;
   for (NodeId n = 0; n < graph.size(); ++n) {
-    c.parameters += learned_parameters(graph.node(n));
+    c.parameters += learned_parameters(graph, n);
     c.macs += macs(graph, n);
   }
   return c;

@@ -13,10 +13,6 @@
 namespace loupe {
 namespace {
 
-bool has_direction(const OpKind& kind, Direction d) {
-  return std::ranges::any_of(kind.kernels, [&](const OpKind::Row& row) { return row.direction == d; });
-}
-
 std::string test_of(const OpKind& kind) { return "op." + std::string(kind.name); }
 
 void as_table() {
@@ -31,9 +27,9 @@ void as_table() {
   for (const OpKind* kind : all_ops()) {
     meanings += "  " + padded(kind->name, width) + "  " + std::string(kind->summary) + "\n";
     bool first = true;
-    for (const Direction d : kDirections) {
-      if (!has_direction(*kind, d)) continue;
-      std::vector<std::string> cells{first ? std::string(kind->name) : "", std::string(direction_name(d))};
+    for (const OpKind::Row& row : kind->kernels) {
+      const Direction d = row.direction;
+      std::vector<std::string> cells{first ? std::string(kind->name) : "", kind->direction_name(d)};
       for (const Backend b : kBackends) {
         cells.push_back(kind->has(b, d) ? "yes" : "·");
         kernels += b != Backend::sim && kind->has(b, d);
@@ -57,13 +53,13 @@ void as_table() {
 void as_json() {
   auto rows = nlohmann::ordered_json::array();
   for (const OpKind* kind : all_ops())
-    for (const Direction d : kDirections) {
-      if (!has_direction(*kind, d)) continue;
+    for (const OpKind::Row& row : kind->kernels) {
+      const Direction d = row.direction;
       nlohmann::ordered_json backends = nlohmann::ordered_json::array();
       for (const Backend b : kBackends)
         if (kind->has(b, d)) backends.push_back(backend_name(b));
       rows.push_back({{"op", kind->name},
-                      {"direction", direction_name(d)},
+                      {"direction", kind->direction_name(d)},
                       {"backends", backends},
                       {"test", test_of(*kind)},
                       {"summary", kind->summary}});

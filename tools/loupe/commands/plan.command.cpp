@@ -1,5 +1,5 @@
 // `loupe plan`: the kernel calls of one pass, and where each array lies in the arena.
-#include "engine/run/plan.h"
+#include "engine/plan/plan.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -72,6 +72,34 @@ class Letters {
   std::vector<std::string> texts_;
 };
 
+const PlanValue& written(const Plan& plan, const PlanStep& step) {
+  return plan.value(step.grad >= 0 ? step.grad : step.outputs.at(0));
+}
+
+std::string node_name(const Plan& plan, const PlanStep& step) {
+  return step.node < 0 ? "" : plan.graph().node(step.node).name;
+}
+
+// "mask 96.3 KiB"
+std::string kept_text(const Plan& plan, ValueId record) {
+  const PlanValue& v = plan.value(record);
+  const char* what = v.type.dtype == Dtype::bit ? "mask " : v.type.dtype == Dtype::u8 ? "switches " : "numbers ";
+  return what + short_bytes(array_bytes(v.type.dtype, v.type.shape, v.type.layout));
+}
+
+// What runs in the same pass.
+std::string extras(const PlanStep& step) {
+  std::string text;
+  if (step.note.find("(folded)") != step.note.npos) text += " +norm";
+  if (step.epilogue.residual) text += " +sum";
+  if (step.epilogue.row != Epilogue::Row::none)
+    text += " +row";
+  else if (step.epilogue.function)
+    text += " +f";
+  if (step.op->kind().name == "edit") text += " +edit";
+  return text;
+}
+
 void as_table(const std::string& model, const Plan& plan) {
   using enum Table::Align;
   Table table({{"step", right},
@@ -86,26 +114,21 @@ void as_table(const std::string& model, const Plan& plan) {
     const PlanStep& step = plan.steps()[i];
     const bool forward = static_cast<int>(i) < plan.forward_steps();
     if (static_cast<int>(i) == plan.forward_steps()) table.line();
-    const PlanValue& v = plan.value(step.grad >= 0 ? step.grad : step.output);
+    const PlanValue& v = written(plan, step);
     std::string kernel(step.op->kind().name), kept;
-    if (step.direction != Direction::forward) kernel += " " + std::string(direction_name(step.direction));
-    if (forward && step.saved >= 0) {
-      const PlanValue& s = plan.value(step.saved);
-      kept =
-          std::string(s.dtype == Dtype::bit ? "mask " : "switches ") + short_bytes(plan.block(s.block).bytes);
-    }
-    // What was fused stands behind the algorithm, "direct; + features.1 (fused)".
-    const size_t end = step.note.find("; + ");
-    std::string how = letters.of(step.note.substr(0, end));
-    if (end != step.note.npos) how += step.note.find("(folded)") != step.note.npos ? " +norm" : "";
-    if (end != step.note.npos) how += step.activation ? " +act" : "";
-    table.row({std::to_string(i), kernel, plan.graph().node(step.node).name, sizes(v.shape),
-               with_commas(plan.block(v.block).offset), kept, how});
+    if (!step.direction.is_forward()) kernel += " " + step.op->kind().direction_name(step.direction);
+    if (forward)
+      for (const ValueId record : {step.record, step.epilogue_record})
+        if (record >= 0) kept += (kept.empty() ? "" : ", ") + kept_text(plan, record);
+    const std::string how = letters.of(step.call.describe) + extras(step);
+    table.row({std::to_string(i), kernel, node_name(plan, step), sizes(v.type.shape),
+               with_commas(plan.slot(v.slot).offset), kept, how});
   }
   const std::string way_back =
       plan.purpose().from ? ", below the line the way back (" + plan.purpose().rule.name + ")" : "";
   print(table.str() + "\n" + letters.legend() +
-        "  +norm  a batch norm is folded into the weights; +act  a non-linearity runs in the same pass\n\n" +
+        "  +norm  a batch norm is folded into the weights; +sum  a residual addition, +f  a function, and on the way back\n"
+        "  +row  its slope or the rule's row, run in the same pass; +edit  a value that may be changed\n\n" +
         model + " on " + std::string(backend_name(plan.backend())) + ", batch " +
         std::to_string(plan.batch()) + way_back + ": arena " + short_bytes(plan.arena_bytes()) +
         ", of which the tape keeps " + short_bytes(plan.tape_bytes()) + "\n");
@@ -114,15 +137,16 @@ void as_table(const std::string& model, const Plan& plan) {
 void as_json(const std::string& model, const Plan& plan) {
   auto steps = nlohmann::ordered_json::array();
   for (const PlanStep& step : plan.steps()) {
-    const PlanValue& v = plan.value(step.grad >= 0 ? step.grad : step.output);
-    nlohmann::ordered_json row{{"direction", direction_name(step.direction)},
+    const PlanValue& v = written(plan, step);
+    nlohmann::ordered_json row{{"direction", step.op->kind().direction_name(step.direction)},
                                {"op", step.op->kind().name},
-                               {"node", plan.graph().node(step.node).name},
-                               {"writes", std::vector<int64_t>(v.shape.dims().begin(), v.shape.dims().end())},
-                               {"offset", plan.block(v.block).offset},
-                               {"bytes", array_bytes(v.dtype, v.shape, v.layout)},
-                               {"how", step.note}};
-    if (step.saved >= 0) row["tape"] = dtype_name(plan.value(step.saved).dtype);
+                               {"node", node_name(plan, step)},
+                               {"writes", std::vector<int64_t>(v.type.shape.dims().begin(), v.type.shape.dims().end())},
+                               {"offset", plan.slot(v.slot).offset},
+                               {"bytes", array_bytes(v.type.dtype, v.type.shape, v.type.layout)},
+                               {"how", step.call.describe + step.note}};
+    for (const ValueId record : {step.record, step.epilogue_record})
+      if (record >= 0) row["tape"] = dtype_name(plan.value(record).type.dtype);
     steps.push_back(row);
   }
   print_json({{"model", model},
@@ -153,8 +177,8 @@ extern const Command plan_command{
       return [s] {
         const Device device = s->device.named();
         const int64_t batch = parse_whole("--batch", s->batch, 1, 1 << 20);
-        const Graph graph = s->size.graph(s->model);
-        const Plan plan(graph, batch, device.backend, purpose(*s, graph));
+        const auto [graph, input] = s->size.graph(s->model);
+        const Plan plan(graph, {input.with(0, batch)}, device.backend, purpose(*s, graph));
         s->json ? as_json(s->model.model, plan) : as_table(s->model.model, plan);
       };
     }};

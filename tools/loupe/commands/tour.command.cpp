@@ -13,13 +13,13 @@
 #include "kernels/common/parallel.h"
 #include "models/zoo/scene.h"
 #include "tools/loupe/command.h"
-#include "tools/loupe/contestants.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/output_folder.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
+#include "tools/loupe/scores/contestants.h"
 #include "tools/loupe/text.h"
-#include "tools/loupe/tour.h"
+#include "tools/loupe/tour/tour.h"
 
 namespace loupe {
 namespace {
@@ -97,7 +97,7 @@ Pointed pointed(const Plane& map, const Scene& scene, size_t object, const Metri
   return p;
 }
 
-TourPicture look(Network& network, const std::vector<Guide>& guides, uint64_t seed, int64_t index,
+TourPicture look(ImageModel& network, const std::vector<Guide>& guides, uint64_t seed, int64_t index,
                  int objects, const MetricSettings& settings) {
   TourPicture picture{.index = index, .drawing = zoo::draw(seed, index, {.objects = objects})};
   const Scene scene = zoo::scene(seed, index, objects, network.preprocessing);
@@ -109,7 +109,7 @@ TourPicture look(Network& network, const std::vector<Guide>& guides, uint64_t se
     for (const Guide& g : guides) {
       const Method& method = *g.chosen.method;
       const Explanation found = method.run(
-          {.network = network, .input = scene.input, .target = cls, .logits = logits}, g.chosen.options);
+          {.model = network, .input = scene.input, .target = cls, .logits = logits}, g.chosen.options);
       const Map* map = g.scored ? scored_map(found) : &found.maps.at(0);
       Shown shown{.method = &method, .caption = map->caption};
       shown.png =
@@ -141,7 +141,7 @@ void run_tour(const Settings& s) {
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   if (s.weights.empty() && !models::has_built_in_weights("zoo"))
     throw UsageError("--weights is missing: this build of Loupe has none for the network zoo");
-  Network network = models::load("zoo", s.weights, s.device.open());
+  ImageModel network = load_for_zoo("zoo", s.weights, s.device);
   OutputFolder out(s.out, {});
 
   std::vector<ChosenMethod> methods;
@@ -150,6 +150,7 @@ void run_tour(const Settings& s) {
   const std::vector<Contestant> everyone = contestants(network, methods, true, any, scores.skipped);
   std::vector<Guide> guides;
   leave_out_unsuited(methods, network, true);
+  for (ChosenMethod& m : methods) fit(m, network, any.input.shape());
   for (const ChosenMethod& m : methods)
     guides.push_back({m, std::ranges::count(everyone, m.method, &Contestant::method) > 0});
 
@@ -164,7 +165,7 @@ void run_tour(const Settings& s) {
     tour.curve = training_curve(record.telemetry, 60);
   }
   for (NodeId id = 0; id < network.graph().size(); ++id)
-    tour.parameters += learned_parameters(network.graph().node(id));
+    tour.parameters += learned_parameters(network.graph(), id);
 
   const auto classes = std::ssize(zoo::labels());
   for (int64_t cls = 0; cls < classes; ++cls)  // the second round of classes: the first is explained

@@ -10,7 +10,7 @@
 #include "tools/loupe/print.h"
 #include "tools/loupe/table.h"
 #include "tools/loupe/text.h"
-#include "tools/loupe/trace.h"
+#include "tools/loupe/trace/trace.h"
 
 namespace loupe {
 namespace {
@@ -30,9 +30,10 @@ struct Settings {
     if (!padding.empty()) r.padding = parse_whole("--padding", padding, 0, 1 << 20);
     if (!groups.empty()) r.groups = parse_whole("--groups", groups, 1, 1 << 20);
     if (!rung.empty()) r.rung = static_cast<int>(parse_whole("--rung", rung, 1, 99));
-    for (const Direction d : kDirections)
-      if (direction == direction_name(d)) r.direction = d;
-    if (direction != direction_name(r.direction))
+    const std::string_view names[] = {"forward", "vjp_input", "vjp_weight", "vjp_bias"};
+    const auto place = std::ranges::find(names, direction) - std::begin(names);
+    r.direction = {static_cast<int>(place) - 1};
+    if (place == std::ssize(names))
       throw UsageError("--direction is forward, vjp_input, vjp_weight or vjp_bias, not '" + direction + "'");
     return r;
   }

@@ -201,7 +201,8 @@ Run prepare(const Settings& s) {
   const Texts texts = with_standards(s.resume ? last.settings : s.knobs);
   const auto seed = static_cast<uint64_t>(parse_whole("--seed", texts.at("seed"), 0, INT64_MAX));
   const auto classes = std::ssize(zoo::labels());
-  Model model = build_for_size(s.network, {.classes = classes, .height = zoo::kSize, .width = zoo::kSize});
+  Model model = models::build(s.network, {.classes = classes, .height = zoo::kSize, .width = zoo::kSize});
+  expect_fits(s.network, model.graph, {1, 3, zoo::kSize, zoo::kSize});
   std::map<std::string, Tensor> weights = initial_weights(model.graph, seed);
   if (!s.resume && !texts.at("init").empty()) take_over(weights, texts.at("init"));
   Trainer trainer(s.network, model.graph, std::move(weights), s.device.open(), settings_of(texts));
@@ -324,9 +325,7 @@ nlohmann::ordered_json finish(const Run& run, const Settings& s) {
   record["weights"] = fs::path(weights).filename().string();
   record["weights_bytes"] = fs::file_size(weights);
   if (const int64_t count = parse_whole("--test", s.test, 0, INT64_MAX)) {
-    Network network =
-        models::load(run.network, weights, s.device.open(),
-                     {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
+    ImageModel network = load_for_zoo(run.network, weights, s.device);
     network.preprocessing = run.model.preprocessing;
     record["test"] = zoo_test(
         network, static_cast<uint64_t>(parse_whole("--test-seed", s.test_seed, 0, INT64_MAX)), count);
