@@ -19,7 +19,7 @@ double mean(const Tensor& map) {
 // Σ |W[c,k]·mean(A_k)| + |bias|: what the rounding errors of the head are relative to. A ≥ 0 after its ReLU.
 double head_magnitude(Network& net, const Tensor& x, int64_t cls) {
   const NodeId maps = cam_head(net.graph()).maps;
-  Execution& e = net.execution(1, {.values = {maps}});
+  Execution& e = net.execution(x.shape(), {.values = {maps}});
   e.forward(x);
   const Tensor a = e.value(maps);
   double size = std::abs(net.parameter("fc.bias").item(cls));
@@ -54,7 +54,7 @@ TEST_CASE("cam: the channel of the class before its ReLU, where maps of classes 
     CAPTURE(device.str());
     Network net = with_formula_weights(channel_head_graph(), device);
     const NodeId classes = net.graph().find("classes");
-    Execution& e = net.execution(2, {.values = {classes}});
+    Execution& e = net.execution(x.shape(), {.values = {classes}});
     e.forward(x);
     const Tensor maps = e.value(classes);
     const Tensor map = cam(net, x, {.target = std::vector<int64_t>{4, 1}});
