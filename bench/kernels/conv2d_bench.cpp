@@ -1,204 +1,18 @@
 // Convolutions and fully connected layers on the cpu backend, in the shapes of well-known networks, one
-// image; and every op of a training step of the zoo's network, 64 images:
+// image; and every op of a training step of the zoo's network, 64 images (what the counters say: support/call.h):
 //
 //   build/release/bin/conv2d_bench --benchmark_filter=vgg16
 //   build/release/bin/conv2d_bench --benchmark_filter=zoo
-//
-// `GFLOP/s` counts two operations for each multiply-accumulate; `of_peak` is its share of the fused
-// multiply-adds that the same threads do from registers alone, measured at the start. `of_floor` is the share
-// of the time that a call cannot do without: its multiply-accumulates at that peak, or every byte that it
-// reads and writes once, at the speed of a copy between large arrays, whichever takes longer. Weights are
-// packed beforehand, as in a plan.
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "bench/kernels/conv2d_bench.cpp"
-#include "hwy/foreach_target.h"  // compiles the peak's loop once for each instruction set
-#include "hwy/highway.h"
-#include "kernels/common/block-inl.h"
-
-HWY_BEFORE_NAMESPACE();
-namespace loupe {
-namespace HWY_NAMESPACE {
-namespace {
-
-// Independent sums: enough to hide the latency of an addition, few enough for the registers.
-constexpr int kSums = kVectors == 1 ? 14 : kVectors == 2 ? 6 : 2;
-
-// `rounds` · kSums · 16 multiply-accumulates.
-float Multiply(int64_t rounds) {
-  Block sum[kSums];
-  const Block factor = fill(0.5f), term = fill(1.0f);
-#pragma GCC unroll 16
-  for (int i = 0; i < kSums; ++i) sum[i] = fill(static_cast<float>(i));
-  for (int64_t r = 0; r < rounds; ++r)
-#pragma GCC unroll 16
-    for (int i = 0; i < kSums; ++i) sum[i] = fma(sum[i], factor, term);
-  Block total = sum[0];
-  for (int i = 1; i < kSums; ++i) total = add(total, sum[i]);
-  float lanes[kBlock];
-  store(total, lanes);
-  return lanes[0];
-}
-int64_t SumsOfMultiply() { return kSums; }
-
-}  // namespace
-}  // namespace HWY_NAMESPACE
-}  // namespace loupe
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-#include <benchmark/benchmark.h>
-
-#include <algorithm>
-#include <chrono>
-#include <list>
-#include <memory>
-#include <new>
-
-#include "kernels/batch_norm_training/batch_norm_training.h"
-#include "kernels/common/parallel.h"
 #include "kernels/conv2d/conv2d.h"
+
+#include "bench/kernels/support/call.h"
+#include "kernels/batch_norm_training/batch_norm_training.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/linear/linear.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/relu/relu.h"
 
 namespace loupe {
-HWY_EXPORT(Multiply);
-HWY_EXPORT(SumsOfMultiply);
-
 namespace {
-
-// Operations a second of all threads together: the best of a few short runs.
-double fma_peak() {
-  static const double peak = [] {
-    constexpr int64_t kRounds = 2'000'000;
-    double best = 0;
-    for (int repeat = 0; repeat < 5; ++repeat) {
-      const auto start = std::chrono::steady_clock::now();
-      parallel_for(max_threads(),
-                   [](int64_t) { benchmark::DoNotOptimize(HWY_DYNAMIC_DISPATCH(Multiply)(kRounds)); });
-      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-      const int64_t macs = kRounds * HWY_DYNAMIC_DISPATCH(SumsOfMultiply)() * kBlock * max_threads();
-      best = std::max(best, 2.0 * static_cast<double>(macs) / seconds.count());
-    }
-    return best;
-  }();
-  return peak;
-}
-
-// Memory aligned to a cache line, as a plan's arena is.
-class Buffer {
- public:
-  explicit Buffer(int64_t bytes)
-      : bytes_(static_cast<size_t>(round_up(bytes, 64))),
-        data_(static_cast<std::byte*>(::operator new(bytes_, std::align_val_t(64)))) {
-    std::fill_n(data_.get(), bytes_, std::byte(0));
-  }
-  template <typename T>
-  T* as() const {
-    return reinterpret_cast<T*>(data_.get());
-  }
-  std::span<std::byte> span() const { return {data_.get(), bytes_}; }
-
- private:
-  struct Free {
-    void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
-  };
-  size_t bytes_;
-  std::unique_ptr<std::byte, Free> data_;
-};
-
-// Bytes a second that a copy reads and writes, both counted.
-double copy_bandwidth() {
-  static const double bandwidth = [] {
-    constexpr int64_t kBytes = int64_t{1} << 27, kPiece = int64_t{1} << 16;
-    const Buffer from(kBytes), to(kBytes);
-    double best = 0;
-    for (int repeat = 0; repeat < 5; ++repeat) {
-      const auto start = std::chrono::steady_clock::now();
-      parallel_for(kBytes / kPiece, [&](int64_t i) {
-        std::copy_n(from.as<float>() + i * kPiece / 4, kPiece / 4, to.as<float>() + i * kPiece / 4);
-      });
-      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-      best = std::max(best, 2.0 * kBytes / seconds.count());
-    }
-    return best;
-  }();
-  return bandwidth;
-}
-
-// One direction of an op, with memory of its own.
-class Call {
- public:
-  Call(const OpPtr& op, const Shape& input, Direction direction) : op_(op), direction_(direction) {
-    const Op::Shapes inputs{&input, 1};
-    const Shape output = op->infer(inputs);
-    const bool forward = direction == Direction::forward;
-    const Needs needs = op->needs(direction);
-    const std::vector<ParameterSpec> specs = op->parameters(inputs);
-    for (size_t p = 0; p < specs.size(); ++p) {
-      const std::vector<float> planar(static_cast<size_t>(specs[p].shape.numel()), 0.01f);
-      const int64_t packed = op->packed_size(Backend::cpu, direction, inputs, p);
-      Array& array = parameters_.emplace_back(make(Dtype::f32, specs[p].shape, Layout::planar, packed * 4));
-      if (packed) op->pack(Backend::cpu, direction, inputs, p, planar.data(), array.as<float>());
-    }
-    x_ = make(Dtype::f32, input);
-    a_.inputs = {&x_, 1};
-    a_.parameters = parameters_;
-    const Array y = make(Dtype::f32, output);
-    (forward ? a_.output : a_.grad_output) = y;
-    if (direction == Direction::vjp_input) a_.grad = make(Dtype::f32, input);
-    if (direction == Direction::vjp_weight) a_.grad = make(Dtype::f32, specs[0].shape, Layout::planar);
-    if (direction == Direction::vjp_bias) a_.grad = make(Dtype::f32, specs[1].shape, Layout::planar);
-    const auto saved = op->saved(inputs);
-    if (saved && (forward || needs.saved)) a_.saved = make(saved->dtype, saved->shape);
-    memory_.emplace_back(op->workspace_bytes(Backend::cpu, direction, inputs));
-    a_.workspace = memory_.back().span();
-    kernel_ = op->kind().kernel(Backend::cpu, direction);
-
-    macs_ = static_cast<double>(direction == Direction::vjp_bias ? 0 : op->macs(inputs));
-    int64_t bytes = y.bytes() + (forward || needs.inputs ? x_.bytes() : 0);
-    if (a_.grad) bytes += a_.grad.bytes();
-    if (a_.saved) bytes += a_.saved.bytes();
-    if (forward || direction == Direction::vjp_input)
-      for (const Array& p : parameters_) bytes += p.bytes();
-    bytes_ = static_cast<double>(bytes);
-  }
-  Call(const Call&) = delete;  // arguments point into it
-  void operator()() const { kernel_(*op_, a_); }
-  double macs() const { return macs_; }
-  double floor() const { return std::max(2 * macs_ / fma_peak(), bytes_ / copy_bandwidth()); }
-
- private:
-  Array make(Dtype dtype, const Shape& shape, Layout layout = Layout::blocked, int64_t least = 0) {
-    const Array array{nullptr, dtype, shape, layout};
-    memory_.emplace_back(std::max(array.bytes(), least));
-    return {memory_.back().as<void>(), dtype, shape, layout};
-  }
-
-  OpPtr op_;
-  Direction direction_;
-  std::vector<Buffer> memory_;
-  std::vector<Array> parameters_;
-  Array x_;
-  Arguments a_;
-  Kernel kernel_;
-  double macs_, bytes_;
-};
-
-void run(benchmark::State& state, const std::list<Call>& calls) {
-  double macs = 0, floor = 0;
-  for (const Call& call : calls) {
-    macs += call.macs();
-    floor += call.floor();
-    call();  // touches its memory
-  }
-  for (auto _ : state)
-    for (const Call& call : calls) call();
-  const auto rate = benchmark::Counter::kIsIterationInvariantRate;
-  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * macs, rate);
-  state.counters["of_peak"] = benchmark::Counter(2 * macs / fma_peak(), rate);
-  state.counters["of_floor"] = benchmark::Counter(floor, rate);
-}
 
 struct Layer {
   std::string name;
@@ -206,16 +20,8 @@ struct Layer {
   Shape input;
 };
 
-void add(const Layer& layer, const std::vector<Direction>& directions) {
-  for (const Direction direction : directions)
-    benchmark::RegisterBenchmark((layer.name + "/" + std::string(direction_name(direction))).c_str(),
-                                 [=](benchmark::State& state) {
-                                   std::list<Call> calls;
-                                   calls.emplace_back(layer.op, layer.input, direction);
-                                   run(state, calls);
-                                 })
-        ->UseRealTime()
-        ->Unit(benchmark::kMillisecond);
+void add(const Layer& layer, const std::vector<Direction>& directions, const KernelOptions& options = {}) {
+  add_benches(layer.name, layer.op, {layer.input}, directions, options);
 }
 
 void add(const std::string& name, const OpPtr& op, const Shape& input) {
@@ -229,46 +35,45 @@ void add(const std::string& name, int64_t channels, int64_t size, const Conv2d& 
 
 // What a training step of `layer` runs; the first layer's input needs no gradient.
 std::vector<Direction> training_directions(const Layer& layer, bool first) {
-  std::vector<Direction> directions;
-  for (const Direction d : kDirections) {
-    const auto parameters = layer.op->parameters({&layer.input, 1}).size();
-    if (d == Direction::vjp_input && first) continue;
-    if (d == Direction::vjp_weight && parameters < 1) continue;
-    if (d == Direction::vjp_bias && parameters < 2) continue;
-    directions.push_back(d);
-  }
+  std::vector<Direction> directions{Direction::forward};
+  if (!first) directions.push_back(Direction::vjp_input);
+  const auto parameters = static_cast<int>(layer.op->parameters({&layer.input, 1}).size());
+  for (int p = 1; p <= parameters; ++p)
+    if (layer.op->kind().has(Backend::cpu, Direction::vjp(p))) directions.push_back(Direction::vjp(p));
   return directions;
 }
 
-// The same step with Winograd's convolutions where they fit.
-std::vector<OpPtr> by_winograd(std::vector<OpPtr> ops) {
-  for (OpPtr& op : ops) op = with_winograd(op);
-  return ops;
+Shape result_of(const OpPtr& op, const Shape& input) {
+  std::vector<Shape> shapes{input};
+  for (const ParameterSpec& p : op->parameters(shapes)) shapes.push_back(p.shape);
+  return op->shape(shapes);
 }
 
-void add_training(const std::string& name, Shape map, const std::vector<OpPtr>& ops) {
+void add_training(const std::string& name, Shape map, const std::vector<OpPtr>& ops, const KernelOptions& options = {}) {
   std::vector<Layer> layers;
   for (const OpPtr& op : ops) {
     layers.push_back({name + "/features." + std::to_string(layers.size()), op, map});
-    map = op->infer({&map, 1});
+    map = result_of(op, map);
   }
-  for (const Layer& layer : layers) add(layer, training_directions(layer, &layer == &layers[0]));
+  for (const Layer& layer : layers) add(layer, training_directions(layer, &layer == &layers[0]), options);
   benchmark::RegisterBenchmark((name + "/step").c_str(),
                                [=](benchmark::State& state) {
-                                 std::list<Call> calls;
+                                 std::list<BenchCall> calls;
                                  for (const Layer& layer : layers)
-                                   calls.emplace_back(layer.op, layer.input, Direction::forward);
+                                   calls.emplace_back(layer.op, std::vector{layer.input}, Direction::forward, options);
                                  for (size_t i = layers.size(); i-- > 0;)
                                    for (const Direction d : training_directions(layers[i], i == 0))
-                                     if (d != Direction::forward)
-                                       calls.emplace_back(layers[i].op, layers[i].input, d);
+                                     if (!d.is_forward())
+                                       calls.emplace_back(layers[i].op, std::vector{layers[i].input}, d, options);
                                  run(state, calls);
                                })
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
 }
 
-const bool registered = [] {
+}  // namespace
+
+void register_benches() {
   add("squeezenet1_1/features.0", 3, 224, {.out_channels = 64, .kernel = 3, .stride = 2});
   add("squeezenet1_1/features.3.squeeze", 64, 55, {.out_channels = 16, .kernel = 1});
   add("squeezenet1_1/features.3.expand1x1", 16, 55, {.out_channels = 64, .kernel = 1});
@@ -318,12 +123,9 @@ const bool registered = [] {
   block(128, 1);
   block(256, 1);
   add_training("zoo", {64, 3, 64, 64}, ops);
-  add_training("zoo, Winograd", {64, 3, 64, 64}, by_winograd(ops));
+  add_training("zoo, Winograd", {64, 3, 64, 64}, ops, {.winograd = true});
   add({"zoo_fc/classifier.0", linear({.out_features = 32}), {64, 256 * 13 * 13}},
-      {std::begin(kDirections), std::end(kDirections)});
-  return true;
-}();
+      {Direction::forward, Direction::vjp_input, Direction::vjp_weight, Direction::vjp_bias});
+}
 
-}  // namespace
 }  // namespace loupe
-#endif

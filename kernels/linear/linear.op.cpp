@@ -20,23 +20,34 @@ class LinearOp : public ConvolutionOp {
   Shape shape(Shapes inputs) const override {
     if (inputs.size() != 1) check_operands(inputs);
     const Shape& x = inputs[0];
-    if (x.rank() != 2 || x.numel() == 0)
-      throw UsageError("linear takes non-empty vectors (N, F), got " + x.str() +
-                       (x.rank() == 4 ? " (flatten maps first)" : ""));
-    const int64_t out_features = config().out_channels;
-    check_configuration(x[1]);
-    check_elements("input", {x[0], round_up(x[1], kBlock)});
-    check_elements("output", {x[0], round_up(out_features, kBlock)});
-    return {x[0], out_features};
+    if (x.rank() < 2 || x.numel() == 0)
+      throw UsageError("linear takes non-empty vectors (N, …, F), got " + x.str());
+    const int64_t rows = x.numel() / x.back(), out_features = config().out_channels;
+    check_configuration(x.back());
+    check_elements("input", {rows, round_up(x.back(), kBlock)});
+    check_elements("output", {rows, round_up(out_features, kBlock)});
+    return x.with(x.rank() - 1, out_features);
   }
   std::vector<ParameterSpec> parameters(Shapes given) const override {
-    std::vector<ParameterSpec> list = ConvolutionOp::parameters(given);
-    list[0].shape = {config().out_channels, given[0][1]};  // without the 1×1 of a convolution's weight
+    shape(given.first(1));
+    std::vector<ParameterSpec> list{
+        {"weight", {config().out_channels, given[0].back()}, ParameterSpec::Role::weight}};
+    if (config().bias) list.push_back({"bias", {config().out_channels}, ParameterSpec::Role::bias});
     return list;
+  }
+  int64_t macs(Shapes inputs) const override { return inputs[0].numel() * config().out_channels; }
+  LayoutWish layout(Backend b, Shapes inputs) const override {
+    return inputs[0].rank() == 2 ? maps_wish(b, inputs[0]) : LayoutWish::planar;
+  }
+  int64_t accumulation_length(Direction d, Shapes inputs) const override {
+    if (d.is_forward()) return inputs[0].back() + 1;  // and the bias
+    return d == Direction::vjp_input ? config().out_channels : inputs[0].numel() / inputs[0].back();
   }
   std::optional<Window> window() const override { return std::nullopt; }
   bool is_linear() const override { return true; }
   Call prepare(Backend b, Direction d, Shapes inputs, const KernelOptions& options) const override {
+    if (inputs[0].rank() > 2)
+      return linear_rows_call(b, d, inputs[0], config().out_channels, inputs.size() > 2, table_call(b, d));
     Call call = ConvolutionOp::prepare(b, d, inputs, options);
     const bool product = d == Direction::forward || d == Direction::vjp_input;
     if (b == Backend::cpu && product)
@@ -48,8 +59,8 @@ class LinearOp : public ConvolutionOp {
 };
 
 LinearSizes sizes_of(const Op& op, const Arguments& a) {
-  const ConvSizes s = static_cast<const LinearOp&>(op).sizes(a.inputs[0].shape);
-  return {s.n, s.c, s.k};
+  const Shape& x = a.inputs[0].shape;
+  return {x.numel() / x.back(), x.back(), static_cast<const LinearOp&>(op).shape({&x, 1}).back()};
 }
 
 void ref_forward(const Op& op, const Arguments& a) {

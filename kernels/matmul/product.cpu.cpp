@@ -19,6 +19,7 @@
 #include "hwy/highway.h"
 #include "kernels/common/block-inl.h"
 #include "kernels/common/parallel.h"
+#include "kernels/elementwise/epilogue-inl.h"
 #include "kernels/matmul/product.h"
 
 // What every instruction set and the dispatch below share.
@@ -42,7 +43,8 @@ struct Piece {
 struct Work {
   Product p;
   const float *a, *b;
-  Tail tail;
+  Tail tail;         // what the tiles end with
+  bool tail_in_bits;  // the epilogue's record is of bits
   float* c;
   float* packed;  // b: (item, panel, k of the piece, 16)
   bool b_is_packed;
@@ -75,52 +77,53 @@ constexpr int64_t kTilePanels = 16 / kPanels;  // tiles from left to right in a 
 
 // ---- packing
 
-// Columns [0, width) of b, k steps of it, as a panel.
-void pack_panel(Product::Strides b, const float* from, int64_t k, int64_t width, float* to) {
-  if (width < kBlock) std::fill_n(to, k * kBlock, 0.0f);
+// A part of b, k steps of it, as panels: `columns` of b, 16 a panel, `stride` floats from one panel to the next.
+void pack_panels(Product::Strides b, const float* from, int64_t k, int64_t columns, int64_t stride, float* to) {
+  const int64_t whole = columns / kBlock, rest = columns % kBlock;
+  if (rest) std::fill_n(to + whole * stride, k * kBlock, 0.0f);
   if (b.col == 1) {
     for (int64_t i = 0; i < k; ++i, from += b.row, to += kBlock) {
-      if (width == kBlock)
-        store(load(from), to);
-      else
-        std::copy_n(from, width, to);
+      for (int64_t j = 0; j < whole; ++j) store(load(from + j * kBlock), to + j * stride);
+      std::copy_n(from + whole * kBlock, rest, to + whole * stride);
     }
     return;
   }
-  int64_t i = 0;
-  if (width == kBlock) {
-    HWY_ALIGN float part[4 * kLanes];
-    for (; i + kLanes <= k; i += kLanes)
+  HWY_ALIGN float part[4 * kLanes];
+  const int64_t vectors = k / kLanes * kLanes;
+  for (int64_t column = 0; column < columns; column += kBlock, from += kBlock * b.col, to += stride) {
+    const bool full = columns - column >= kBlock;
+    for (int64_t i = 0; full && i < vectors; i += kLanes)
       for (int64_t j = 0; j < kBlock; j += 4) {
         const float* at = from + j * b.col + i;
         hn::StoreInterleaved4(hn::LoadU(D(), at), hn::LoadU(D(), at + b.col), hn::LoadU(D(), at + 2 * b.col),
                               hn::LoadU(D(), at + 3 * b.col), D(), part);
         for (int64_t l = 0; l < kLanes; ++l) std::memcpy(to + (i + l) * kBlock + j, part + 4 * l, 4 * sizeof(float));
       }
+    for (int64_t i = full ? vectors : 0; i < k; ++i)
+      for (int64_t j = 0; j < std::min(kBlock, columns - column); ++j) to[i * kBlock + j] = from[j * b.col + i];
   }
-  for (; i < k; ++i)
-    for (int64_t j = 0; j < width; ++j) to[i * kBlock + j] = from[j * b.col + i];
 }
 
-// Four rows of a, or the `rows` that are left of them, k steps of them, as a group.
-void pack_group(Product::Strides a, const float* from, int64_t k, int64_t rows, float* to) {
+// The rows of a tile, k steps of them, as groups of four.
+void pack_rows(Product::Strides a, const float* from, int64_t k, int64_t rows, float* to) {
   if (a.col != 1) {
-    for (int64_t i = 0; i < k; ++i) {
-      if (rows == 4)
-        std::memcpy(to + 4 * i, from + i * a.col, 4 * sizeof(float));
-      else
-        std::copy_n(from + i * a.col, rows, to + 4 * i);
+    const int64_t whole = rows / 4, rest = rows % 4;
+    for (int64_t i = 0; i < k; ++i, from += a.col, to += 4) {
+      for (int64_t g = 0; g < whole; ++g) std::memcpy(to + g * kGroup, from + 4 * g, 4 * sizeof(float));
+      std::copy_n(from + 4 * whole, rest, to + whole * kGroup);
     }
     return;
   }
-  const float* row[4];  // those that are missing repeat the last one; nobody reads them
-  for (int64_t r = 0; r < 4; ++r) row[r] = from + std::min(r, rows - 1) * a.row;
-  int64_t i = 0;
-  for (; i + kLanes <= k; i += kLanes)
-    hn::StoreInterleaved4(hn::LoadU(D(), row[0] + i), hn::LoadU(D(), row[1] + i), hn::LoadU(D(), row[2] + i),
-                          hn::LoadU(D(), row[3] + i), D(), to + 4 * i);
-  for (; i < k; ++i)
-    for (int64_t r = 0; r < 4; ++r) to[4 * i + r] = row[r][i];
+  for (int64_t first = 0; first < rows; first += 4, to += kGroup) {
+    const float* row[4];  // those that are missing repeat the last one; nobody reads them
+    for (int64_t r = 0; r < 4; ++r) row[r] = from + std::min(first + r, rows - 1) * a.row;
+    int64_t i = 0;
+    for (; i + kLanes <= k; i += kLanes)
+      hn::StoreInterleaved4(hn::LoadU(D(), row[0] + i), hn::LoadU(D(), row[1] + i), hn::LoadU(D(), row[2] + i),
+                            hn::LoadU(D(), row[3] + i), D(), to + 4 * i);
+    for (; i < k; ++i)
+      for (int64_t r = 0; r < 4; ++r) to[4 * i + r] = row[r][i];
+  }
 }
 
 // ---- tiles
@@ -130,8 +133,8 @@ struct Tile {
   const float *a, *b;
   int64_t b_panel;
   float* c;
-  int64_t c_row;
-  bool add;  // to what is in c
+  int64_t c_row, c_panel;  // from row to row, and from 16 columns to the next
+  bool add;                // to what is in c
 };
 
 template <int kTileRows, int kTilePanels_>
@@ -140,7 +143,7 @@ void multiply(const Tile& t) {
 #pragma GCC unroll 16
   for (int i = 0; i < kTileRows; ++i)
 #pragma GCC unroll 2
-    for (int j = 0; j < kTilePanels_; ++j) sum[i][j] = t.add ? load(t.c + i * t.c_row + j * kBlock) : fill(0.0f);
+    for (int j = 0; j < kTilePanels_; ++j) sum[i][j] = t.add ? load(t.c + i * t.c_row + j * t.c_panel) : fill(0.0f);
   const float *a = t.a, *b = t.b;
   for (int64_t k = 0; k < t.k; ++k, a += 4, b += kBlock) {
     Block column[kTilePanels_];
@@ -156,7 +159,7 @@ void multiply(const Tile& t) {
 #pragma GCC unroll 16
   for (int i = 0; i < kTileRows; ++i)
 #pragma GCC unroll 2
-    for (int j = 0; j < kTilePanels_; ++j) store(sum[i][j], t.c + i * t.c_row + j * kBlock);
+    for (int j = 0; j < kTilePanels_; ++j) store(sum[i][j], t.c + i * t.c_row + j * t.c_panel);
 }
 
 // The kernels by their number of rows, 1 to kRows.
@@ -175,44 +178,67 @@ struct Place {
   int64_t columns;
 };
 
-// The sums of a tile, kPanels · 16 from row to row, become elements of c.
-void finish(const Work& w, const Place& at, const float* sums) {
+// A tile's sums, the rows of its first panel and then those of the next.
+struct Sums {
+  static constexpr int64_t kPanel = kRows * kBlock;
+  HWY_ALIGN float at[kPanels * kPanel];
+  float* cell(int64_t row, int64_t panel) { return at + panel * kPanel + row * kBlock; }
+};
+
+// Calls body(cell, place in c, columns) for the rows of 16 sums of a tile, or what is left of them.
+template <typename Body>
+HWY_INLINE void for_cells(const Work& w, const Place& at, Sums& sums, const Body& body) {
+  for (int64_t column = 0; column < at.columns; column += kBlock)
+    for (int64_t i = 0; i < at.rows; ++i)
+      body(sums.cell(i, column / kBlock), (at.row + i) * w.p.n + at.column + column, std::min(kBlock, at.columns - column));
+}
+
+// The sums of a tile become elements of c.
+void finish(const Work& w, const Place& at, Sums& sums) {
   const auto* bias = static_cast<const float*>(w.tail.bias);
+  if (bias)
+    for_cells(w, at, sums, [&](float* cell, int64_t start, int64_t count) {
+      for (int64_t j = 0; j < count; ++j) cell[j] += bias[start % w.p.n + j];
+    });
+  if (!w.tail.epilogue)
+    return for_cells(w, at, sums, [&](float* cell, int64_t start, int64_t count) { std::copy_n(cell, count, w.c + start); });
   const auto* residual = static_cast<const float*>(w.tail.residual);
-  for (int i = 0; i < at.rows; ++i) {
-    const int64_t start = (at.row + i) * w.p.n + at.column;
-    const float* from = sums + i * kPanels * kBlock;
-    float* to = w.c + start;
-    for (int64_t j = 0; j < at.columns; ++j) {
-      float y = from[j];
-      if (bias) y += bias[at.column + j];
-      if (residual) y += residual[start + j];
-      to[j] = y;
-    }
+  for (int64_t column = 0; column < at.columns; column += kBlock) {  // whole panels: see product()
+    const int64_t start = at.row * w.p.n + at.column + column;
+    CellRun run{.from = sums.cell(0, column / kBlock),
+                .residual = residual ? residual + start : nullptr,
+                .to = w.c + start,
+                .record = nullptr,
+                .step = w.p.n,
+                .cells = at.rows};
+    if (w.tail.record)
+      run.record = w.tail_in_bits ? static_cast<void*>(static_cast<uint16_t*>(w.tail.record) + start / kBlock)
+                                  : static_cast<void*>(static_cast<float*>(w.tail.record) + start);
+    finish_cells(w.tail.epilogue, run);
   }
 }
 
 void make_tile(const Work& w, const Place& at, Tile t, bool last) {
   const int panels = at.columns > kBlock ? kPanels : 1;
-  const TileFunction function = kTiles[panels - 1 > 0][static_cast<size_t>(at.rows - 1)];
-  const bool whole = at.columns == panels * kBlock, plain = !w.tail.bias && !w.tail.residual;
-  float* c = w.c + at.row * w.p.n + at.column;
-  if (whole && (plain || !last)) {
-    t.c = c;
+  const TileFunction function = kTiles[panels > 1][static_cast<size_t>(at.rows - 1)];
+  if (at.columns == panels * kBlock && !(last && w.tail)) {
+    t.c = w.c + at.row * w.p.n + at.column;
     t.c_row = w.p.n;
+    t.c_panel = kBlock;
     return function(t);
   }
-  HWY_ALIGN float sums[kRows * kPanels * kBlock];
-  t.c = sums;
-  t.c_row = kPanels * kBlock;
+  Sums sums;
+  t.c = sums.at;
+  t.c_row = kBlock;
+  t.c_panel = Sums::kPanel;
   if (t.add)
-    for (int i = 0; i < at.rows; ++i) {
-      std::copy_n(c + i * w.p.n, at.columns, sums + i * t.c_row);
-      std::fill_n(sums + i * t.c_row + at.columns, panels * kBlock - at.columns, 0.0f);
-    }
+    for_cells(w, at, sums, [&](float* cell, int64_t start, int64_t count) {
+      std::copy_n(w.c + start, count, cell);
+      std::fill_n(cell + count, kBlock - count, 0.0f);
+    });
   function(t);
   if (last) return finish(w, at, sums);
-  for (int i = 0; i < at.rows; ++i) std::copy_n(sums + i * t.c_row, at.columns, c + i * w.p.n);
+  for_cells(w, at, sums, [&](float* cell, int64_t start, int64_t count) { std::copy_n(cell, count, w.c + start); });
 }
 
 // ---- tasks
@@ -246,12 +272,8 @@ void multiply_block(const Work& w, const Piece& piece, int64_t item, const Range
   for (int64_t k0 = piece.k_begin; k0 < piece.k_end; k0 += kDepth) {
     const int64_t k = std::min(kDepth, piece.k_end - k0);
     for (int64_t tile = rows.begin; tile < rows.end; ++tile)
-      for (int64_t g = 0; g < kRowGroups; ++g) {
-        const int64_t row = tile * kRows + 4 * g, left = std::min(p.m, (tile + 1) * kRows) - row;
-        if (left > 0)
-          pack_group(p.a, a + row * p.a.row + k0 * p.a.col, k, std::min<int64_t>(4, left),
-                     scratch + ((tile - rows.begin) * kRowGroups + g) * kGroup);
-      }
+      pack_rows(p.a, a + tile * kRows * p.a.row + k0 * p.a.col, k, std::min<int64_t>(kRows, p.m - tile * kRows),
+                scratch + (tile - rows.begin) * kRowGroups * kGroup);
     const bool last = piece.last && k0 + k == piece.k_end;
     for (int64_t j = columns.begin; j < columns.end; ++j)
       for (int64_t tile = rows.begin; tile < rows.end; ++tile) {
@@ -264,6 +286,7 @@ void multiply_block(const Work& w, const Piece& piece, int64_t item, const Range
                      .b_panel = w.panel_stride(),
                      .c = nullptr,
                      .c_row = 0,
+                     .c_panel = 0,
                      .add = !(piece.first && k0 == piece.k_begin)};
         make_tile(w, at, t, last);
       }
@@ -271,11 +294,13 @@ void multiply_block(const Work& w, const Piece& piece, int64_t item, const Range
 }
 
 void PackPiece(const Work& w, const Piece& piece) {
-  parallel_for(w.items * w.panels(), [&](int64_t i) {
-    const int64_t item = i / w.panels(), panel = i % w.panels(), column = panel * kBlock;
+  constexpr int64_t kPanelsOfATask = 4;  // so that a row of b is read in longer runs
+  const int64_t tasks = ceil_div(w.panels(), kPanelsOfATask);
+  parallel_for(w.items * tasks, [&](int64_t i) {
+    const int64_t item = i / tasks, panel = i % tasks * kPanelsOfATask, column = panel * kBlock;
     const float* b = w.b + w.operands(item, piece).b + piece.k_begin * w.p.b.row + column * w.p.b.col;
-    pack_panel(w.p.b, b, piece.k_end - piece.k_begin, std::min(kBlock, w.p.n - column),
-               w.packed + (item * w.panels() + panel) * w.panel_stride());
+    pack_panels(w.p.b, b, piece.k_end - piece.k_begin, std::min(kPanelsOfATask * kBlock, w.p.n - column), w.panel_stride(),
+                w.packed + (item * w.panels() + panel) * w.panel_stride());
   });
 }
 
@@ -343,7 +368,7 @@ int64_t packed_floats(const Product& product) { return blocks(product.n) * kBloc
 void pack(const Product& product, const float* b, float* to) {
   const Product p = product.merged();
   expect_one_b(p);
-  const Work w{p, nullptr, b, {}, nullptr, to, true, nullptr, 0, 1};
+  const Work w{p, nullptr, b, {}, false, nullptr, to, true, nullptr, 0, 1};
   HWY_DYNAMIC_DISPATCH(PackPiece)(w, {0, 0, p.k, true, true});
 }
 
@@ -359,7 +384,11 @@ void product(const Product& product, const float* a, const float* b, bool b_is_p
     throw Error("matmul: the workspace of " + std::to_string(workspace.size()) + " bytes is too small for " +
                 std::to_string(max_threads()) + " threads: set the number of threads before the plan is made");
   float* memory = reinterpret_cast<float*>(workspace.data());
-  Work w{p, a, b, tail, c, memory, b_is_packed, memory + floats_of_b(p, b_is_packed), 0, 1};
+  Work w{p, a, b, tail, false, c, memory, b_is_packed, memory + floats_of_b(p, b_is_packed), 0, 1};
+  // The tiles end with the epilogue where their rows are whole cells, as masks of bits need it.
+  const bool in_tiles = p.n % kBlock == 0;
+  if (!in_tiles) w.tail.epilogue = {};
+  if (tail.epilogue.function) w.tail_in_bits = function_info(tail.epilogue.function).keeps == Keeps::bit;
   if (b_is_packed) w.packed = const_cast<float*>(b);  // is read alone
   const int64_t at_once = b_is_packed ? 1 : items_at_once(p), length = b_is_packed ? p.k : kPiece;
   for (; w.first < p.result_count(); w.first += at_once) {
@@ -372,6 +401,9 @@ void product(const Product& product, const float* a, const float* b, bool b_is_p
         HWY_DYNAMIC_DISPATCH(MultiplyPiece)(w, piece);
       }
   }
+  if (!in_tiles && tail.epilogue)
+    finish_planar(tail.epilogue, c, static_cast<const float*>(tail.residual), c, tail.record,
+                  p.result_count() * p.m * p.n / tail.image, tail.image);
 }
 
 void column_sums(int64_t rows, int64_t columns, const float* x, float* sums) {

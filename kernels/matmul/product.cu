@@ -18,6 +18,7 @@
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
 #include "kernels/device/library.h"
+#include "kernels/elementwise/epilogue.h"
 #include "kernels/matmul/product.h"
 
 namespace loupe::LOUPE_TARGET {
@@ -85,7 +86,8 @@ struct LoadSlabs {
 
 template <typename Tile>
 LOUPE_KERNEL_FOR(Tile::kThreads, Tile::kBlocks)
-product_kernel(Product p, Access of_a, Access of_b, const float* a, const float* b, Tail tail, float* c) {
+product_kernel(Product p, Access of_a, Access of_b, const float* a, const float* b, const float* bias, const float* residual,
+               float* c) {
   const int64_t row_tiles = (p.m + Tile::kRows - 1) / Tile::kRows, column_tiles = (p.n + Tile::kCols - 1) / Tile::kCols;
   // Blocks that differ in their rows alone are neighbours, and find each other's columns in L2.
   const int64_t result = blockIdx.x / (row_tiles * column_tiles);
@@ -106,8 +108,6 @@ product_kernel(Product p, Access of_a, Access of_b, const float* a, const float*
   const int64_t steps = p.term_count() * ((p.k + Tile::kDepth - 1) / Tile::kDepth);
   tile.accumulate(static_cast<int>(steps), load);
 
-  const auto* bias = static_cast<const float*>(tail.bias);
-  const auto* residual = static_cast<const float*>(tail.residual);
   const bool vectors = p.n % 4 == 0;
   LOUPE_UNROLL
   for (int i = 0; i < 8; ++i) {
@@ -134,14 +134,14 @@ product_kernel(Product p, Access of_a, Access of_b, const float* a, const float*
 constexpr int kThreads = 256;
 
 /// c += bias of its column + residual, one thread an element: after a library's product.
-LOUPE_KERNEL tail_kernel(Cells cells, int n, Tail tail, float* c) {
+LOUPE_KERNEL add_kernel(Cells cells, int n, const float* bias, const float* residual, float* c) {
   int64_t row;
   int column;
   if (!cells.find(row, column)) return;
   const int64_t i = row * n + column;
   float y = c[i];
-  if (tail.bias) y += static_cast<const float*>(tail.bias)[column];
-  if (tail.residual) y += static_cast<const float*>(tail.residual)[i];
+  if (bias) y += bias[column];
+  if (residual) y += residual[i];
   c[i] = y;
 }
 
@@ -185,11 +185,25 @@ int64_t blocks_of(const Product& p) {
 }
 
 template <typename Tile>
-void launch_tiles(Stream stream, const Product& p, const float* a, const float* b, const Tail& tail, float* c) {
+void launch_tiles(Stream stream, const Product& p, const float* a, const float* b, const float* bias, const float* residual,
+                  float* c) {
   const Access of_a = access_of(p, p.a.row, p.a.col, p.m, &Product::Dim::a);
   const Access of_b = access_of(p, p.b.col, p.b.row, p.n, &Product::Dim::b);
-  launch({{blocks_for(blocks_of<Tile>(p), 1)}, {Tile::kThreads}, 0, stream}, product_kernel<Tile>, p, of_a, of_b, a, b,
-         tail, c);
+  launch({{blocks_for(blocks_of<Tile>(p), 1)}, {Tile::kThreads}, 0, stream}, product_kernel<Tile>, p, of_a, of_b, a, b, bias,
+         residual, c);
+}
+
+void multiply(Stream stream, const Product& whole, const float* a, const float* b, const float* bias, const float* residual,
+              float* c) {
+  const Product p = whole.merged();
+  small(p.length());
+  constexpr int64_t kEnough = 200;  // blocks: more than a GPU has multiprocessors
+  using Large = GemmTile<4, 2>;
+  using Medium = GemmTile<2, 1>;
+  using Small = GemmTile<1, 1>;
+  if (blocks_of<Large>(p) >= kEnough) return launch_tiles<Large>(stream, p, a, b, bias, residual, c);
+  if (blocks_of<Medium>(p) >= kEnough) return launch_tiles<Medium>(stream, p, a, b, bias, residual, c);
+  launch_tiles<Small>(stream, p, a, b, bias, residual, c);
 }
 
 /// Product by product by a library. False, with nothing done: none serves, or the products are too small to be worth a call
@@ -208,21 +222,18 @@ bool multiply_by_library(Stream stream, const Product& p, const float* a, const 
 
 }  // namespace
 
-void product(Stream stream, Product whole, bool library, const float* a, const float* b, Tail tail, float* c) {
-  if (library && multiply_by_library(stream, whole, a, b, c)) {
-    if (!tail.bias && !tail.residual) return;
-    const Cells cells(whole.result_count() * whole.m, whole.n);
-    return launch(cells.launch_in(stream), tail_kernel, cells, small(whole.n), tail, c);
+void product(Stream stream, Product p, bool library, const float* a, const float* b, Tail tail, float* c) {
+  const auto* bias = static_cast<const float*>(tail.bias);
+  const auto* residual = tail.epilogue.residual ? static_cast<const float*>(tail.residual) : nullptr;
+  if (!library || !multiply_by_library(stream, p, a, b, c)) {
+    multiply(stream, p, a, b, bias, residual, c);
+  } else if (bias || residual) {
+    const Cells cells(p.result_count() * p.m, p.n);
+    launch(cells.launch_in(stream), add_kernel, cells, small(p.n), bias, residual, c);
   }
-  const Product p = whole.merged();
-  small(p.length());
-  constexpr int64_t kEnough = 200;  // blocks: more than a GPU has multiprocessors
-  using Large = GemmTile<4, 2>;
-  using Medium = GemmTile<2, 1>;
-  using Small = GemmTile<1, 1>;
-  if (blocks_of<Large>(p) >= kEnough) return launch_tiles<Large>(stream, p, a, b, tail, c);
-  if (blocks_of<Medium>(p) >= kEnough) return launch_tiles<Medium>(stream, p, a, b, tail, c);
-  launch_tiles<Small>(stream, p, a, b, tail, c);
+  tail.epilogue.residual = false;
+  if (tail.epilogue)  // beside a tile's 64 sums there is no room for functions
+    finish(stream, tail.epilogue, c, nullptr, c, tail.record, p.result_count() * p.m * p.n / tail.image, tail.image);
 }
 
 void column_sums(Stream stream, int64_t rows, int64_t columns, const float* x, float* sums) {

@@ -95,10 +95,15 @@ inline Product Product::merged() const {
   return p;
 }
 
-/// What becomes of a sum before it is stored: y = sum + bias[column] + residual.
+/// What becomes of a sum before it is stored: the bias of its column is added, then the epilogue follows. Pointers are to
+/// T = float or double, as the product's.
 struct Tail {
-  const void* bias = nullptr;      // (n), or null
-  const void* residual = nullptr;  // like c, or null
+  const void* bias = nullptr;  // (n), or null
+  Epilogue epilogue = {};
+  const void* residual = nullptr;  // of the epilogue; like c
+  void* record = nullptr;          // of the epilogue: what its function keeps, written by forward if not null, read by a vjp
+  int64_t image = 0;               // elements of c in an image, with an epilogue: bits of each begin at a byte of their own
+  explicit operator bool() const { return bias || epilogue; }
 };
 
 /// The three products of a linear layer with x (n, rows, in), weight (out, in) and y (n, rows, out); n is the batch.

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/common/parallel.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/matmul/product.h"
 
 namespace loupe::ref {
@@ -47,11 +48,11 @@ void product(const Product& p, const T* a, const T* b, const Tail& tail, T* c) {
       const Product::Offsets term = Product::offsets(p.terms, t);
       add_row(p, a + from.a + term.a + i % p.m * p.a.row, b + from.b + term.b, row);
     }
-    for (int64_t j = 0; j < p.n; ++j) {
-      if (tail.bias) row[j] += static_cast<const T*>(tail.bias)[j];
-      if (tail.residual) row[j] += static_cast<const T*>(tail.residual)[i * p.n + j];
-    }
+    for (int64_t j = 0; tail.bias && j < p.n; ++j) row[j] += static_cast<const T*>(tail.bias)[j];
   });
+  if (!tail.epilogue) return;
+  const auto* residual = static_cast<const T*>(tail.residual);
+  finish(tail.epilogue, c, residual, c, tail.record, p.result_count() * p.m * p.n / tail.image, tail.image);
 }
 
 template <typename T>

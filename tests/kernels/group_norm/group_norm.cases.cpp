@@ -1,6 +1,6 @@
 #include "kernels/group_norm/group_norm.h"
 
-#include "tests/support/norm_magnitude.h"
+#include "tests/kernels/layer_norm/norm_magnitude.h"
 
 namespace loupe::test {
 namespace {

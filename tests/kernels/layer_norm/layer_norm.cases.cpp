@@ -1,6 +1,6 @@
 #include "kernels/layer_norm/layer_norm.h"
 
-#include "tests/support/norm_magnitude.h"
+#include "tests/kernels/layer_norm/norm_magnitude.h"
 
 namespace loupe::test {
 namespace {

@@ -1,6 +1,6 @@
 #include "kernels/rms_norm/rms_norm.h"
 
-#include "tests/support/norm_magnitude.h"
+#include "tests/kernels/layer_norm/norm_magnitude.h"
 
 namespace loupe::test {
 namespace {

@@ -1,16 +1,16 @@
-#include "tests/support/norm_magnitude.h"
-
+// Bounds for the suites of layer_norm, rms_norm and group_norm: the magnitude of the terms behind each result (op_suite.h).
+#pragma once
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/layer_norm/norm.h"
+#include "tests/support/op_call.h"
+#include "tests/support/op_suite.h"
 
 namespace loupe::test {
 
-namespace {
-
 // One group of a case: element l is at(l), its weight weight(l).
-struct Group {
+struct NormGroup {
   const Norm& n;
   const Operands& o;
   int64_t i;
@@ -31,14 +31,15 @@ struct Group {
   }
 };
 
-}  // namespace
-
-std::vector<double> norm_magnitude(const OpCase& test, Direction d, const Operands& o) {
+/// A rounding of the mean moves x − μ by that of mean |x|, and 1/√(σ² + eps) follows σ² to first order in its relative error
+/// alone (the differences add up to zero): so forward's terms are (|x − μ| + mean |x|) · r · |weight| + |bias|, those of the vjp
+/// to the input r · (|h| + mean |h| + |x̂| · mean |h · x̂|) with h = gy · weight, and those to the weight Σ |gy · x̂|.
+inline std::vector<double> norm_magnitude(const OpCase& test, Direction d, const Operands& o) {
   if (d == Direction::vjp_bias) return {};
   const Norm n = static_cast<const NormOp&>(*test.op).sizes(o.shapes[0]);
   Numbers m(d == Direction::vjp_weight ? static_cast<size_t>(n.weights()) : o.inputs[0].size());
   for (int64_t i = 0; i < n.outer * n.inner; ++i) {
-    Group g{n, o, i};
+    NormGroup g{n, o, i};
     if (n.centred) g.mean = g.mean_of([&](int64_t l) { return g.x(l); });
     g.r = 1 / std::sqrt(g.mean_of([&](int64_t l) { return (g.x(l) - g.mean) * (g.x(l) - g.mean); }) + n.eps);
     const double size = n.centred ? g.mean_of([&](int64_t l) { return std::fabs(g.x(l)); }) : 0;
@@ -59,7 +60,8 @@ std::vector<double> norm_magnitude(const OpCase& test, Direction d, const Operan
   return m;
 }
 
-std::vector<double> norm_record_magnitude(const Operands& o) {
+/// The record: max |x|, which is no less than mean |x|, for μ; the relative error of r.
+inline std::vector<double> norm_record_magnitude(const Operands& o) {
   double largest = 0;
   for (const double x : o.inputs[0]) largest = std::max(largest, std::fabs(x));
   Numbers m = o.record->numbers();
