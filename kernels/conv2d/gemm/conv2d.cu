@@ -308,8 +308,8 @@ Convolution described(const ConvSizes& s, Direction direction, ConvTile tile) {
   return c;
 }
 
-/// The kernel ends with the epilogue; else finish() follows it. In a tile's 64 copies of a thread's last step there is room for
-/// the relu family, not for an exponential.
+/// The kernel ends with the epilogue; else finish() follows it. In a tile's 64 copies of a thread's last step
+/// there is room for the relu family, not for an exponential.
 bool ends_with(ConvTile tile, const Epilogue& e, const void* record) {
   if (writes_bits(e, record)) return false;
   return tile == ConvTile::direct || !e.function || e.row == Epilogue::Row::deconvnet ||

@@ -1,4 +1,5 @@
-// min(max(x + 3, 0), 6) / 6. At ±3 the slope is that of the flat sides, as in PyTorch; NaN passes, but no signal does there.
+// min(max(x + 3, 0), 6) / 6. At ±3 the slope is that of the flat sides, as in PyTorch; NaN passes, but no
+// signal does there.
 struct hard_sigmoid : FunctionDefaults {
   static constexpr std::string_view summary = "min(max(x + 3, 0), 6) / 6";
   static constexpr Keeps keeps = Keeps::bit;
