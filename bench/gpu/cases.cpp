@@ -12,11 +12,16 @@
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/flatten/flatten.h"
+#include "kernels/group_norm/group_norm.h"
+#include "kernels/layer_norm/layer_norm.h"
 #include "kernels/linear/linear.h"
 #include "kernels/lrn/lrn.h"
+#include "kernels/matmul/matmul.h"
 #include "kernels/max_pool2d/max_pool2d.h"
 #include "kernels/max_unpool2d/max_unpool2d.h"
+#include "kernels/reduce/reduce.h"
 #include "kernels/relu/relu.h"
+#include "kernels/rms_norm/rms_norm.h"
 #include "kernels/softmax/softmax.h"
 
 namespace loupe::bench {
@@ -80,6 +85,15 @@ std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor) {
   add_case("1000 classes", softmax(), {{8 * batch, 1000}});
   add_case("1000 classes", log_softmax(), {{8 * batch, 1000}});
   add_case("a loss of 1000 classes", cross_entropy(), {{8 * batch, 1000}, {8 * batch, 1000}});
+  const Shape tokens{batch, part(197), part(768)}, queries{batch, part(12), part(197), part(64)};
+  add_case("vit_b_16, scores of 12 heads", matmul({.transpose_b = true}), {queries, queries});
+  add_case("vit_b_16/mlp.0", linear({.out_features = part(3072)}), {tokens});
+  add_case("vit_b_16/ln_1", layer_norm({.eps = 1e-6}), {tokens});
+  add_case("convnext_tiny/features.1", layer_norm({.channels = true, .eps = 1e-6}), {maps(96, 56)});
+  add_case("tokens of vit_b_16", rms_norm(), {tokens});
+  add_case("resnet50, first block, 1 group", group_norm({.groups = 1}), {large});
+  add_case("mean of the tokens of vit_b_16", reduce({.kind = Reduce::Kind::mean, .axes = {1}}), {tokens});
+  add_case("largest of maps", reduce({.kind = Reduce::Kind::max, .axes = {2, 3}}), {large});
   add_case("alexnet/classifier.0", dropout(0.5), {{batch, part(9216)}});
   add_case("alexnet, before the classifier", flatten(), {maps(256, 6)});
   for (KernelCase& c : cases)
