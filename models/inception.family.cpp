@@ -33,7 +33,7 @@ struct Inception {
   NodeId largest() const {
     return net.add(module + ".max_pool2d", max_pool2d({.kernel = 3, .stride = 2}), x);
   }
-  NodeId cat(const std::vector<NodeId>& parts, const std::string& name = "cat") const {
+  NodeId cat(const std::vector<Port>& parts, const std::string& name = "cat") const {
     return net.add(module + "." + name, concat(), parts);
   }
 
@@ -77,7 +77,7 @@ struct Inception {
   NodeId e() const {
     const auto both = [&](const std::string& name, NodeId from) {
       const NodeId wide = same(name + "a", from, 384, Pair(1, 3));
-      return std::vector<NodeId>{wide, same(name + "b", from, 384, Pair(3, 1))};
+      return std::vector<Port>{wide, same(name + "b", from, 384, Pair(3, 1))};
     };
     const NodeId one = same("branch1x1", x, 320, 1);
     const NodeId three = cat(both("branch3x3_2", same("branch3x3_1", x, 384, 1)));

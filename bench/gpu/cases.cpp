@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
-#include "kernels/add/add.h"
 #include "kernels/avg_pool2d/avg_pool2d.h"
 #include "kernels/batch_norm_training/batch_norm_training.h"
 #include "kernels/concat/concat.h"
@@ -11,6 +10,8 @@
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dropout/dropout.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/flatten/flatten.h"
 #include "kernels/group_norm/group_norm.h"
 #include "kernels/layer_norm/layer_norm.h"
@@ -20,7 +21,6 @@
 #include "kernels/max_pool2d/max_pool2d.h"
 #include "kernels/max_unpool2d/max_unpool2d.h"
 #include "kernels/reduce/reduce.h"
-#include "kernels/relu/relu.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/softmax/softmax.h"
 

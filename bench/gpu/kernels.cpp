@@ -68,74 +68,114 @@ class Memory {
   std::shared_ptr<void> data_;
 };
 
-bool is_parameter(Direction d) { return d == Direction::vjp_weight || d == Direction::vjp_bias; }
+// A kernel of a case, as it is to be timed.
+struct Subject {
+  const KernelCase& test;
+  Direction direction;
+  const Rung* rung = nullptr;  // in the place of the op's own kernel
+  KernelOptions options = {};
+};
+
+// All operands of a case, the op's parameters after the given ones.
+std::vector<Type> operands_of(const KernelCase& c) {
+  std::vector<Type> all;
+  for (size_t i = 0; i < c.inputs.size(); ++i)
+    all.push_back({i < c.types.size() ? c.types[i] : Dtype::f32, c.inputs[i]});
+  for (const ParameterSpec& p : c.op->parameters(c.inputs)) all.push_back({Dtype::f32, p.shape});
+  return all;
+}
+
+std::vector<Shape> shapes_of(const std::vector<Type>& types) {
+  std::vector<Shape> shapes;
+  for (const Type& t : types) shapes.push_back(t.shape);
+  return shapes;
+}
+
+Kernel kernel_of(const Rung& rung, Direction d) {
+  return d.is_forward() ? rung.forward : d == Direction::vjp_input ? rung.vjp_input : nullptr;
+}
 
 // One set of operands on the device, and the call of a kernel over it.
-class Call {
+class TimedCall {
  public:
-  Call(const DeviceModule& module, Backend backend, const KernelCase& c, Direction direction, Kernel kernel)
-      : module_(module), case_(c), kernel_(kernel ? kernel : c.op->kind().kernel(backend, direction)) {
-    const Op::Shapes shapes = c.inputs;
-    const Shape out = c.op->infer(shapes);
-    const Needs needs = c.op->needs(direction);
-    const bool forward = direction == Direction::forward;
-    const auto saved = c.op->saved(shapes);
-    for (size_t i = 0; i < c.inputs.size(); ++i) {
-      Array a{nullptr, i < c.types.size() ? c.types[i] : Dtype::f32, c.inputs[i]};
-      if (forward || needs.inputs) a.data = operand(a);
-      inputs_.push_back(a);
+  TimedCall(const DeviceModule& module, Backend backend, const Subject& s)
+      : module_(module), op_(*s.test.op), types_(operands_of(s.test)), shapes_(shapes_of(types_)) {
+    call_ = op_.prepare(backend, s.direction, shapes_, s.options);
+    if (s.rung) {
+      call_.packing.clear();
+      call_.run = [&op = op_, kernel = kernel_of(*s.rung, s.direction)](const Arguments& a) {
+        kernel(op, a);
+      };
     }
-    size_t p = 0;
-    for (const ParameterSpec& spec : c.op->parameters(shapes)) {
-      const int64_t packed = c.op->packed_size(backend, direction, shapes, p++);
-      Array a{nullptr, Dtype::f32, spec.shape};
-      const Memory& m = memory(packed ? packed * 4 : a.bytes());
-      m.random();
-      if (!is_parameter(direction)) bytes_ += m.bytes();
-      a.data = m.data();
-      parameters_.push_back(a);
-    }
-    a_.inputs = inputs_;
-    a_.parameters = parameters_;
+    a_.direction = s.direction;
     a_.queue = {&module, nullptr};
-    a_.output = {nullptr, Dtype::f32, out};
-    if (saved) {
-      a_.saved = {nullptr, saved->dtype, saved->shape};
-      if (forward) a_.saved.data = result(a_.saved);
-      if (needs.saved) a_.saved.data = record(a_.saved);
-    }
-    if (forward) {
-      a_.output.data = result(a_.output);
+    read_operands();
+    const auto record = op_.record(shapes_);
+    if (record) a_.record = {nullptr, record->dtype, record->shape};
+    for (const Type& t : op_.infer(types_)) outputs_.push_back({nullptr, t.dtype, t.shape});
+    if (s.direction.is_forward()) {
+      if (record) a_.record.data = result(a_.record);
+      for (Array& y : outputs_) y.data = result(y);
     } else {
-      if (needs.output) a_.output.data = operand(a_.output);
-      a_.grad_output = {nullptr, Dtype::f32, out};
-      a_.grad_output.data = operand(a_.grad_output);
-      a_.grad = {nullptr, Dtype::f32, c.inputs[0]};
-      if (is_parameter(direction))
-        a_.grad.shape = parameters_[direction == Direction::vjp_weight ? 0 : 1].shape;
-      a_.grad.data = result(a_.grad);
-      if (c.op->kind().name == "concat") bytes_ = 2 * a_.grad.bytes();  // it reads its own part of dL/dy
+      vjp(s.direction, record.has_value());
     }
-    const int64_t workspace = c.op->workspace_bytes(backend, direction, shapes);
-    a_.workspace = {static_cast<std::byte*>(memory(workspace).data()), static_cast<size_t>(workspace)};
+    a_.outputs = outputs_;
+    a_.output = outputs_[0];
+    a_.workspace = {static_cast<std::byte*>(memory(call_.workspace).data()),
+                    static_cast<size_t>(call_.workspace)};
   }
-  Call(Call&&) = delete;
+  TimedCall(TimedCall&&) = delete;
 
-  void operator()() const { kernel_(*case_.op, a_); }
+  void operator()() const { call_.run(a_); }
   int64_t bytes() const { return bytes_; }
 
  private:
+  void read_operands() {
+    const uint32_t read = a_.direction.is_forward() ? ~0u : op_.needs(a_.direction).operands;
+    for (size_t i = 0; i < types_.size(); ++i) {
+      Array a{nullptr, types_[i].dtype, types_[i].shape};
+      const auto packing =
+          std::ranges::find(call_.packing, static_cast<int>(i), [](const Packing& p) { return p.operand; });
+      if (packing != call_.packing.end()) {
+        const Memory& m = memory(packing->floats * dtype_bytes(Dtype::f32));
+        m.random();
+        bytes_ += m.bytes();
+        a.data = m.data();
+      } else if (read >> i & 1) {
+        a.data = operand(a);
+      }
+      inputs_.push_back(a);
+    }
+    a_.inputs = inputs_;
+  }
+
+  void vjp(Direction d, bool record) {
+    const Needs needs = op_.needs(d);
+    if (record && needs.record) a_.record.data = read_record(a_.record);
+    for (Array& y : outputs_) {
+      grad_outputs_.push_back(y);
+      if (y.dtype == Dtype::f32) grad_outputs_.back().data = operand(y);
+      if (needs.output) y.data = operand(y);
+    }
+    a_.grad_outputs = grad_outputs_;
+    a_.grad_output = grad_outputs_[0];
+    a_.grad = {nullptr, Dtype::f32, shapes_[static_cast<size_t>(d.operand)]};
+    a_.grad.data = result(a_.grad);
+    if (op_.kind().name == "concat") bytes_ = 2 * a_.grad.bytes();  // it reads its own part of dL/dy
+  }
+
   const Memory& memory(int64_t bytes) { return memory_.emplace_back(module_, bytes); }
   void* operand(const Array& a) {
     const Memory& m = memory(a.bytes());
-    a.dtype == Dtype::f32 ? m.random() : m.zero();  // switch 0 is a cell of every window
+    a.dtype == Dtype::f32 ? m.random()
+                          : m.zero();  // switch 0 is a cell of every window, index 0 in every table
     bytes_ += m.bytes();
     return m.data();
   }
-  // Masks: random bits. Switches: cell 0.
-  void* record(const Array& a) {
+  // Masks: random bits. Switches: cell 0. Numbers: positive ones would do, any do for the time.
+  void* read_record(const Array& a) {
     const Memory& m = memory(a.bytes());
-    a.dtype == Dtype::bit ? m.random() : m.zero();
+    a.dtype == Dtype::u8 ? m.zero() : m.random();
     bytes_ += m.bytes();
     return m.data();
   }
@@ -146,10 +186,12 @@ class Call {
   }
 
   const DeviceModule& module_;
-  const KernelCase& case_;
-  Kernel kernel_;
+  const Op& op_;
+  std::vector<Type> types_;
+  std::vector<Shape> shapes_;
+  Call call_;
   std::list<Memory> memory_;
-  std::vector<Array> inputs_, parameters_;
+  std::vector<Array> inputs_, outputs_, grad_outputs_;
   Arguments a_;
   int64_t bytes_ = 0;
 };
@@ -159,16 +201,14 @@ struct Timed {
   int64_t bytes;
 };
 
-// `kernel`: another than the op's own.
-Timed time(const Settings& s, const DeviceModule& module, const KernelCase& c, Direction d,
-           Kernel kernel = nullptr) {
-  std::list<Call> calls;
-  calls.emplace_back(module, s.backend, c, d, kernel);
+Timed time(const Settings& s, const DeviceModule& module, const Subject& subject) {
+  std::list<TimedCall> calls;
+  calls.emplace_back(module, s.backend, subject);
   const int64_t bytes = calls.front().bytes();
   // More sets of operands until together they are larger than any cache.
   if (s.backend == Backend::cuda)
     while (bytes * static_cast<int64_t>(calls.size()) < (int64_t{256} << 20) && calls.size() < 64)
-      calls.emplace_back(module, s.backend, c, d, kernel);
+      calls.emplace_back(module, s.backend, subject);
   auto next = calls.begin();
   const auto launch = [&] {
     (*next)();
@@ -191,14 +231,16 @@ const Library* library_of(const OpKind& kind) {
 
 Json title(const KernelCase& c, Direction d) {
   return {{"kernel", c.op->kind().name},
-          {"direction", direction_name(d)},
+          {"direction", c.op->kind().direction_name(d)},
           {"case", c.name},
           {"shape", c.inputs[0].str()}};
 }
 
-Json measure(const Settings& s, const DeviceModule& module, const KernelCase& c, Direction d, Kernel kernel) {
-  const Timed timed = time(s, module, c, d, kernel);
-  const double flops = d == Direction::vjp_bias ? 0 : 2.0 * static_cast<double>(c.op->macs(c.inputs));
+Json measure(const Settings& s, const DeviceModule& module, const Subject& subject) {
+  const Timed timed = time(s, module, subject);
+  const Op& op = *subject.test.op;
+  const bool counts = op.kind().direction_name(subject.direction) != "vjp_bias";  // which adds alone
+  const double flops = counts ? 2.0 * static_cast<double>(op.macs(shapes_of(operands_of(subject.test)))) : 0;
   const auto bytes = static_cast<double>(timed.bytes);
   Json row{{"us", timed.us}, {"bytes", timed.bytes}, {"gb_per_s", 1e-3 * bytes / timed.us}};
   if (flops > 0) {
@@ -216,15 +258,15 @@ Json measure(const Settings& s, const DeviceModule& module, const KernelCase& c,
 
 Json measure_op(const Settings& s, const DeviceModule& module, const KernelCase& c, Direction d) {
   Json row = title(c, d);
-  row["algorithm"] = c.op->algorithm(s.backend, d, c.inputs);
+  row["algorithm"] = c.op->prepare(s.backend, d, shapes_of(operands_of(c)), {}).describe;
   const Library* library = s.backend == Backend::cuda ? library_of(c.op->kind()) : nullptr;
   if (library) module.configure(library->option, library->own);
-  row.update(measure(s, module, c, d, nullptr));
-  if (!library || d == Direction::vjp_bias) return row;
+  row.update(measure(s, module, {c, d}));
+  if (!library || d == Direction::vjp_bias) return row;  // neither library has one of its own
   row["library"] = library->name;
   try {
     module.configure(library->option, library->library);
-    const double us = time(s, module, c, d).us;
+    const double us = time(s, module, {c, d, nullptr, {.library_convolution = true}}).us;
     row["library_us"] = us;
     row["ratio"] = us / row["us"].get<double>();
   } catch (const std::exception& e) {
@@ -238,7 +280,7 @@ Json measure_rung(const Settings& s, const DeviceModule& module, const KernelCas
                   const Rung& rung) {
   Json row = title(c, d);
   row["rung"] = rung.name;
-  row.update(measure(s, module, c, d, d == Direction::forward ? rung.forward : rung.vjp_input));
+  row.update(measure(s, module, {c, d, &rung}));
   return row;
 }
 
@@ -275,17 +317,15 @@ int run(Settings s, bool info) {
   for (const KernelCase& c : kernel_cases(gpu ? (s.quick ? 8 : 32) : 1, gpu ? 1 : 16)) {
     const OpKind& kind = c.op->kind();
     timed.insert(kind.name);
-    for (const Direction d : kDirections) {
+    const int operands = kind.variadic ? 1 : static_cast<int>(operands_of(c).size());
+    for (Direction d = Direction::forward; d.operand < operands; ++d.operand) {
       if (!kind.has(s.backend, d)) continue;
-      const std::string name = std::string(kind.name) + " " + std::string(direction_name(d)) + " " + c.name;
+      const std::string name = std::string(kind.name) + " " + kind.direction_name(d) + " " + c.name;
       if (name.find(s.filter) == std::string::npos) continue;
       attempt(c, d, [&] { return measure_op(s, *module, c, d); });
       for (const Ladder* ladder : all_ladders())
         for (const Rung& rung : ladder->rungs)
-          if (c.ladder && ladder->op == kind.name &&
-              (d == Direction::forward     ? rung.forward
-               : d == Direction::vjp_input ? rung.vjp_input
-                                           : nullptr))
+          if (c.ladder && ladder->op == kind.name && kernel_of(rung, d))
             attempt(c, d, [&] { return measure_rung(s, *module, c, d, rung); });
     }
   }

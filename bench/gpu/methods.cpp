@@ -24,22 +24,22 @@ struct Method {
   const char* name;
   int64_t
       passes;  // forward passes of one image; there are about as many backward, but for occlusion and forward
-  std::function<void(Network&, const Tensor&)> run;
+  std::function<void(ImageModel&, const Tensor&)> run;
 };
 
 // The options are those of bench/peers/methods.py.
 const std::vector<Method>& methods() {
   static const std::vector<Method> all{
-      {"forward", 1, [](Network& n, const Tensor& x) { n.logits(x); }},
-      {"gradient", 1, [](Network& n, const Tensor& x) { gradient(n, x, {.target = 0}); }},
-      {"input_x_gradient", 1, [](Network& n, const Tensor& x) { input_x_gradient(n, x, {.target = 0}); }},
-      {"guided_backprop", 1, [](Network& n, const Tensor& x) { guided_backprop(n, x, {.target = 0}); }},
-      {"deconvnet", 1, [](Network& n, const Tensor& x) { deconvnet(n, x, {.target = 0}); }},
-      {"grad_cam", 1, [](Network& n, const Tensor& x) { grad_cam(n, x, {.target = 0}); }},
+      {"forward", 1, [](ImageModel& n, const Tensor& x) { n.logits(x); }},
+      {"gradient", 1, [](ImageModel& n, const Tensor& x) { gradient(n, x, {.target = 0}); }},
+      {"input_x_gradient", 1, [](ImageModel& n, const Tensor& x) { input_x_gradient(n, x, {.target = 0}); }},
+      {"guided_backprop", 1, [](ImageModel& n, const Tensor& x) { guided_backprop(n, x, {.target = 0}); }},
+      {"deconvnet", 1, [](ImageModel& n, const Tensor& x) { deconvnet(n, x, {.target = 0}); }},
+      {"grad_cam", 1, [](ImageModel& n, const Tensor& x) { grad_cam(n, x, {.target = 0}); }},
       {"integrated_gradients", 50,
-       [](Network& n, const Tensor& x) { integrated_gradients(n, x, {.target = 0, .steps = 50}); }},
+       [](ImageModel& n, const Tensor& x) { integrated_gradients(n, x, {.target = 0, .steps = 50}); }},
       {"occlusion", 49,
-       [](Network& n, const Tensor& x) { occlusion(n, x, {.target = 0, .window = 32, .stride = 32}); }},
+       [](ImageModel& n, const Tensor& x) { occlusion(n, x, {.target = 0, .window = 32, .stride = 32}); }},
   };
   return all;
 }
@@ -66,13 +66,13 @@ void print(const Json& row) {
 }
 
 void run(const Device& device, const std::string& engine, bool quick,
-         const std::vector<std::string>& networks, int64_t size) {
+         const std::vector<std::string>& networks, int64_t size, const KernelOptions& kernels = {}) {
   const bool small = size < 224;
   for (const std::string& name : networks) {
-    Network net = models::load(name, "formula", device, {.height = size, .width = size});
+    ImageModel net = models::load(name, "formula", device, {.height = size, .width = size}, kernels);
     for (const Method& m : methods()) {
       const int64_t batch = small ? 1 : m.passes > 1 ? (quick ? 1 : 4) : (quick ? 16 : 64);
-      const Tensor x = formula_input(net.graph().node(net.graph().inputs()[0]).shape.with(0, batch));
+      const Tensor x = formula_input(net.graph().input_shapes(batch).at(0));
       Json row{{"engine", engine}, {"network", name}, {"method", m.name}, {"batch", batch}};
       try {
         reset_memory_peak();
@@ -101,7 +101,7 @@ void run_all(const std::string& device_name, bool quick, const std::vector<std::
     std::printf("%s\n", e.what());
     return;
   }
-  run(device, engine + ", convolutions by cuDNN", quick, networks, size);
+  run(device, engine + ", convolutions by cuDNN", quick, networks, size, {.library_convolution = true});
 }
 
 }  // namespace

@@ -17,10 +17,10 @@ using namespace loupe;
 
 // Loading VGG-16 takes longer than timing it, so a network is kept for all benches of its name.
 Network& network(const std::string& name) {
-  static std::map<std::string, Network> cache;
+  static std::map<std::string, ImageModel> cache;
   auto found = cache.find(name);
   if (found == cache.end()) found = cache.emplace(name, models::load(name, "formula", Device::cpu())).first;
-  return found->second;
+  return found->second.network;
 }
 
 int64_t total_macs(const Graph& graph) {
@@ -30,13 +30,13 @@ int64_t total_macs(const Graph& graph) {
 }
 
 Tensor input(const Network& net, int64_t batch) {
-  return formula_input(net.graph().node(net.graph().inputs()[0]).shape.with(0, batch));
+  return formula_input(net.graph().input_shapes(batch).at(0));
 }
 
 void forward(benchmark::State& state, const std::string& name) {
   Network& net = network(name);
   const Tensor x = input(net, 1);
-  Execution& e = net.execution(1, {.values = {net.graph().output()}});
+  Execution& e = net.execution(x.shape(), {.values = {net.graph().output()}});
   e.forward(x);
   for (auto _ : state) e.forward(x);
   state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * static_cast<double>(total_macs(net.graph())),
@@ -48,9 +48,9 @@ void gradient(benchmark::State& state, const std::string& name) {
   Network& net = network(name);
   const Tensor x = input(net, 1);
   const NodeId in = net.graph().inputs()[0], out = net.graph().output();
-  Execution& e = net.execution(1, {.from = out, .gradients = {in}});
+  Execution& e = net.execution(x.shape(), {.from = out, .gradients = {in}});
   const int64_t cls = 7;
-  const Tensor seed = seed_channels(net.graph().node(out).shape, {&cls, 1});
+  const Tensor seed = seed_channels(net.graph().node(out).shape(), {&cls, 1});
   const auto pass = [&] {
     e.forward(x);
     e.backward(seed);

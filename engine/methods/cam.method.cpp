@@ -7,6 +7,7 @@
 // is seen too.
 #include "engine/methods/cam.h"
 #include "engine/run/method.h"
+#include "kernels/reduce/reduce.h"
 
 namespace loupe {
 

@@ -167,6 +167,10 @@ void PlanBuilder::arrive(const Port& p, ValueId v) {
   if (!above_[at(p.node)]) return;
   const auto [found, first] = signals_.try_emplace(p, v);
   if (first) return;
+  if (fuse_meeting(found->second, v)) {
+    signals_[p] = v;
+    return;
+  }
   const Type type = plan_.value(found->second).type;
   PlanStep s{.node = p.node, .op = add()};
   for (ValueId part : {found->second, in_layout(v, type.layout)})
@@ -264,18 +268,44 @@ ValueId PlanBuilder::rectify(const Unit& u, NodeId n, ValueId signal) {
   return out;
 }
 
+// The step that makes the later of two signals adds the earlier one to it, if nothing else reads it and the step can.
+bool PlanBuilder::fuse_meeting(ValueId earlier, ValueId later) {
+  if (!options_.fuse || plan_.value(earlier).type != plan_.value(later).type) return false;
+  PlanStep* maker = only_maker(later, 0);
+  if (!maker || maker->epilogue) return false;
+  Epilogue with;
+  with.residual = true;
+  if (!can_end_with(*maker, with)) return false;
+  maker->epilogue = with;
+  maker->residual = earlier;
+  maker->note += "; + signals meet (fused)";
+  return true;
+}
+
+// The vjp step that makes a signal which at most `readers` others read.
+PlanStep* PlanBuilder::only_maker(ValueId signal, int readers) {
+  const auto maker = std::ranges::find(plan_.steps_.rbegin(), plan_.steps_.rend(), signal, &PlanStep::grad);
+  if (maker == plan_.steps_.rend()) return nullptr;
+  for (const PlanStep& s : plan_.steps_) {
+    readers -= std::ranges::count(s.grad_outputs, signal) > 0;
+    readers -= std::ranges::count(s.operands, signal, &PlanOperand::value) > 0;
+    readers -= s.residual == signal;
+  }
+  for (const auto& [port, value] : signals_) readers -= value == signal;
+  return readers < 0 ? nullptr : &*maker;
+}
+
+bool PlanBuilder::can_end_with(const PlanStep& step, const Epilogue& epilogue) const {
+  std::vector<Shape> shapes;
+  for (const PlanOperand& o : step.operands) shapes.push_back(o.shape);
+  return step.op->fuses(backend(), step.direction, epilogue, shapes);
+}
+
 // Puts the row of function n into the step that makes the signal, if nothing else reads that and the step can.
 bool PlanBuilder::fuse_row(const Unit& u, NodeId n, ValueId signal, Epilogue::Row row) {
   if (!options_.fuse || wanted(n)) return false;
-  const auto maker = std::ranges::find(plan_.steps_.rbegin(), plan_.steps_.rend(), signal, &PlanStep::grad);
-  if (maker == plan_.steps_.rend()) return false;
-  int readers = 0;
-  for (const PlanStep& s : plan_.steps_) {
-    readers += std::ranges::count(s.grad_outputs, signal) > 0;
-    readers += std::ranges::count(s.operands, signal, &PlanOperand::value) > 0;
-  }
-  for (const auto& [port, value] : signals_) readers += value == signal;
-  if (readers > 1) return false;  // one: the signal at n itself
+  PlanStep* maker = only_maker(signal, 1);  // n itself
+  if (!maker) return false;
   PlanStep& step = *maker;
   Epilogue with = step.epilogue;
   if (row == Epilogue::Row::slope) {
@@ -286,9 +316,7 @@ bool PlanBuilder::fuse_row(const Unit& u, NodeId n, ValueId signal, Epilogue::Ro
     if (with.row != Epilogue::Row::none) return false;
     with.row = row;
   }
-  std::vector<Shape> shapes;
-  for (const PlanOperand& o : step.operands) shapes.push_back(o.shape);
-  if (!step.op->fuses(backend(), step.direction, with, shapes)) return false;
+  if (!can_end_with(step, with)) return false;
   if (with.function) {
     const ValueId kept = kept_by(u, n);
     if (kept < 0 || plan_.value(kept).type.layout != plan_.value(signal).type.layout) return false;

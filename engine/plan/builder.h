@@ -71,6 +71,9 @@ class PlanBuilder {
   PlanStep vjp_step(const Unit& u, NodeId n, Direction direction, ValueId signal);
   ValueId vjp(const Unit& u, NodeId n, ValueId signal, int i);
   ValueId rectify(const Unit& u, NodeId n, ValueId signal);
+  bool fuse_meeting(ValueId earlier, ValueId later);
+  PlanStep* only_maker(ValueId signal, int readers);
+  bool can_end_with(const PlanStep& step, const Epilogue& epilogue) const;
   bool fuse_row(const Unit& u, NodeId n, ValueId signal, Epilogue::Row row);
   ValueId kept_by(const Unit& u, NodeId function) const;
 

@@ -71,7 +71,8 @@ void Execution::edit(size_t e, const Tensor& mask, const Tensor& numbers) {
     bool fits = have.rank() == 0 || have.rank() == shape.rank();
     for (int d = 0; fits && d < have.rank(); ++d) fits = have[d] == 1 || have[d] == shape[d];
     if (!fits)
-      throw UsageError(std::string("the ") + what + " of an edit of " + shape.str() + " has shape " + have.str());
+      throw UsageError("an edit of " + shape.str() + " takes " + what + " of that shape, with 1 where one serves all, not " +
+                       have.str());
     Tensor to(from.dtype(), shape);
     const int64_t element = dtype_bytes(from.dtype());
     for (int64_t i = 0; i < shape.numel(); ++i) {
@@ -85,7 +86,7 @@ void Execution::edit(size_t e, const Tensor& mask, const Tensor& numbers) {
     }
     return to;
   };
-  given = {stretched(mask, "mask"), stretched(numbers, "numbers"), true};
+  given = {stretched(mask, "a mask"), stretched(numbers, "numbers"), true};
 }
 
 void Execution::edit(size_t e, const Cells& cells, const Tensor& numbers) {

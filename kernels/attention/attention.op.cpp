@@ -39,7 +39,8 @@ class AttentionOp final : public Op {
   Call prepare(Backend, Direction, Shapes, const KernelOptions&) const override;
   int64_t accumulation_length(Direction direction, Shapes s) const override {
     const int64_t queries = s[0][1], keys = s[1][1], width = s[0][2] / a_.heads;
-    const int64_t scores = 2 * width + keys, group = a_.heads / a_.kv_heads;
+    // A score's products, and over the keys l and y, both rescaled by some blocks' factors.
+    const int64_t scores = 2 * width + 3 * keys, group = a_.heads / a_.kv_heads;
     if (direction.is_forward()) return scores;
     if (direction.operand == 0) return scores + keys;
     if (direction.operand < 3) return scores + group * queries;

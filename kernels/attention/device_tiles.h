@@ -93,6 +93,7 @@ LOUPE_DEVICE void multiply(TileMemory& m, const HeadRows& x, int x0, const HeadR
   const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y), me = thread_number();
   clear(sum);
   for (int c0 = 0; c0 < width; c0 += kDepth) {
+    const int depth = width - c0 < kDepth ? width - c0 : kDepth;
     sync_threads();  // what was there has been read
     for (int e = me; e < kTile * kDepth; e += kTileThreads) {
       const int row = e / kDepth, c = e % kDepth;
@@ -100,7 +101,7 @@ LOUPE_DEVICE void multiply(TileMemory& m, const HeadRows& x, int x0, const HeadR
       m.b[c][row] = y.at(y0 + row, c0 + c, width);
     }
     sync_threads();
-    for (int c = 0; c < kDepth; ++c)
+    for (int c = 0; c < depth; ++c)
       add_products(load_vector<kPer>(&m.a[c][kPer * ty]), load_vector<kPer>(&m.b[c][kPer * tx]), sum);
   }
 }
@@ -115,12 +116,14 @@ LOUPE_DEVICE void put_weights(TileMemory& m, const Part& part) {
   }
 }
 
-/// sum[k][i][c] += Σ_r weights[r][4·ty + i] · y.at(y0 + r)[64·k + 4·tx + c], r < 64 in order. Every thread takes part, each
+/// sum[k][i][c] += Σ_r weights[r][4·ty + i] · y.at(y0 + r)[64·k + 4·tx + c], r < 64 in order, as far as there
+/// are rows. Every thread takes part, each
 /// after put_weights().
 template <int kChunks>
 LOUPE_DEVICE void accumulate(TileMemory& m, const HeadRows& y, int y0, int width, Part (&sum)[kChunks]) {
   const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y), me = thread_number();
-  for (int r0 = 0; r0 < kTile; r0 += kDepth) {
+  for (int r0 = 0; r0 < kTile && y0 + r0 < y.count; r0 += kDepth) {
+    const int left = y.count - y0 - r0, rows = left < kDepth ? left : kDepth;
     LOUPE_UNROLL
     for (int k = 0; k < kChunks; ++k) {
       if (k * kTile >= width) break;
@@ -128,7 +131,7 @@ LOUPE_DEVICE void accumulate(TileMemory& m, const HeadRows& y, int y0, int width
       for (int e = me; e < kDepth * kTile; e += kTileThreads)
         m.b[e / kTile][e % kTile] = y.at(y0 + r0 + e / kTile, k * kTile + e % kTile, width);
       sync_threads();
-      for (int r = 0; r < kDepth; ++r)
+      for (int r = 0; r < rows; ++r)
         add_products(load_vector<kPer>(&m.weights[r0 + r][kPer * ty]), load_vector<kPer>(&m.b[r][kPer * tx]), sum[k]);
     }
   }

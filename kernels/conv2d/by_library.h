@@ -27,10 +27,4 @@ inline constexpr DeviceFunction<void(int64_t n, int64_t k, int64_t pixels, const
                                      const float* residual, float* y, void* record)>
     bias_and_epilogue{"bias_and_epilogue"};
 
-/// Device `b` computes convolutions by cuDNN: its module was configured so. Weights that were packed before
-/// that, or after it was taken back, do not fit: choose before a network is loaded.
-inline bool convolves_by_library(Backend b) {
-  return b == Backend::cuda && DeviceModule::configured(b, "conv") == "cudnn";
-}
-
 }  // namespace loupe::device

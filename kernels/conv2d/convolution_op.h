@@ -19,7 +19,7 @@ class ConvolutionOp : public Op {
   std::string describe() const override;
   std::vector<ParameterSpec> parameters(Shapes given) const override;
   int64_t macs(Shapes inputs) const override;
-  LayoutWish layout(Backend, Shapes) const override { return LayoutWish::blocked; }
+  LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
   bool fuses(Backend, Direction d, const Epilogue&, Shapes) const override {
     return d == Direction::forward || d == Direction::vjp_input;
   }

@@ -13,6 +13,14 @@ class EditOp : public Op {
   std::string describe() const override {
     return edit_ == EditKind::set ? "set" : edit_ == EditKind::add ? "add" : "scale";
   }
+  std::vector<Type> infer(Types inputs) const override {
+    std::vector<Shape> shapes;
+    for (const Type& t : inputs) shapes.push_back(t.shape);
+    const Shape y = shape(shapes);
+    if (inputs[1].dtype != Dtype::u8)
+      throw UsageError("edit takes a mask of u8, got " + std::string(dtype_name(inputs[1].dtype)));
+    return {{Dtype::f32, y}};
+  }
   Shape shape(Shapes inputs) const override {
     expect_inputs("edit", inputs, 3);
     expect_not_empty("edit", inputs[0]);

@@ -22,6 +22,8 @@ struct Reduce {
 };
 /// Graph node: one input of any rank.
 OpPtr reduce(Reduce);
+/// Whether the op is the mean over height and width of maps (N, C, H, W), as some networks end with.
+bool is_mean_over_maps(const Op&);
 
 /// x as the kernels see it: of its last dimensions that are all reduced, or all kept, a `run` in one piece; of
 /// those before it, three kept and three reduced ones at most, since neighbours of one sort count as one.

@@ -1,5 +1,6 @@
 #include "kernels/reduce/reduce.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace loupe {
@@ -41,6 +42,7 @@ class ReduceOp : public Op {
     if (c.axes.empty()) throw UsageError("reduce needs one axis at least");
   }
   const OpKind& kind() const override { return reduce_kind; }
+  const Reduce& attributes() const { return c_; }
   std::string describe() const override {
     std::string text = c_.kind == Reduce::Kind::sum    ? "sum over"
                        : c_.kind == Reduce::Kind::mean ? "mean over"
@@ -143,6 +145,15 @@ extern const OpKind reduce_kind{
     .kernels = {{Direction::forward, ref_kernel, cpu_kernel, device_kernel},
                 {Direction::vjp_input, ref_kernel, cpu_kernel, device_kernel}},
 };
+
+bool is_mean_over_maps(const Op& op) {
+  const auto* r = dynamic_cast<const ReduceOp*>(&op);
+  if (!r || r->attributes().kind != Reduce::Kind::mean) return false;
+  std::vector<int> axes = r->attributes().axes;
+  for (int& a : axes) a = a < 0 ? a + 4 : a;
+  std::ranges::sort(axes);
+  return axes == std::vector{2, 3};
+}
 
 OpPtr reduce(Reduce config) { return std::make_shared<ReduceOp>(config); }
 

@@ -132,8 +132,6 @@ void Executor::end_thread() {
   thread.fiber.suspend();
 }
 
-void Executor::park() { threads_[current_].fiber.suspend(); }
-
 // Lets threads run again: warps in a random order, the lanes of each in a random order, before or after those
 // that are ready already.
 void Executor::release(std::vector<uint16_t>& threads) {

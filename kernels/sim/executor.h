@@ -124,7 +124,14 @@ class Executor {
   bool ordered(uint32_t epoch, uint16_t warp_epoch, unsigned thread) const {
     return epoch != epoch_ || (thread / 32 == current_ / 32 && warp_epoch != warps_[current_ / 32].epoch);
   }
-  SharedCell& cell(uintptr_t offset);
+  SharedCell& cell(uintptr_t offset) {
+    SharedCell& c = cells_[offset / 4];
+    if (c.serial != serial_) {
+      c = SharedCell{};
+      c.serial = serial_;
+    }
+    return c;
+  }
   void note_read(SharedCell& c, uint8_t mask, const Stamp& now);
   /// Who else read the cell since the block's last barrier, so that a write races with it: "thread (3, 0, 0)".
   /// Empty where a barrier of the warp came in between.
@@ -132,7 +139,7 @@ class Executor {
   void complete(const Copy& copy);
 
   [[noreturn]] void fail(const std::string& what, const void* pc);
-  void park();
+  void park() { threads_[current_].fiber.suspend(); }
   void resume(unsigned thread);
   void release(std::vector<uint16_t>& threads);
   static void thread_main(void* self);

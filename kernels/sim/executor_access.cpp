@@ -32,15 +32,6 @@ void* Executor::static_shared(const void* tag, size_t bytes, size_t alignment, c
   return shared_ + offset;
 }
 
-Executor::SharedCell& Executor::cell(uintptr_t offset) {
-  SharedCell& c = cells_[offset / 4];
-  if (c.serial != serial_) {
-    c = SharedCell{};
-    c.serial = serial_;
-  }
-  return c;
-}
-
 void Executor::note_read(SharedCell& c, uint8_t mask, const Stamp& now) {
   if (c.read.epoch != epoch_ || c.read_bytes == 0) {
     c.read = now;

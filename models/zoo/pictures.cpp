@@ -51,11 +51,15 @@ Verdicts test(ImageModel& model, uint64_t set, int64_t count, const Options& opt
               const Progress& progress) {
   const size_t classes = labels().size();
   Network& network = model.network;
-  const Shape& input = network.graph().node(network.graph().inputs().at(0)).shape();
-  if (network.classes() != std::ssize(labels()) || input != Shape{1, 3, kSize, kSize})
+  const Shape input{1, 3, kSize, kSize};
+  if (network.classes() != std::ssize(labels()))
     throw UsageError(network.name() + " tells " + std::to_string(network.classes()) +
-                     " classes apart in inputs " + input.str() + "; the zoo has " + std::to_string(classes) +
-                     " in pictures of 64×64 pixels");
+                     " classes apart; the zoo has " + std::to_string(classes));
+  try {
+    network.graph().shapes(input);
+  } catch (const UsageError& e) {
+    throw UsageError(network.name() + " does not take the zoo's pictures of 64×64 pixels: " + e.what());
+  }
   if (count < 1) throw UsageError("a test takes at least one picture, not " + std::to_string(count));
   Options quick = options;
   quick.masks = false;

@@ -11,10 +11,13 @@ function(loupe_test_programs)
       set(main loupe_test_main_shared)
     endif()
     add_executable(${name} ${file})
-    if(name MATCHES "^cuda_") # they are carried to a machine with a GPU (bench/gpu/pack), and should be small
+    set(support loupe_test_support)
+    if(file MATCHES "/tests/kernels/|/op_checks")  # tests of kernels know kernels alone
+      set(support loupe_test_harness)
+    elseif(name MATCHES "^cuda_") # they are carried to a machine with a GPU (bench/gpu/pack), and should be small
       target_link_libraries(${name} PRIVATE loupe_without_weights)
     endif()
-    target_link_libraries(${name} PRIVATE ${main} loupe_test_support)
+    target_link_libraries(${name} PRIVATE ${main} ${support})
     file(STRINGS ${file} runs_command REGEX "support/command.h")
     if(runs_command)
       add_dependencies(${name} loupe)

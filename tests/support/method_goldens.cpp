@@ -58,7 +58,7 @@ MethodGoldens formula_goldens(const std::string& model, Device device) {
   std::string layer = file->metadata().at("grad_cam_layer");
   const Model built = models::build(model, size);
   if (layer.starts_with("<"))
-    layer = built.graph.node(built.graph.node(built.graph.find(layer.substr(1))).inputs[0]).name;
+    layer = built.graph.node(built.graph.node(built.graph.find(layer.substr(1))).inputs[0].node).name;
   CHECK(built.graph.find(built.trunk) == built.graph.find(layer));
   return {.title = model,
           .map = [file](const std::string& map) { return file->tensor(map); },
@@ -96,10 +96,10 @@ MethodGoldens photo_goldens(const std::string& photo, Device device) {
 void check_methods(MethodGoldens goldens) {
   const Tensor x = input_of(goldens);
   const Target target = goldens.target;
-  Network &ref = goldens.ref, &fast = goldens.fast;
+  ImageModel &ref = goldens.ref, &fast = goldens.fast;
   Findings findings(goldens);
 
-  for (Network* net : {&ref, &fast}) {
+  for (ImageModel* net : {&ref, &fast}) {
     const bool exact = net == &ref;
     const std::string how = net->device().str();
     const double bound = exact ? 1e-5 : 1e-4;
@@ -119,7 +119,7 @@ void check_methods(MethodGoldens goldens) {
     findings.check("occlusion_attribution", how, r.attribution, exact ? bound : 1e-3);
   }
 
-  ref.memory_limit = kRefMemory;
+  ref.network.memory_limit = kRefMemory;
   Tapes tapes(ref, fast);
   bool first = true;
   for (const auto& [name, signal] : {std::pair<const char*, Signal>{"gradient", gradient},

@@ -5,13 +5,14 @@
 #include <string>
 
 #include "engine/methods/occlusion.h"
+#include "engine/run/image_model.h"
 
 namespace loupe::test {
 
 struct MethodGoldens {
   std::string title;
   std::function<Tensor(const std::string&)> map;  // by the method's name; "input" and "logits" too
-  Network ref, fast;                              // with the same weights; `fast` computes in float32
+  ImageModel ref, fast;                           // with the same weights; `fast` computes in float32
   int64_t target;
   std::string grad_cam_layer;
   bool has_cam, has_rollout, occlusion_on_ref, has_probability;

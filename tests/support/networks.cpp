@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
-#include "kernels/add/add.h"
 #include "kernels/attention/attention.h"
 #include "kernels/concat/concat.h"
 #include "kernels/conv2d/conv2d.h"
@@ -16,7 +15,6 @@
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/linear/linear.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/relu/relu.h"
 #include "kernels/reshape/reshape.h"
 #include "kernels/slice/slice.h"
 #include "kernels/transpose/transpose.h"
@@ -31,11 +29,22 @@ std::vector<Device> devices() {
   return here;
 }
 
-Network with_formula_weights(Graph graph, Device device) {
+std::map<std::string, Tensor> formula_weights(const Graph& graph) {
   std::map<std::string, Tensor> parameters;
-  for (const ParameterSpec& p : graph.parameters())
-    parameters[p.name] = formula_weight(p.name, p.shape, p.role);
-  return {"the test network", std::move(graph), std::move(parameters), device};
+  for (NodeId id : graph.parameters()) {
+    const Node& p = graph.node(id);
+    parameters[p.name] = formula_weight(p.name, p.shape(), p.role);
+  }
+  return parameters;
+}
+
+Network with_formula_weights(Graph graph, Device device, const KernelOptions& kernels) {
+  std::map<std::string, Tensor> parameters = formula_weights(graph);
+  return {"the test network", std::move(graph), std::move(parameters), device, kernels};
+}
+
+ImageModel model_with_formula_weights(Graph graph, Device device, std::string trunk) {
+  return {.network = with_formula_weights(std::move(graph), device), .trunk = std::move(trunk)};
 }
 
 Tensor path_magnitudes(const Graph& graph, const Tensor& x) {
@@ -44,9 +53,8 @@ Tensor path_magnitudes(const Graph& graph, const Tensor& x) {
     for (float& v : a.values<float>()) v = std::abs(v);
     return a;
   };
-  std::map<std::string, Tensor> parameters;
-  for (const ParameterSpec& p : graph.parameters())
-    parameters[p.name] = absolute(formula_weight(p.name, p.shape, p.role));
+  std::map<std::string, Tensor> parameters = formula_weights(graph);
+  for (auto& [name, values] : parameters) values = absolute(values);
   Network net("absolute values", graph, std::move(parameters), Device::ref());
   return net.logits(absolute(x));
 }

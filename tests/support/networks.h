@@ -1,17 +1,21 @@
 // Small networks with formula weights, and helpers to compare maps, for the tests of methods.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
-#include "engine/run/network.h"
+#include "engine/run/image_model.h"
 
 namespace loupe::test {
 
 /// The devices that are here: ref and cpu; sim where it was built; cuda where there is a GPU.
 std::vector<Device> devices();
 
-/// A graph with formula weights on a device.
-Network with_formula_weights(Graph graph, Device device);
+/// Every parameter of a graph, by the formula.
+std::map<std::string, Tensor> formula_weights(const Graph& graph);
+/// A graph with formula weights on a device; and as a model whose trunk ends with that layer.
+Network with_formula_weights(Graph graph, Device device, const KernelOptions& kernels = {});
+ImageModel model_with_formula_weights(Graph graph, Device device, std::string trunk = {});
 
 /// Σ over all ways from the input to a score of |x·w·w·w…|, for each image and class (N, classes): what the
 /// rounding errors of a score, and of Σ x·gradient, are relative to. An absolute value for each weight and

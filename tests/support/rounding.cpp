@@ -38,14 +38,14 @@ Tensor product_bound(const Operands& o) {
   const double g = gamma(length_of(o) + 2);
   std::vector<Tensor> sizes{carried(o, g), magnitude(o.values[1])};
   if (o.values.size() > 2) sizes.push_back(magnitude(o.values[2], g));
-  return apply(*o.node.op, sizes);
+  return compute(*o.node.op, sizes);
 }
 
 /// Folded into a convolution, its scale multiplies that one's weights, whose sum has folded_length terms.
 Tensor batch_norm_bound(const Operands& o, int64_t folded_length) {
   const double g = gamma(folded_length + 8);
-  return apply(*o.node.op, {carried(o, g), magnitude(o.values[1]), magnitude(o.values[2], g),
-                            magnitude(o.values[3], -g), o.values[4]});
+  return compute(*o.node.op, {carried(o, g), magnitude(o.values[1]), magnitude(o.values[2], g),
+                              magnitude(o.values[3], -g), o.values[4]});
 }
 
 /// A function of one operand; its slope is nowhere above 1.5. Its own error is so many units of 2⁻²³.
@@ -58,7 +58,7 @@ Tensor function_bound(const Operands& o, const Tensor& exact) {
 }
 }  // namespace
 
-Tensor apply(const Op& op, const std::vector<Tensor>& operands, const Tensor& record) {
+Tensor compute(const Op& op, const std::vector<Tensor>& operands, const Tensor& record) {
   const std::vector<Shape> shapes = shapes_of(operands);
   std::vector<Type> types;
   for (const Shape& s : shapes) types.push_back({Dtype::f32, s});
@@ -89,18 +89,18 @@ Tensor rounding_bound(const Operands& o, const Tensor& exact, int64_t folded_len
   if (kind == "conv2d" || kind == "linear" || kind == "conv_transpose2d") return product_bound(o);
   if (kind == "batch_norm") return batch_norm_bound(o, folded_length);
   if (kind == "avg_pool2d" || kind == "adaptive_avg_pool2d" || kind == "reduce")
-    return apply(*o.node.op, {carried(o, gamma(length_of(o) + 2))});
-  if (kind == "add") return rounded(apply(*o.node.op, o.errors), exact);
+    return compute(*o.node.op, {carried(o, gamma(length_of(o) + 2))});
+  if (kind == "add") return rounded(compute(*o.node.op, o.errors), exact);
   if (kind == "mul") {  // (a + da)(b + db) − ab = (a + da)·db + da·b
     const Tensor left = sum(magnitude(o.values[0]), o.errors[0]);
-    return rounded(
-        sum(apply(*o.node.op, {left, o.errors[1]}), apply(*o.node.op, {o.errors[0], magnitude(o.values[1])})),
-        exact);
+    return rounded(sum(compute(*o.node.op, {left, o.errors[1]}),
+                       compute(*o.node.op, {o.errors[0], magnitude(o.values[1])})),
+                   exact);
   }
   if (o.node.op->function()) return function_bound(o, exact);
   for (const std::string_view moves : {"max_pool2d", "concat", "slice", "transpose", "reshape"})
-    if (kind == moves) return apply(*o.node.op, o.errors);
-  if (o.node.op->is_view(Layout::planar, shapes_of(o.values))) return apply(*o.node.op, o.errors);
+    if (kind == moves) return compute(*o.node.op, o.errors);
+  if (o.node.op->is_view(Layout::planar, shapes_of(o.values))) return compute(*o.node.op, o.errors);
   throw Error("no rounding bound is known for the op " + std::string(kind));
 }
 

@@ -32,7 +32,7 @@ Tensor map(const Tensor& a, const Tensor& b, const F& f) {
 Tensor sum(const Tensor& a, const Tensor& b);
 
 /// The op in double, by its textbook loops. `record`: what it leaves on the tape, if not empty.
-Tensor apply(const Op& op, const std::vector<Tensor>& operands, const Tensor& record = {});
+Tensor compute(const Op& op, const std::vector<Tensor>& operands, const Tensor& record = {});
 
 /// A node's operands as a device had them, in double, and how far (`errors`) they may be from what they
 /// stand for: nothing for weights.

@@ -153,7 +153,7 @@ class Accountant {
     }
     Tensor switches;
     if (is_max_pool(n)) switches = Tensor(Dtype::u8, n.op->record(shapes_of(o.values))->shape);
-    const Tensor exact = apply(*n.op, o.values, switches);
+    const Tensor exact = compute(*n.op, o.values, switches);
     const Tensor bound =
         map(rounding_bound(o, exact, folded_length(n)), [](double b) { return b * kSlack + kTiny; });
     if (is_kept(id)) f.reach = sum(bound, distance_from_ref(id, exact));

@@ -3,10 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/relu/relu.h"
 #include "models/io/formula.h"
 #include "tests/support/networks.h"
 
@@ -15,7 +17,7 @@ namespace {
 
 TieReport account(Network& ref, Network& cpu, const Tensor& x) {
   const Probe probe = tie_probe(ref.graph());
-  Execution& run = ref.execution(x.shape()[0], {.values = probe.values, .records = probe.records});
+  Execution& run = ref.execution(x.shape(), {.values = probe.values, .records = probe.records});
   run.forward(x);
   return account_for_ties(ref, run, cpu);
 }
@@ -58,6 +60,43 @@ TEST_CASE("ties: a switch that float32 cannot decide is accounted for") {
   CHECK(report.failed == 0);
 }
 
+TEST_CASE("ties: a number on another piece of its function is accounted for") {
+  Graph g;
+  const NodeId x = g.input("input", {1, 3, 1, 1});
+  const NodeId sum = g.add("sum", conv2d({.out_channels = 1, .kernel = 1, .bias = false}), {x});
+  g.add("function", hard_swish(), {sum});
+  const std::vector<float> signs{1, 1, -1},
+      values{1e8f, 4, 1e8f};  // 4 in double, 0 in float32: on the other side of 3
+  const std::map<std::string, Tensor> parameters{
+      {"sum.weight", Tensor::from(std::span(signs), {1, 3, 1, 1})}};
+  Network ref("a sum", g, parameters, Device::ref()), cpu("a sum", g, parameters, Device::cpu());
+  const TieReport report = account(ref, cpu, Tensor::from(std::span(values), {1, 3, 1, 1}));
+  INFO(report.str());
+  CHECK(report.compared == 1);
+  CHECK(report.differing == 1);
+  CHECK(report.failed == 0);
+}
+
+TEST_CASE("ties: networks with squeeze-and-excitation are followed value by value") {
+  Graph g;
+  NodeId n = g.input("input", {1, 3, 14, 11});
+  for (const std::string block : {"1", "2"}) {
+    n = g.add("conv" + block, conv2d({.out_channels = 20, .kernel = 3, .padding = 1}), {n});
+    n = g.add("function" + block, hard_swish(), {n});
+    NodeId gate = g.add("mean" + block, global_avg_pool2d(), {n});
+    gate = g.add("squeeze" + block, conv2d({.out_channels = 5, .kernel = 1}), {gate});
+    gate = g.add("relu" + block, relu(), {gate});
+    gate = g.add("excite" + block, conv2d({.out_channels = 20, .kernel = 1}), {gate});
+    n = g.add("mul" + block, mul(), {n, g.add("gate" + block, hard_sigmoid(), {gate})});
+  }
+  Network ref = with_formula_weights(g, Device::ref()), cpu = with_formula_weights(g, Device::cpu());
+  const TieReport report = account(ref, cpu, formula_input({3, 3, 14, 11}));
+  INFO(report.str());
+  CHECK(report.compared == 2 * 3 * (20 * 14 * 11 + 5 + 20));
+  CHECK(report.failed == 0);
+  CHECK(report.rounding > 0.01);
+}
+
 TEST_CASE("ties: networks with and without a folded batch norm are followed value by value") {
   for (const bool norm : {false, true}) {
     Graph g;
@@ -83,8 +122,10 @@ TEST_CASE("ties: another program is found out") {
   for (const std::string changed : {"conv1.weight", "conv2.bias", "fc.weight"}) {
     CAPTURE(changed);
     std::map<std::string, Tensor> parameters;
-    for (const ParameterSpec& p : graph.parameters())
-      parameters[p.name] = formula_weight(p.name, p.shape, p.role).clone();
+    for (const NodeId id : graph.parameters()) {
+      const Node& p = graph.node(id);
+      parameters[p.name] = formula_weight(p.name, p.shape(), p.role).clone();
+    }
     parameters[changed].values<float>()[3] *= 1.01f;  // one weight by one percent
     Network other("another network", graph, std::move(parameters), Device::cpu());
     const TieReport report = account(ref, other, formula_input({1, 3, 14, 11}));

@@ -7,13 +7,13 @@
 
 #include "engine/training/initial_weights.h"
 #include "engine/training/trainer.h"
-#include "kernels/add/add.h"
+#include "kernels/elementwise/binary.h"
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/flatten/flatten.h"
 #include "kernels/linear/linear.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/relu/relu.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace loupe::test {
 
@@ -66,7 +66,7 @@ struct Pass {
   explicit Pass(Device device, const std::map<std::string, Tensor>& parameters)
       : graph(training_graph(small_graph())), network("small", graph.graph, parameters, device) {}
   double loss(const Batch& b) {
-    Execution& e = network.execution(b.images.shape()[0],
+    Execution& e = network.execution({b.images.shape(), Shape{b.images.shape()[0], 4}},
                                      {.values = {graph.loss}, .from = graph.loss, .parameters = true});
     e.forward({b.images, smoothed_targets(b.classes, 4, 0.1)});
     const Tensor losses = e.value(graph.loss);
@@ -75,16 +75,8 @@ struct Pass {
     Tensor seed(Dtype::f64, losses.shape());
     for (double& s : seed.values<double>()) s = 1 / static_cast<double>(losses.numel());
     e.backward(seed);
-    for (const Plan::ParameterGradient& g : e.plan().parameter_gradients()) {
-      const std::string& name = graph.graph.node(g.node).parameters[g.parameter].name;
-      const Array from = e.parameter_gradient(g.node, g.parameter);
-      Tensor to(from.dtype, from.shape);
-      if (network.queue().module)
-        network.queue().module->download(to.raw(), from.data, from.bytes(), network.queue().stream);
-      else
-        convert(from, to.array());
-      gradients[name] = to.to(Dtype::f64);
-    }
+    for (NodeId p : graph.graph.parameters())
+      if (is_learned(graph.graph.node(p).role)) gradients[graph.graph.node(p).name] = e.gradient(p).to(Dtype::f64);
     return sum / static_cast<double>(losses.numel());
   }
   TrainingGraph graph;

@@ -103,7 +103,8 @@ Device DeviceChoice::open() const {
 KernelOptions DeviceChoice::kernels() const { return {.library_convolution = conv == "cudnn"}; }
 
 ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device) {
-  Model built = models::build(model, {.classes = std::ssize(zoo::labels())});
+  Model built = models::build(
+      model, {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
   expect_fits(model, built.graph, {1, 3, zoo::kSize, zoo::kSize});
   return models::load(model, std::move(built), weights, device.open(), device.kernels());
 }

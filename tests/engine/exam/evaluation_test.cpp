@@ -15,7 +15,7 @@
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/flatten/flatten.h"
 #include "kernels/linear/linear.h"
-#include "kernels/relu/relu.h"
+#include "kernels/elementwise/elementwise.h"
 #include "tests/support/networks.h"
 #include "tests/support/pictures.h"
 #include "tests/support/planes.h"
@@ -54,7 +54,7 @@ Method method(std::string_view name, std::function<Explanation(const Question&, 
           .summary = "",
           .source = "",
           .options = {},
-          .unsuited = [](const Network&) { return std::nullopt; },
+          .unsuited = [](const ImageModel&) { return std::nullopt; },
           .run = std::move(run)};
 }
 
@@ -102,7 +102,7 @@ const Verdicts& verdict(const Evaluation& e, std::string_view method, std::strin
 }  // namespace
 
 TEST_CASE("evaluation: the truth scores 1, beats the baselines, and a lie does not") {
-  Network net = with_formula_weights(squares_graph(), Device::cpu());
+  ImageModel net = model_with_formula_weights(squares_graph(), Device::cpu());
   const std::vector<Contestant> all = contestants({&liar, &oracle});
   const Evaluation e =
       evaluate(net, all, {.scene = squares, .count = 40, .costly = 36, .settings = {.tolerance = 1}});
@@ -138,7 +138,7 @@ TEST_CASE("evaluation: the truth scores 1, beats the baselines, and a lie does n
 }
 
 TEST_CASE("evaluation: noise points as often as chance, whatever the tolerance") {
-  Network net = with_formula_weights(squares_graph(), Device::cpu());
+  ImageModel net = model_with_formula_weights(squares_graph(), Device::cpu());
   for (const double tolerance : {0.0, 2.0}) {
     const Evaluation e = evaluate(net, contestants({}),
                                   {.scene = squares, .count = 400, .settings = {.tolerance = tolerance}});
@@ -154,7 +154,7 @@ TEST_CASE("evaluation: noise points as often as chance, whatever the tolerance")
 }
 
 TEST_CASE("evaluation: the same scores however many pictures there are beside, and on any threads") {
-  Network net = with_formula_weights(squares_graph(), Device::cpu());
+  ImageModel net = model_with_formula_weights(squares_graph(), Device::cpu());
   const std::vector<Contestant> all = contestants({&find_method("gradient"), &find_method("occlusion")});
   std::vector<Contestant> small = all;
   for (Contestant& c : small)
@@ -173,7 +173,7 @@ TEST_CASE("evaluation: the same scores however many pictures there are beside, a
 }
 
 TEST_CASE("cascade: a step a layer, the last as untrained as can be") {
-  Network net = with_formula_weights(squares_graph(), Device::cpu());
+  ImageModel net = model_with_formula_weights(squares_graph(), Device::cpu());
   const std::vector<Contestant> all = contestants({&oracle, &find_method("gradient")});
   const auto scene = [](int64_t i) { return squares(i, 1); };
   std::vector<double> parts;
@@ -184,11 +184,11 @@ TEST_CASE("cascade: a step a layer, the last as untrained as can be") {
   CHECK(steps[1].layer == "conv");
   CHECK(std::ranges::is_sorted(parts));
   CHECK(parts.back() == 1);
-  Network fresh = untrained(net, 3);
+  ImageModel fresh = untrained(net, 3);
   Tally whole;
   for (int64_t i = 0; i < 5; ++i) {
     const Scene s = scene(i);
-    const auto map = [&](Network& n) { return all[1].answer(n, s, n.logits(s.input), s.objects[0].cls); };
+    const auto map = [&](ImageModel& n) { return all[1].answer(n, s, n.logits(s.input), s.objects[0].cls); };
     whole.add(rank_similarity(middle(map(net)), middle(map(fresh))));
   }
   CHECK(steps[1].similarity[1].mean() == whole.mean());
@@ -203,7 +203,7 @@ TEST_CASE("cascade: a step a layer, the last as untrained as can be") {
 }
 
 TEST_CASE("evaluation: progress goes from 0 to 1, and wrong requests are refused") {
-  Network net = with_formula_weights(squares_graph(), Device::cpu());
+  ImageModel net = model_with_formula_weights(squares_graph(), Device::cpu());
   const std::vector<Contestant> all = contestants({&oracle});
   std::vector<double> parts;
   evaluate(net, all,
@@ -219,9 +219,9 @@ TEST_CASE("evaluation: progress goes from 0 to 1, and wrong requests are refused
 }
 
 TEST_CASE("baselines: the middle is the largest; noise is another for another picture") {
-  Network net = with_formula_weights(squares_graph(), Device::cpu());
+  ImageModel net = model_with_formula_weights(squares_graph(), Device::cpu());
   const auto map_of = [&](const Method& m, const Tensor& x) {
-    return relevance(*scored_map(m.run({.network = net, .input = x, .logits = {}}, Options("", {}))),
+    return relevance(*scored_map(m.run({.model = net, .input = x, .logits = {}}, Options("", {}))),
                      x.shape()[2], x.shape()[3]);
   };
   const Plane odd = map_of(centre_baseline, Tensor::zeros(Dtype::f32, {1, 3, 5, 7}));

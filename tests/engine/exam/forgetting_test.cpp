@@ -49,13 +49,16 @@ TEST_CASE("the middle of a map: a sixth of the shorter side is left out all arou
 }
 
 TEST_CASE("an untrained network: nothing that was learned is left, and the seed decides") {
-  const Network net = with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
-  Network a = untrained(net, 1);
-  const Network b = untrained(net, 1), c = untrained(net, 2);
-  for (const ParameterSpec& p : net.graph().parameters()) {
+  const ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
+  ImageModel fresh = untrained(net, 1);
+  const ImageModel same = untrained(net, 1), other = untrained(net, 2);
+  Network& a = fresh;
+  const Network &b = same, &c = other, &learned = net;
+  for (NodeId id : net.graph().parameters()) {
+    const Node& p = net.graph().node(id);
     CAPTURE(p.name);
     CHECK(values_of(a.parameter(p.name)) == values_of(b.parameter(p.name)));
-    CHECK(values_of(a.parameter(p.name)) != values_of(net.parameter(p.name)));
+    CHECK(values_of(a.parameter(p.name)) != values_of(learned.parameter(p.name)));
     if (p.role == ParameterSpec::Role::weight)
       CHECK(values_of(a.parameter(p.name)) != values_of(c.parameter(p.name)));
   }
@@ -65,7 +68,7 @@ TEST_CASE("an untrained network: nothing that was learned is left, and the seed 
 }
 
 TEST_CASE("a network forgets from the output down") {
-  const Network net = with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
+  const ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
   const Graph& graph = net.graph();
   const std::vector<NodeId> layers = learned_layers(graph);
   CHECK(std::ranges::is_sorted(layers, std::greater()));
@@ -74,11 +77,13 @@ TEST_CASE("a network forgets from the output down") {
   const Graph one = linear_graph(4, 4);
   CHECK(one.node(middle_layer(one)).op->kind().name == "linear");
   for (const NodeId from : layers) {
-    const Network partly = untrained(net, 1, from);
+    const ImageModel partly = untrained(net, 1, from);
     for (NodeId n = 0; n < graph.size(); ++n)
-      for (const ParameterSpec& p : graph.node(n).parameters) {
-        CAPTURE(p.name);
-        CHECK((values_of(partly.parameter(p.name)) == values_of(net.parameter(p.name))) == (n < from));
+      for (NodeId id : graph.parameters(n)) {
+        const std::string& name = graph.node(id).name;
+        CAPTURE(name);
+        const bool kept = values_of(partly.network.parameter(name)) == values_of(net.network.parameter(name));
+        CHECK(kept == (n < from));
       }
   }
 }

@@ -19,7 +19,7 @@ double mean(const Tensor& map) {
 // Σ |W[c,k]·mean(A_k)| + |bias|: what the rounding errors of the head are relative to. A ≥ 0 after its ReLU.
 double head_magnitude(Network& net, const Tensor& x, int64_t cls) {
   const NodeId maps = cam_head(net.graph()).maps;
-  Execution& e = net.execution(1, {.values = {maps}});
+  Execution& e = net.execution(x.shape(), {.values = {maps}});
   e.forward(x);
   const Tensor a = e.value(maps);
   double size = std::abs(net.parameter("fc.bias").item(cls));
@@ -54,7 +54,7 @@ TEST_CASE("cam: the channel of the class before its ReLU, where maps of classes 
     CAPTURE(device.str());
     Network net = with_formula_weights(channel_head_graph(), device);
     const NodeId classes = net.graph().find("classes");
-    Execution& e = net.execution(2, {.values = {classes}});
+    Execution& e = net.execution(x.shape(), {.values = {classes}});
     e.forward(x);
     const Tensor maps = e.value(classes);
     const Tensor map = cam(net, x, {.target = std::vector<int64_t>{4, 1}});
@@ -74,6 +74,13 @@ TEST_CASE("cam: which architectures it suits") {
   CHECK(maps("mobilenet_v2") == "features.18.2");
   CHECK(maps("densenet121") == "relu");
   CHECK(maps("googlenet") == "inception5b.cat");
+  CHECK(maps("inception_v3") == "Mixed_7c.cat_2");
+  CHECK(maps("efficientnet_b0") == "features.8.2");
+  CHECK(maps("regnet_y_400mf") == "trunk_output.block4.block4-5.activation");
+  CHECK(maps("mnasnet1_0") == "layers.16");  // the mean of each map is taken by reduce
+  CHECK(maps("shufflenet_v2_x1_0") == "conv5.2");
+  CHECK(maps("convnext_tiny").starts_with("none: the head must be global average pooling"));  // a norm follows
+  CHECK(maps("mobilenet_v3_small").starts_with("none: the head must be"));
   CHECK(maps("alexnet") ==
         "none: the head must be global average pooling and one linear layer, but the scores come from "
         "'classifier.5' (relu)");

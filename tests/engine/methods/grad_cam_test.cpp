@@ -13,7 +13,7 @@ namespace {
 
 Tensor maps_of(Network& net, const Tensor& x) {
   const NodeId maps = cam_head(net.graph()).maps;
-  Execution& e = net.execution(x.shape()[0], {.values = {maps}});
+  Execution& e = net.execution(x.shape(), {.values = {maps}});
   e.forward(x);
   return e.value(maps);
 }
@@ -23,13 +23,12 @@ TEST_CASE("grad_cam: proportional to CAM where the head is global average poolin
   const Tensor x = formula_input({3, 3, 14, 11});
   for (const Device device : devices()) {
     CAPTURE(device.str());
-    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
-    net.trunk = "relu3";
+    ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), device, "relu3");
     const double unit = device.backend == Backend::ref ? 0x1p-53 : 0x1p-24;
     for (int64_t cls = 0; cls < 5; ++cls) {
       const Tensor ours = grad_cam(net, x, {.target = cls}), theirs = cam(net, x, {.target = cls});
       REQUIRE(ours.shape() == theirs.shape());
-      const Tensor maps = maps_of(net, x), weight = net.parameter("fc.weight");
+      const Tensor maps = maps_of(net, x), weight = net.network.parameter("fc.weight");
       for (int64_t i = 0; i < ours.numel(); ++i) {
         double size = 0;  // Σ|W[c,k]·A_k| at this place; A ≥ 0 after its ReLU
         for (int64_t k = 0; k < 18; ++k)
@@ -47,11 +46,11 @@ TEST_CASE("grad_cam: at any layer, and independent of the batch") {
   const Tensor x = formula_input({4, 3, 14, 11});
   for (const Device device : devices()) {
     CAPTURE(device.str());
-    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), device);
     for (const std::string layer : {"conv1", "relu1", "pool1", "conv2", "relu2", "add"}) {
       CAPTURE(layer);
       const Tensor all = grad_cam(net, x, {.layer = layer});
-      const Shape& maps = net.graph().node(net.graph().find(layer)).shape;
+      const Shape& maps = net.graph().node(net.graph().find(layer)).shape();
       CHECK(all.shape() == Shape{4, maps[2], maps[3]});
       for (int64_t n = 0; n < 4; ++n)
         CHECK(same_bits(grad_cam(net, x.slice(n, n + 1), {.layer = layer}).row(0), all.row(n)));
@@ -63,11 +62,11 @@ TEST_CASE("grad_cam: at any layer, and independent of the batch") {
 
 // Grad-CAM by its definition, from the gradient that an execution hands out.
 TEST_CASE("grad_cam: the formula, at a layer in the middle") {
-  Network net = with_formula_weights(SmallNetwork{}.graph(), Device::ref());
+  ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::ref());
   const Tensor x = formula_input({1, 3, 14, 11});
   const NodeId layer = net.graph().find("relu2"), scores = net.graph().output();
   const Tensor map = grad_cam(net, x, {.target = 1, .layer = "relu2"});
-  Execution& e = net.execution(1, {.values = {layer}, .from = scores, .gradients = {layer}});
+  Execution& e = net.network.execution(x.shape(), {.values = {layer}, .from = scores, .gradients = {layer}});
   e.forward(x);
   e.backward(seed_channels({1, 5}, std::vector<int64_t>{1}));
   const Tensor a = e.value(layer).row(0), g = e.gradient(layer).row(0);
@@ -83,7 +82,7 @@ TEST_CASE("grad_cam: the formula, at a layer in the middle") {
 }
 
 TEST_CASE("grad_cam: layers that do not fit") {
-  Network net = with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
+  ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
   const Tensor x = formula_input({1, 3, 14, 11});
   const auto refusal = [&](const std::string& layer) {
     return usage_error([&] { grad_cam(net, x, {.layer = layer}); });

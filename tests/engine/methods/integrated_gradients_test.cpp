@@ -148,7 +148,7 @@ TEST_CASE("integrated_gradients: what does not fit") {
 }
 
 TEST_CASE("integrated_gradients: baselines by name and from a picture") {
-  Network net = with_formula_weights(SmallNetwork{}.graph(), Device::ref());
+  ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::ref());
   net.preprocessing.resize = 14;
   const Tensor x = formula_input({1, 3, 14, 11});
   const Method& method = find_method("integrated_gradients");

@@ -30,14 +30,14 @@ TEST_CASE("methods: all are there, described, and found by name") {
         }).starts_with("there is no method 'zzzzzz'; there are cam, deconvnet"));
 }
 
-TEST_CASE("methods: defaults fit the network's input; what was set stays") {
+TEST_CASE("methods: defaults fit the input's size; what was set stays") {
   const Method& occlusion = find_method("occlusion");
-  const Network large = with_formula_weights(linear_graph(224, 224), Device::cpu());
-  const Network small = with_formula_weights(linear_graph(64, 64), Device::cpu());
-  const auto fitted = [&](const Network& net, const std::string& option, const std::string& text) {
+  const ImageModel model = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
+  const Shape large{1, 3, 224, 224}, small{1, 3, 64, 64};
+  const auto fitted = [&](const Shape& input, const std::string& option, const std::string& text) {
     Options o("occlusion", occlusion.options);
     if (!option.empty()) o.set(option, text);
-    occlusion.fit(net, o);
+    occlusion.fit(model, input, o);
     return std::pair(o.integer("window"), o.integer("stride"));
   };
   CHECK(fitted(large, "", "") == std::pair<int64_t, int64_t>(32, 8));
@@ -81,8 +81,7 @@ TEST_CASE("methods: options are typed and checked") {
 }
 
 TEST_CASE("methods: each answers a question, with maps named after it and shapes that a picture can show") {
-  Network net = with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
-  net.trunk = "relu3";
+  ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu(), "relu3");
   const Tensor x = formula_input({1, 3, 14, 11});
   std::set<std::string> seen;
   for (const Method* m : all_methods()) {
@@ -105,7 +104,7 @@ TEST_CASE("methods: each answers a question, with maps named after it and shapes
 }
 
 TEST_CASE("methods: a method says which network it does not suit") {
-  Network net = with_formula_weights(linear_graph(6, 6), Device::cpu());
+  const ImageModel net = model_with_formula_weights(linear_graph(6, 6), Device::cpu());
   const auto why = find_method("cam").unsuited(net);
   REQUIRE(why.has_value());
   CHECK(why->starts_with("the head must be global average pooling"));

@@ -10,7 +10,7 @@
 #include "engine/methods/gradient.h"
 #include "engine/methods/integrated_gradients.h"
 #include "kernels/flatten/flatten.h"
-#include "kernels/relu/relu.h"
+#include "kernels/elementwise/elementwise.h"
 #include "tests/support/networks.h"
 
 namespace loupe::test {
@@ -51,7 +51,7 @@ class Capacity {
 
 int64_t arena_of(Network& net, int64_t batch) {
   const NodeId scores = net.graph().output();
-  return Plan(net.graph(), batch, net.device().backend,
+  return Plan(net.graph(), net.graph().input_shapes(batch), net.device().backend,
               {.values = {scores}, .from = scores, .gradients = {net.graph().inputs()[0]}})
       .arena_bytes();
 }
@@ -71,10 +71,10 @@ TEST_CASE("values, gradients and records come down as ref has them, whatever typ
       .values = {input, relu, scores}, .from = scores, .gradients = {input, relu}, .records = {relu}};
   for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
     const Tensor x = images(3, dtype);
-    Execution &a = sim.execution(3, purpose), &b = ref.execution(3, purpose);
+    Execution &a = sim.execution(x.shape(), purpose), &b = ref.execution(x.shape(), purpose);
     a.forward(x);
     b.forward(x);
-    for (const NodeId n : purpose.values) CHECK(same_bits(a.value(n), b.value(n).to(Dtype::f32)));
+    for (const Port& n : purpose.values) CHECK(same_bits(a.value(n), b.value(n).to(Dtype::f32)));
     CHECK(same_bits(a.record(relu), b.record(relu)));
     const Tensor mask = a.record(relu);  // another run's mask
     for (uint8_t& v : mask.values<uint8_t>()) v ^= 1;
@@ -107,7 +107,7 @@ TEST_CASE("device memory is counted apart from the host's, and given back") {
     Network net = relus(Device::sim());
     reset_memory_peak();
     net.logits(images(2));
-    const Plan plan(net.graph(), 2, Backend::sim, {.values = {net.graph().output()}});
+    const Plan plan(net.graph(), net.graph().input_shapes(2), Backend::sim, {.values = {net.graph().output()}});
     CHECK(memory_count(Device::sim()).peak == before + 1000 + plan.arena_bytes());
   }
   CHECK(memory_count(Device::sim()).now == before);
@@ -127,7 +127,7 @@ TEST_CASE("where device memory is short the batch shrinks, and the result is the
     Network net = relus(Device::sim());
     const NodeId scores = net.graph().output(), input = net.graph().inputs()[0];
     const Capacity little(arena_of(net, batch));
-    const int64_t chosen = net.batch_for(16, {.values = {scores}, .from = scores, .gradients = {input}});
+    const int64_t chosen = net.batch_for({1, 3, kSide, kSide}, 16, {.values = {scores}, .from = scores, .gradients = {input}});
     CHECK(chosen <= batch);
     CHECK(chosen * 2 > batch);
     const IntegratedGradientsResult r = integrated_gradients(net, x, options);
@@ -173,8 +173,8 @@ TEST_CASE("an arena that another pass took is given back before memory counts as
   Network net = relus(Device::sim());
   const Purpose forward{.values = {net.graph().output()}};
   const Tensor x = images(64);
-  const Capacity capacity(Plan(net.graph(), 64, Backend::sim, forward).arena_bytes());
-  Execution& large = net.execution(64, forward);
+  const Capacity capacity(Plan(net.graph(), net.graph().input_shapes(64), Backend::sim, forward).arena_bytes());
+  Execution& large = net.execution(x.shape(), forward);
   large.forward(x);
   const Tensor all = large.value(net.graph().output());
   const Tensor map = gradient(net, x, {.target = 3});  // needs more for each image

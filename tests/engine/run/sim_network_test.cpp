@@ -19,12 +19,12 @@ constexpr int64_t kSide = 64;
 // Relative L2 distances from ref: with its masks and switches, and where ties may fall otherwise (ties.h).
 constexpr double kTight = 1e-4, kLoose = 0.1;
 
-Network squeezenet(Device device) {
+ImageModel squeezenet(Device device) {
   return models::load("squeezenet1_1", "formula", device, {.height = kSide, .width = kSide});
 }
 
 struct Both {
-  Network ref = squeezenet(Device::ref()), sim = squeezenet(Device::sim());
+  ImageModel ref = squeezenet(Device::ref()), sim = squeezenet(Device::sim());
   Tensor x = formula_input({1, 3, kSide, kSide});
   int64_t target = Target(top1).classes(ref.logits(x))[0];
   Tapes tapes{ref, sim};

@@ -25,7 +25,8 @@ TEST_CASE("every parameter's gradient of a whole network agrees with finite diff
   pass.loss(batch);
   const auto gradients = pass.gradients;
   size_t learned = 0, compared = 0, kinks = 0;
-  for (const ParameterSpec& spec : small_graph().parameters()) learned += is_learned(spec.role);
+  const Graph graph = small_graph();
+  for (NodeId p : graph.parameters()) learned += is_learned(graph.node(p).role);
   CHECK(gradients.size() == learned);
   for (const auto& [name, gradient] : gradients) {
     for (int64_t i = 0; i < gradient.numel(); i += std::max<int64_t>(1, gradient.numel() / 12)) {
@@ -92,8 +93,10 @@ TEST_CASE("the reported update ratio and norms are those of the parameters") {
   const StepReport r = trainer.step(small_batch(0, 8));
   const auto after = trainer.parameters();
   double change = 0, size = 0, all = 0;
-  for (const ParameterSpec& spec : small_graph().parameters())
-    for (int64_t i = 0; i < spec.shape.numel(); ++i) {
+  const Graph graph = small_graph();
+  for (NodeId p : graph.parameters())
+    for (int64_t i = 0; i < graph.node(p).shape().numel(); ++i) {
+      const Node& spec = graph.node(p);
       const double now = after.at(spec.name).item(i);
       if (is_learned(spec.role)) all += now * now;
       if (spec.name != "conv2.weight") continue;

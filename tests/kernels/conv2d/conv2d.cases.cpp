@@ -101,7 +101,7 @@ extern const OpSuite conv2d_suite{
              [] {
                infer(conv2d({.out_channels = 1, .kernel = 1}), {{1, 3, 4, 4}, {1, 3, 4, 4}});
              },
-             "1 input"},
+             "got 4 operands"},
             refuses("no output channels", {1, 3, 4, 4}, {.out_channels = 0, .kernel = 1}, "output channels"),
             refuses("kernel 0", {1, 3, 4, 4}, {.out_channels = 1, .kernel = {3, 0}}, "kernel"),
             refuses("stride 0", {1, 3, 4, 4}, {.out_channels = 1, .kernel = 1, .stride = {0, 1}}, "stride"),

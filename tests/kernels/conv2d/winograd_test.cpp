@@ -135,29 +135,21 @@ struct Layer {
 };
 
 OpCase maps(std::string name, Shape input, Conv2d config) {
-  config.winograd = true;
   return {std::move(name), conv2d(config), {input}};
 }
 
 // The configuration of a case, read back from its shapes.
 Layer layer_of(const OpCase& test, const Operands& o) {
-  const Nchw x = Nchw::of(o.shapes[0]), y = Nchw::of(test.op->infer(o.shapes));
+  const Nchw x = Nchw::of(o.shapes[0]), y = Nchw::of(test.op->shape(o.shapes));
   return {{.out_channels = y.c, .kernel = 3, .padding = {(y.h - x.h + 2) / 2, (y.w - x.w + 2) / 2}}, x, y};
 }
 
 Numbers magnitude(const OpCase& test, Direction direction, const Operands& o) {
   const Layer layer = layer_of(test, o);
-  const Numbers none, &bias = o.parameters.size() > 1 ? o.parameters[1] : none;
-  switch (direction) {
-    case Direction::forward:
-      return layer.of_maps(o.inputs[0], o.parameters[0], bias, false);
-    case Direction::vjp_input:
-      return layer.of_maps(o.grad_output, o.parameters[0], none, true);
-    case Direction::vjp_weight:
-      return layer.of_weight(o.inputs[0], o.grad_output);
-    case Direction::vjp_bias:
-      break;
-  }
+  const Numbers none, &bias = o.inputs.size() > 2 ? o.inputs[2] : none;
+  if (direction.is_forward()) return layer.of_maps(o.inputs[0], o.inputs[1], bias, false);
+  if (direction == Direction::vjp_input) return layer.of_maps(o.grad_output, o.inputs[1], none, true);
+  if (direction == Direction::vjp_weight) return layer.of_weight(o.inputs[0], o.grad_output);
   return {};
 }
 
@@ -180,21 +172,28 @@ const OpSuite suite{
     // the kernel's, 6 of the outputs' and 1 of the bias; of vjp_weight 6, 6 and 16.
     .function_ulps = 15,
     .magnitude = magnitude,
+    .options = {.winograd = true},
 };
+
+std::string algorithm(const Op& op, Direction direction, const Shape& input) {
+  std::vector<Shape> shapes{input};
+  for (const ParameterSpec& p : op.parameters(shapes)) shapes.push_back(p.shape);
+  return op.prepare(Backend::cpu, direction, shapes, suite.options).describe;
+}
 
 }  // namespace
 
 TEST_CASE("conv2d by Winograd: every check of an op, with the bound of its own sums") {
   const OpCase& first = suite.cases.front();
-  CHECK(first.op->algorithm(Backend::cpu, Direction::forward, first.inputs).starts_with("Winograd"));
+  CHECK(algorithm(*first.op, Direction::forward, first.inputs[0]).starts_with("Winograd"));
   for (const std::string& failure : check_op(first.op->kind(), suite)) FAIL_CHECK(failure);
 }
 
-TEST_CASE("with_winograd() changes convolutions alone, and only where the method fits") {
-  const std::vector<Shape> few{{1, 3, 8, 8}}, many{{1, 32, 8, 8}};
-  const auto by_winograd = [](const OpPtr& op, const std::vector<Shape>& shapes) {
-    return with_winograd(op)->algorithm(Backend::cpu, Direction::vjp_weight, shapes).starts_with("Winograd");
+TEST_CASE("Winograd is chosen only where the method fits") {
+  const auto by_winograd = [](const OpPtr& op, const Shape& input) {
+    return algorithm(*op, Direction::vjp_weight, input).starts_with("Winograd");
   };
+  const Shape few{1, 3, 8, 8}, many{1, 32, 8, 8};
   CHECK(by_winograd(conv2d({.out_channels = 32, .kernel = 3}), many));
   CHECK(!by_winograd(conv2d({.out_channels = 32, .kernel = 3}), few));
   CHECK(!by_winograd(conv2d({.out_channels = 32, .kernel = 3, .stride = 2}), many));

@@ -46,44 +46,48 @@ Numbers drawn(std::mt19937& engine, int64_t count) {
 
 Operands operands(const Op& op, const Shape& input) {
   std::mt19937 engine(3);
-  Operands o{.shapes = {input}, .inputs = {drawn(engine, input.numel())}};
-  for (const ParameterSpec& p : op.parameters(o.shapes))
-    o.parameters.push_back(drawn(engine, p.shape.numel()));
-  o.grad_output = drawn(engine, op.infer(o.shapes).numel());
+  Operands o{.shapes = {input}, .inputs = {drawn(engine, input.numel())}, .given = 1};
+  for (const ParameterSpec& p : op.parameters(std::vector<Shape>{input})) {
+    o.shapes.push_back(p.shape);
+    o.inputs.push_back(drawn(engine, p.shape.numel()));
+  }
+  o.grad_output = drawn(engine, op.shape(o.shapes).numel());
   return o;
 }
 
 // A library's rounding is its own affair (Winograd, FFT), so it is held to a norm: float32 arithmetic lands
 // far below, and tensor cores' tf32 near 3e-4.
-void compare(const OpPtr& op, const Shape& input) {
+void compare(const OpPtr& op, const Shape& input, const KernelOptions& options = {}) {
   const Operands o = operands(*op, input);
+  const How how{.backend = Backend::cuda, .dtype = Dtype::f32, .options = options};
   for (const Direction d : {Direction::forward, Direction::vjp_input, Direction::vjp_weight}) {
     const Numbers expected = call(*op, d, {}, o).value.numbers();
-    const Numbers got = call(*op, d, {.backend = Backend::cuda, .dtype = Dtype::f32}, o).value.numbers();
+    const Numbers got = call(*op, d, how, o).value.numbers();
     double error = 0, norm = 0;
     for (size_t i = 0; i < expected.size(); ++i) {
       error += (got[i] - expected[i]) * (got[i] - expected[i]);
       norm += expected[i] * expected[i];
     }
     CHECK_MESSAGE(std::sqrt(error / norm) < 3e-5, op->kind().name, " ", op->describe(), ", ",
-                  direction_name(d));
+                  op->kind().direction_name(d));
   }
 }
 
 TEST_CASE("convolutions by cuDNN are those of ref") {
   const Chosen cudnn("conv", "cudnn", "own");
+  const KernelOptions options{.library_convolution = true};
   const OpPtr plain = conv2d({.out_channels = 32, .kernel = 3, .padding = 1});
-  CHECK(plain->algorithm(Backend::cuda, Direction::forward, std::vector<Shape>{{2, 16, 14, 14}})
-            .starts_with("cuDNN"));
-  compare(plain, {2, 16, 14, 14});
-  compare(conv2d({.out_channels = 24, .kernel = 7, .stride = 2, .padding = 3, .bias = false}),
-          {3, 3, 33, 35});
-  compare(conv2d({.out_channels = 40, .kernel = 1}), {2, 20, 9, 9});
-  compare(conv2d({.out_channels = 16, .kernel = 3, .padding = 2, .dilation = 2, .groups = 4}),
-          {2, 8, 12, 12});
-  compare(conv2d({.out_channels = 12, .kernel = 3, .stride = 2, .padding = 1, .groups = 12}),
-          {2, 12, 15, 15});
-  compare(conv_transpose2d({.out_channels = 8, .kernel = 2, .stride = 2}), {2, 16, 10, 10});
+  CHECK(plain->prepare(Backend::cuda, Direction::forward, operands(*plain, {2, 16, 14, 14}).shapes, options)
+            .describe.starts_with("cuDNN"));
+  compare(plain, {2, 16, 14, 14}, options);
+  compare(conv2d({.out_channels = 24, .kernel = 7, .stride = 2, .padding = 3, .bias = false}), {3, 3, 33, 35},
+          options);
+  compare(conv2d({.out_channels = 40, .kernel = 1}), {2, 20, 9, 9}, options);
+  compare(conv2d({.out_channels = 16, .kernel = 3, .padding = 2, .dilation = 2, .groups = 4}), {2, 8, 12, 12},
+          options);
+  compare(conv2d({.out_channels = 12, .kernel = 3, .stride = 2, .padding = 1, .groups = 12}), {2, 12, 15, 15},
+          options);
+  compare(conv_transpose2d({.out_channels = 8, .kernel = 2, .stride = 2}), {2, 16, 10, 10}, options);
 }
 
 TEST_CASE("linear layers by cuBLAS are those of ref, and an image's bits do not depend on the batch") {
@@ -99,7 +103,7 @@ TEST_CASE("linear layers by cuBLAS are those of ref, and an image's bits do not 
     some.shapes[0] = {count, 1025};
     some.inputs[0].assign(all.inputs[0].begin() + first * 1025,
                           all.inputs[0].begin() + (first + count) * 1025);
-    CHECK(call(*op, Direction::forward, how, some).value.bytes == whole.images(first, count).bytes);
+    CHECK(call(*op, Direction::forward, how, some).value.bytes == whole.rows(first, count).bytes);
   }
 }
 

@@ -83,12 +83,13 @@ void check_architecture(const std::string& device, const std::string& name) {
   const Device on = Device::parse(device);
   if (on == Device::cuda() || on == Device::sim()) skip_without(on.backend);
   const Golden golden = read_golden(name);
-  Network network = models::load(name, "formula", on);
+  ImageModel model = models::load(name, "formula", on);
+  Network& network = model.network;
   const NodeId input = network.graph().inputs()[0], output = network.graph().output();
-  REQUIRE(network.graph().node(output).shape.back() == static_cast<int64_t>(golden.logits[0].size()));
+  REQUIRE(network.graph().node(output).shape().back() == static_cast<int64_t>(golden.logits[0].size()));
 
   Execution& run =
-      network.execution(golden.input[0], {.values = {output}, .from = output, .gradients = {input}});
+      network.execution(golden.input, {.values = {output}, .from = output, .gradients = {input}});
   run.forward(formula_input(golden.input));
   const Tensor logits = run.value(output);
   run.backward(seed_channels(logits.shape(), golden.target));

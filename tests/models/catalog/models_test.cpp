@@ -9,6 +9,7 @@
 
 #include "models/io/formula.h"
 #include "models/io/safetensors.h"
+#include "tests/support/networks.h"
 
 namespace loupe {
 namespace {
@@ -23,8 +24,8 @@ struct WeightsFile {
   NamedTensors tensors;
 
   WeightsFile() {
-    for (const ParameterSpec& p : models::build("squeezenet1_1", kSmall).graph.parameters())
-      tensors.emplace_back(p.name, formula_weight(p.name, p.shape, p.role));
+    for (const auto& [name, values] : test::formula_weights(models::build("squeezenet1_1", kSmall).graph))
+      tensors.emplace_back(name, values);
   }
   ~WeightsFile() { fs::remove(path); }
   Tensor& operator[](const std::string& name) {
@@ -32,7 +33,7 @@ struct WeightsFile {
       if (n == name) return tensor;
     throw Error("no tensor " + name);
   }
-  Network load() {
+  ImageModel load() {
     write_safetensors(path.string(), tensors);
     return models::load("squeezenet1_1", path, Device::cpu(), kSmall);
   }
@@ -55,9 +56,9 @@ TEST_CASE("a file of the formula's weights is the formula's network; tensors tha
   WeightsFile file;
   file.tensors.emplace_back("features.0.num_batches_tracked", Tensor::zeros(Dtype::i32, {1}));
   const int64_t before = memory_count().now;
-  Network from_file = file.load();
+  ImageModel from_file = file.load();
   CHECK(memory_count().now == before);  // the weights stay in the mapped file
-  Network formula = models::load("squeezenet1_1", "formula", Device::cpu(), kSmall);
+  ImageModel formula = models::load("squeezenet1_1", "formula", Device::cpu(), kSmall);
   const Tensor x = formula_input({1, 3, 64, 64});
   const Tensor a = from_file.logits(x), b = formula.logits(x);
   CHECK(a.shape() == Shape{1, 10});
@@ -71,9 +72,9 @@ TEST_CASE("a file of the formula's weights is the formula's network; tensors tha
 TEST_CASE("weights of double precision are rounded to float") {
   WeightsFile file;
   for (auto& [name, tensor] : file.tensors) tensor = tensor.to(Dtype::f64);
-  Network network = file.load();
+  ImageModel model = file.load();
   const Tensor expected = formula_weight("features.0.bias", {64}, ParameterSpec::Role::bias);
-  const Tensor& got = network.parameter("features.0.bias");
+  const Tensor& got = model.network.parameter("features.0.bias");
   CHECK(got.dtype() == Dtype::f32);
   CHECK(std::memcmp(got.raw(), expected.raw(), static_cast<size_t>(expected.bytes())) == 0);
 }

@@ -71,7 +71,7 @@ TEST_CASE("the sets that training draws from are all different, and none that a 
 
 TEST_CASE("a test counts what the network says, whatever the batch, and the JSON is consistent") {
   constexpr int64_t kCount = 33;
-  Network network = models::load("zoo", "formula", Device::cpu());
+  ImageModel network = models::load("zoo", "formula", Device::cpu());
   const Verdicts v = zoo::test(network, 9, kCount, {}, [](double) {});
   REQUIRE(v.said.size() == kCount);
   int64_t right = 0;
@@ -137,14 +137,14 @@ TEST_CASE("tests that make no sense are refused in one line") {
   refused(2, {"--network", "alexnet"}, {"--weights", "alexnet"});
   refused(1, {"--weights", "none.safetensors"}, {"none.safetensors"});
 
-  // A network of other classes or of another size.
-  Network classes = models::load("zoo", "formula", Device::cpu(), {.classes = 13});
+  // A network of other classes, or one whose layers do not fit the zoo's size.
+  ImageModel classes = models::load("zoo", "formula", Device::cpu(), {.classes = 13});
   CHECK_THROWS_WITH_AS(zoo::test(classes, 1, 14, {}, [](double) {}), doctest::Contains("13 classes"),
                        UsageError);
-  Network size = models::load("zoo", "formula", Device::cpu(), {.height = 80, .width = 80});
-  CHECK_THROWS_WITH_AS(zoo::test(size, 1, 14, {}, [](double) {}), doctest::Contains("(1, 3, 80, 80)"),
+  ImageModel size = models::load("zoo_fc", "formula", Device::cpu(), {.height = 80, .width = 80});
+  CHECK_THROWS_WITH_AS(zoo::test(size, 1, 14, {}, [](double) {}), doctest::Contains("64×64 pixels: node 'classifier.0'"),
                        UsageError);
-  Network network = models::load("zoo", "formula", Device::cpu());
+  ImageModel network = models::load("zoo", "formula", Device::cpu());
   for (const int64_t count : {0, -5})
     CHECK_THROWS_WITH_AS(zoo::test(network, 1, count, {}, [](double) {}), doctest::Contains("at least one"),
                          UsageError);

@@ -9,6 +9,7 @@
 #include "models/io/safetensors.h"
 #include "models/models.h"
 #include "tests/support/command.h"
+#include "tests/support/networks.h"
 
 namespace loupe::test {
 namespace {
@@ -165,8 +166,8 @@ TEST_CASE("safetensors files that lie") {
 TEST_CASE("weights that do not fit the network") {
   const Explain explain;
   NamedTensors weights;
-  for (const ParameterSpec& p : models::build("squeezenet1_1").graph.parameters())
-    weights.emplace_back(p.name, formula_weight(p.name, p.shape, p.role));
+  for (const auto& [name, values] : test::formula_weights(models::build("squeezenet1_1").graph))
+    weights.emplace_back(name, values);
   const std::string path = explain.folder() / "w.safetensors";
   const auto refused = [&](const NamedTensors& tensors, const std::vector<std::string>& parts) {
     write_safetensors(path, tensors);

@@ -61,7 +61,7 @@ TEST_CASE("the zoo's pictures as scenes: what the network sees, and where what i
 }
 
 TEST_CASE("the mask itself scores 1 on the zoo's pictures, and beats the baselines") {
-  Network net = models::load("zoo", "formula", Device::cpu());
+  ImageModel net = models::load("zoo", "formula", Device::cpu());
   // Knows each scene by its tensor.
   std::map<const std::byte*, Scene> seen;
   const Method oracle{
@@ -69,7 +69,7 @@ TEST_CASE("the mask itself scores 1 on the zoo's pictures, and beats the baselin
       .summary = "",
       .source = "",
       .options = {},
-      .unsuited = [](const Network&) { return std::nullopt; },
+      .unsuited = [](const ImageModel&) { return std::nullopt; },
       .run = [&](const Question& q, const Options&) -> Explanation {
         const Scene& scene = seen.at(q.input.raw());
         const SceneObject& object = *std::ranges::find(scene.objects, q.target, &SceneObject::cls);

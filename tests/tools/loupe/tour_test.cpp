@@ -87,7 +87,7 @@ TEST_CASE("tour: the page stands alone and says what --json says") {
 
   REQUIRE(all["alone"].size() == 3);
   REQUIRE(all["together"].size() == 1);
-  const Network network = models::load("zoo", "formula", Device::cpu());
+  const ImageModel network = models::load("zoo", "formula", Device::cpu());
   std::vector<std::string> suited;
   for (const Method* m : all_methods())
     if (!m->unsuited || !m->unsuited(network)) {

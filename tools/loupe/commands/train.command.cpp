@@ -201,7 +201,7 @@ Run prepare(const Settings& s) {
   const Texts texts = with_standards(s.resume ? last.settings : s.knobs);
   const auto seed = static_cast<uint64_t>(parse_whole("--seed", texts.at("seed"), 0, INT64_MAX));
   const auto classes = std::ssize(zoo::labels());
-  Model model = models::build(s.network, {.classes = classes});
+  Model model = models::build(s.network, {.classes = classes, .height = zoo::kSize, .width = zoo::kSize});
   expect_fits(s.network, model.graph, {1, 3, zoo::kSize, zoo::kSize});
   std::map<std::string, Tensor> weights = initial_weights(model.graph, seed);
   if (!s.resume && !texts.at("init").empty()) take_over(weights, texts.at("init"));

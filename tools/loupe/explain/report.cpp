@@ -97,7 +97,7 @@ std::string likeliest(const ExplainedImage& image) {
   return out + "</ol>";
 }
 
-std::string section(const Explained& all, const ExplainedImage& image, size_t i) {
+std::string section(const ExplainedImage& image, size_t i) {
   const std::string size = std::to_string(image.input[3]) + " / " + std::to_string(image.input[2]);
   std::string out = "<section id=image" + std::to_string(i) + "><aside><i class=photo" + std::to_string(i) +
                     " style=\"aspect-ratio:" + size + "\" role=img aria-label=\"The input\"></i><h2>" +
@@ -135,7 +135,7 @@ std::string report(const Explained& all) {
              percent(all.images[i].target.probability) + "</span></span></a>";
     out += "</nav>\n";
   }
-  for (size_t i = 0; i < all.images.size(); ++i) out += section(all, all.images[i], i);
+  for (size_t i = 0; i < all.images.size(); ++i) out += section(all.images[i], i);
   out += "<footer class=\"small soft\">";
   for (const Skipped& s : all.skipped)
     out += "<p>" + title(s.method) + " was left out: " + escaped(s.why) + "</p>";

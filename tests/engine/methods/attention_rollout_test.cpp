@@ -113,8 +113,7 @@ TEST_CASE("grad_cam: over the patches of a layer of tokens") {
   const Tensor x = formula_input(kInput);
   for (const Device device : devices()) {
     CAPTURE(device.str());
-    ImageModel model{with_formula_weights(small_transformer_graph(), device)};
-    model.trunk = "1.norm";
+    ImageModel model = model_with_formula_weights(small_transformer_graph(), device, "1.norm");
     const NodeId layer = model.graph().find("1.norm"), scores = model.graph().output();
     const Tensor map = grad_cam(model, x, {.target = 2});
     REQUIRE(map.shape() == Shape{3, 3, 2});

@@ -1,0 +1,125 @@
+// What is explained: any scalar of a network's result, or of a node in the middle.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "engine/methods/gradient.h"
+#include "engine/methods/occlusion.h"
+#include "models/io/formula.h"
+#include "tests/support/plans.h"
+
+namespace loupe::test {
+namespace {
+
+// Σ_c weights[n][c] · gradient of score c, of each image.
+Tensor weighted_gradients(Network& net, const Tensor& x, const std::vector<std::vector<double>>& weights) {
+  Tensor sum = Tensor::zeros(Dtype::f64, x.shape());
+  const int64_t image = x.numel() / x.shape()[0];
+  for (int64_t c = 0; c < net.classes(); ++c) {
+    const Tensor g = gradient(net, x, {.target = c});
+    for (int64_t i = 0; i < x.numel(); ++i)
+      sum.values<double>()[static_cast<size_t>(i)] +=
+          weights[static_cast<size_t>(i / image)][static_cast<size_t>(c)] * g.item(i);
+  }
+  return sum;
+}
+
+TEST_CASE("targets: a difference, a weighted sum and a loss have the gradients that their slopes say") {
+  const Tensor x = formula_input({2, 3, 14, 11});
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    const Tensor logits = net.logits(x);
+    const double bound = device == Device::ref() ? 1e-12 : 1e-5;
+    const auto check = [&](const Target& target, const std::vector<std::vector<double>>& slopes) {
+      CHECK(relative_l2(gradient(net, x, {.target = target}), weighted_gradients(net, x, slopes)) <= bound);
+      CHECK_FALSE(target.is_class());
+    };
+    const std::vector<double> difference{0, 1, 0, -1, 0}, sum{0.5, 0, -2, 0, 0.25};
+    check(Target::difference(1, 3), {difference, difference});
+    check(Target::sum({{0, 0.5}, {2, -2}, {4, 0.25}}), {sum, sum});
+    std::vector<std::vector<double>> loss;
+    for (int64_t n = 0; n < 2; ++n) {
+      double all = 0;
+      for (int64_t c = 0; c < 5; ++c) all += std::exp(logits.item(n * 5 + c));
+      loss.emplace_back();
+      for (int64_t c = 0; c < 5; ++c) loss.back().push_back(std::exp(logits.item(n * 5 + c)) / all - (c == 2));
+    }
+    check(Target::loss(2), loss);
+  }
+}
+
+TEST_CASE("targets: the values of scalars") {
+  const Tensor result = Tensor::from(std::vector<double>{1, 2, 4, -1, 0, 3}, {2, 3});
+  CHECK(Target::difference(2, 0).scores(result) == std::vector<double>{3, 4});
+  CHECK(Target::sum({{0, 2}, {1, -1}, {0, 1}}).scores(result) == std::vector<double>{1, -3});
+  CHECK(Target(std::vector<int64_t>{9, 1, 0}).scores(result, 1) == std::vector<double>{2, -1});
+  CHECK(Target(top1).scores(result) == std::vector<double>{4, 3});
+  const std::vector<double> losses = Target::loss(1).scores(result);
+  CHECK(losses[0] == doctest::Approx(std::log(std::exp(1.0) + std::exp(2.0) + std::exp(4.0)) - 2).epsilon(1e-14));
+  CHECK(losses[1] == doctest::Approx(std::log(std::exp(-1.0) + 1 + std::exp(3.0))).epsilon(1e-14));
+  CHECK(values_of(Target(2).seed(result)) == std::vector<double>{0, 0, 1, 0, 0, 1});
+  CHECK(values_of(Target::difference(0, 1).seed(result)) == std::vector<double>{1, -1, 0, 1, -1, 0});
+}
+
+TEST_CASE("targets: a loss of large scores does not overflow") {
+  const Tensor result = Tensor::from(std::vector<double>{1000, 900, -1000}, {1, 3});
+  CHECK(Target::loss(1).scores(result)[0] == doctest::Approx(100));
+  CHECK(values_of(Target::loss(0).seed(result))[1] == doctest::Approx(std::exp(-100.0)));
+}
+
+// f = ½ Σ v² of the values v of a ReLU in the middle: the seed is v, and the slope of f along any direction that of the pass.
+TEST_CASE("targets: a scalar of a node in the middle, against finite differences") {
+  const Target energy(Target::Scalar([](std::span<const double> v, std::span<double> slope) {
+    double sum = 0;
+    for (size_t i = 0; i < v.size(); ++i) sum += v[i] * v[i] / 2, slope[i] = v[i];
+    return sum;
+  }));
+  const Tensor x = random_tensor({2, 3, 14, 11}, 1);
+  Tensor of_ref;
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    const NodeId middle = net.graph().find("relu2");
+    Tensor map(device.compute_dtype(), x.shape());
+    ScorePass pass{.net = net, .one = x.shape().with(0, 1), .purpose = {.from = middle, .gradients = {0}}, .target = energy};
+    pass.run(
+        2, [&](int64_t begin, int64_t end) { return x.slice(begin, end); },
+        [&](Execution& e, int64_t begin) { copy_rows(e.gradient(0), map, begin); });
+    if (device != Device::ref()) {
+      CHECK(relative_l2(map, of_ref) < 1e-5);
+      continue;
+    }
+    of_ref = map;
+    const auto energies = [&](const Tensor& input) {
+      return energy.scores(run(net, {.values = {middle}}, input, {}).values[0]);
+    };
+    for (int64_t i = 0; i < x.numel(); i += 61) {
+      const double h = 1e-6;
+      Tensor up = x.clone(), down = x.clone();
+      up.values<double>()[static_cast<size_t>(i)] += h;
+      down.values<double>()[static_cast<size_t>(i)] -= h;
+      const auto n = static_cast<size_t>(i / 462);
+      const double quotient = (energies(up)[n] - energies(down)[n]) / (2 * h);
+      // Its error: rounding of the energies over the step.
+      CHECK(std::abs(map.item(i) - quotient) <= 1e-7 * std::max(1.0, std::abs(energies(x)[n])));
+    }
+  }
+}
+
+TEST_CASE("targets: what does not fit is refused") {
+  Network net = with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
+  const Tensor x = formula_input({1, 3, 14, 11});
+  CHECK(usage_error([&] { gradient(net, x, {.target = Target::difference(1, 5)}); }) ==
+        "there is no class 5: the network has 5, counted from 0");
+  CHECK(usage_error([&] { gradient(net, x, {.target = Target::loss(-1)}); }) ==
+        "there is no class -1: the network has 5, counted from 0");
+  CHECK(usage_error([&] { Target::difference(0, 1).classes(net.logits(x)); }) ==
+        "this method explains the score of a class, not another function of the result");
+  CHECK(usage_error([&] {
+          occlusion(net, x, {.target = Target::loss(1), .window = 4, .stride = 4});
+        }) == "this method explains the score of a class, not another function of the result");
+}
+
+}  // namespace
+}  // namespace loupe::test

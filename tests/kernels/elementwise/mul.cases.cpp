@@ -1,0 +1,9 @@
+#include "tests/kernels/elementwise/binary_cases.h"
+
+namespace loupe::test {
+
+// Exact: the product of two float32 numbers fits a double.
+extern const OpSuite mul_suite{
+    .cases = binary_cases(mul()), .rejections = binary_rejections(mul()), .multilinear = true, .exact = true};
+
+}  // namespace loupe::test
