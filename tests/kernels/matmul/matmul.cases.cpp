@@ -51,6 +51,9 @@ extern const OpSuite matmul_suite{
             product("each repeated in one dimension", {2, 1, 4, 5, 6}, {1, 3, 4, 6, 7}, {}, kOneB),
             product("many results of more than 64 each way", {200, 65, 2}, {200, 2, 66}),
             product("many results of more than 32 rows", {200, 33, 2}, {200, 2, 3}),
+            product("large enough for a library", {2, 104, 100}, {2, 100, 104}),
+            product("large enough for a library, both transposed", {2, 100, 104}, {1, 104, 100},
+                    kTransposeBoth, kOneB),
             product("four dimensions of batch", {2, 2, 1, 3, 4, 5}, {2, 1, 2, 3, 5, 6}),
         },
     .rejections =
