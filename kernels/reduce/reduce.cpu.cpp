@@ -76,11 +76,12 @@ void max_of_lanes(const Reduction& r, int64_t i, int64_t t, int64_t count, const
   }
 }
 
-// Calls write(i, j, from) for each run of x, in parallel.
+// Calls write(i, j, start(i, j)) for each run of x, in parallel.
 template <typename Write>
 void for_runs(const Reduction& r, const Write& write) {
-  parallel_for(r.kept_count(), [=](int64_t i) {
-    for (int64_t j = 0; j < r.reduced_count(); ++j) write(i, j, r.start(i, j));
+  parallel_for(r.kept_count() * r.reduced_count(), [=](int64_t run) {
+    const int64_t i = run / r.reduced_count(), j = run % r.reduced_count();
+    write(i, j, r.start(i, j));
   });
 }
 
