@@ -19,6 +19,7 @@ enum class Draw {
   uniform,   // [-1, 1)
   positive,  // [0.1, 1.1): for ops with a kink at zero or a logarithm
   distinct,  // a shuffled grid, all different and well apart from each other and from 0 and 6: no ties, no kinks
+  apart,     // multiples of 1/16 in [-8, 8]: never near a number of a distinct operand
   switches,  // u8 in [0, OpCase::limit): positions inside a pooling window; with a limit of 2 a mask
   indices,   // i32 in [0, OpCase::limit): rows of a table
 };
