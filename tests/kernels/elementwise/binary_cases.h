@@ -11,7 +11,7 @@ namespace loupe::test {
 
 /// The second operand is drawn apart from the first, so that maximum and minimum have no ties.
 inline std::vector<OpCase> binary_cases(const OpPtr& op, Draw draw = Draw::uniform) {
-  const std::vector<Draw> draws{draw, draw == Draw::distinct ? Draw::uniform : draw};
+  const std::vector<Draw> draws{draw, draw == Draw::distinct ? Draw::apart : draw};
   std::vector<OpCase> cases;
   // `unbatched` as OpCase has it: bit 1, the second operand is the same for every image.
   const auto add = [&](const char* name, const Shape& a, const Shape& b, uint32_t unbatched = 0) {
