@@ -1,4 +1,5 @@
 // min(max(x + 3, 0), 6) / 6. At ±3 the slope is that of the flat sides, as in PyTorch; NaN passes, but no signal does there.
+// Between them it is a sixth rounded to float32, in double too: so PyTorch has it, and gradients of whole networks agree.
 struct hard_sigmoid : FunctionDefaults {
   static constexpr std::string_view summary = "min(max(x + 3, 0), 6) / 6";
   static constexpr Keeps keeps = Keeps::bit;
@@ -16,6 +17,6 @@ struct hard_sigmoid : FunctionDefaults {
   }
   template <typename X, typename Bit>
   LOUPE_NUMERIC static X vjp(X g, Bit on, const Parameters<X>&) {
-    return select(on, g / X(6), X(0));
+    return select(on, g * X(1.0f / 6.0f), X(0));
   }
 };
