@@ -5,6 +5,7 @@ struct hard_sigmoid : FunctionDefaults {
   static constexpr Keeps keeps = Keeps::bit;
   static double ulps(double) { return 1; }
   static double slope_ulps(double) { return 0.5; }
+  static constexpr double slope_error = 0x1p-25;
 
   template <typename X>
   LOUPE_NUMERIC static X value(X x, const Parameters<X>&) {
