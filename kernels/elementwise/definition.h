@@ -43,6 +43,8 @@ struct FunctionDefaults {
   static double ulps(double /*x*/) { return 0; }
   /// |computed − f′(x)| ≤ slope_ulps·ε·max(|f′(x)|, 1).
   static double slope_ulps(double /*x*/) { return 0; }
+  /// Of the slope in double, relative: where a constant of it is a float32, as PyTorch has it.
+  static constexpr double slope_error = 0;
 };
 
 }  // namespace loupe

@@ -23,6 +23,7 @@ struct FunctionInfo {
   std::span<const FunctionParameter> parameters;
   Keeps keeps;
   double (*ulps)(double x), (*slope_ulps)(double x);  // see FunctionDefaults
+  double slope_error;
 };
 /// All functions in alphabetical order: Function::id is a place in it.
 std::span<const FunctionInfo> all_functions();

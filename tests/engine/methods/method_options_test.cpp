@@ -21,13 +21,14 @@ TEST_CASE("methods: all are there, described, and found by name") {
     CHECK_FALSE(m->source.empty());
     for (const OptionSpec& o : m->options) CHECK_FALSE(o.help.empty());
   }
-  CHECK(names == std::vector<std::string>{"cam", "deconvnet", "grad_cam", "gradient", "guided_backprop",
-                                          "input_x_gradient", "integrated_gradients", "occlusion"});
+  CHECK(names == std::vector<std::string>{"attention_rollout", "cam", "deconvnet", "grad_cam", "gradient",
+                                          "guided_backprop", "input_x_gradient", "integrated_gradients",
+                                          "occlusion"});
   CHECK(usage_error([] { find_method("gradiant"); }) ==
         "there is no method 'gradiant'; did you mean 'gradient'?");
   CHECK(usage_error([] {
           find_method("zzzzzz");
-        }).starts_with("there is no method 'zzzzzz'; there are cam, deconvnet"));
+        }).starts_with("there is no method 'zzzzzz'; there are attention_rollout, cam"));
 }
 
 TEST_CASE("methods: defaults fit the input's size; what was set stays") {
@@ -81,12 +82,14 @@ TEST_CASE("methods: options are typed and checked") {
 }
 
 TEST_CASE("methods: each answers a question, with maps named after it and shapes that a picture can show") {
-  ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu(), "relu3");
-  const Tensor x = formula_input({1, 3, 14, 11});
+  ImageModel maps = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu(), "relu3");
+  ImageModel tokens = model_with_formula_weights(small_transformer_graph(), Device::cpu(), "1.norm");
   std::set<std::string> seen;
   for (const Method* m : all_methods()) {
     CAPTURE(m->name);
+    ImageModel& net = m->unsuited(maps) ? tokens : maps;
     REQUIRE_FALSE(m->unsuited(net).has_value());
+    const Tensor x = formula_input(net.graph().input_shapes()[0]);
     Options options(std::string(m->name), m->options);
     if (m->name == "occlusion") options.set("window", "6"), options.set("stride", "4");
     const Explanation answer = m->run({net, x, 3, net.logits(x)}, options);
@@ -97,10 +100,10 @@ TEST_CASE("methods: each answers a question, with maps named after it and shapes
       CHECK(seen.insert(map.name).second);
       CHECK_FALSE(map.caption.empty());
       const Shape& s = map.values.shape();
-      CHECK((s == Shape{3, 14, 11} || s.rank() == 2));
+      CHECK((s == x.row(0).shape() || s.rank() == 2));
     }
   }
-  CHECK(seen.size() == 10);
+  CHECK(seen.size() == 11);
 }
 
 TEST_CASE("methods: a method says which network it does not suit") {
@@ -109,6 +112,7 @@ TEST_CASE("methods: a method says which network it does not suit") {
   REQUIRE(why.has_value());
   CHECK(why->starts_with("the head must be global average pooling"));
   CHECK_FALSE(find_method("gradient").unsuited(net).has_value());
+  CHECK(find_method("attention_rollout").unsuited(net) == "it has no attention");
 }
 
 // The middles of receptive fields: SqueezeNet's last maps are 13×13, 16 pixels apart, around the image's
