@@ -65,9 +65,13 @@ std::vector<PlanOperand> PlanBuilder::Signal::planned(const std::vector<RowOpera
 Layout PlanBuilder::Signal::layout_of(const OpPtr& op, const std::vector<RowOperand>& operands) const {
   if (builder_.backend() != Backend::cpu) return Layout::planar;
   std::vector<Shape> shapes;
-  for (const PlanOperand& o : planned(operands, Layout::planar)) shapes.push_back(o.shape);
+  for (const RowOperand& o : operands)
+    shapes.push_back(o.weight < 0 ? builder_.plan_.value(o.value).type.shape
+                                  : builder_.weight_operand(unit_, node_, o.weight).shape);
   const LayoutWish wish = op->layout(Backend::cpu, shapes);
   if (wish != LayoutWish::any) return wish == LayoutWish::blocked ? Layout::blocked : Layout::planar;
+  for (size_t i = 0; i < operands.size(); ++i)
+    if (operands[i].weight >= 0 && builder_.lies_in_rows(shapes[i])) return Layout::planar;
   for (const RowOperand& o : operands)
     if (o.value >= 0) return builder_.plan_.value(o.value).type.layout;
   return Layout::planar;

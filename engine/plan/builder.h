@@ -52,6 +52,7 @@ class PlanBuilder {
   ValueId view(ValueId of, const Shape& shape, Layout layout);
   PlanStep& emit(PlanStep step);
   Layout layout_for(Layout wish, const Shape& shape) const;
+  bool lies_in_rows(const Shape& weight) const;
   Layout choose_layout(NodeId n);
   ValueId in_layout(ValueId v, Layout layout);
   void inputs();

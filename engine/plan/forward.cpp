@@ -44,6 +44,11 @@ Layout PlanBuilder::layout_for(Layout wish, const Shape& shape) const {
   return shape.rank() == 2 || shape.rank() == 4 ? wish : Layout::planar;
 }
 
+// Weights are not in blocks: what reads one of that shape beside a value is planar, too.
+bool PlanBuilder::lies_in_rows(const Shape& weight) const {
+  return layout_for(Layout::blocked, weight) == Layout::blocked && !same_in_both_layouts(weight);
+}
+
 Layout PlanBuilder::choose_layout(NodeId n) {
   if (backend() != Backend::cpu) return Layout::planar;
   switch (graph_.node(n).op->layout(backend(), operand_shapes(n))) {
@@ -54,6 +59,8 @@ Layout PlanBuilder::choose_layout(NodeId n) {
     case LayoutWish::any:
       break;
   }
+  for (const Port& p : graph_.node(n).inputs)
+    if (graph_.node(p.node).is_weight() && lies_in_rows(type_of(p).shape)) return Layout::planar;
   for (const Port& p : graph_.node(n).inputs)
     if (const ValueId v = plan_.value_of(p); v >= 0) return plan_.value(v).type.layout;
   return Layout::planar;
