@@ -52,7 +52,7 @@ TEST_CASE("one network explains pictures of 224×224, 299×299 and 97×211 pixel
       CHECK(same_bits(grad_cam(model, x, {.target = 5}), grad_cam(fresh, x, {.target = 5})));
       CHECK(same_bits(model.logits(x), fresh.logits(x)));
     }
-    MESSAGE(name << ": " << first << " bytes of weights for the first size, " << model.network.packed_bytes()
+    MESSAGE(model.name() << ": " << first << " bytes of weights for the first size, " << model.network.packed_bytes()
                  << " for all");
     CHECK(model.network.packed_bytes() < 2 * first);
   }
