@@ -29,12 +29,14 @@ PlanStep& PlanBuilder::emit(PlanStep step) {
   for (size_t p = 0; p < step.call.packing.size(); ++p) {
     PlanOperand& operand = step.operands.at(at(step.call.packing[p].operand));
     if (!operand.weight.exists())
-      throw UsageError("'" + graph_.node(step.node).name + "': on the " + std::string(backend_name(backend())) +
-                       " backend " + std::string(step.op->kind().name) +
+      throw UsageError("'" + graph_.node(step.node).name + "': on the " +
+                       std::string(backend_name(backend())) + " backend " +
+                       std::string(step.op->kind().name) +
                        " wants this operand to be a parameter or a constant, not computed");
     operand.packing = static_cast<int>(p);
   }
-  if (step.call.workspace > 0) step.workspace = fresh(Dtype::u8, Shape{1, step.call.workspace}, Layout::planar);
+  if (step.call.workspace > 0)
+    step.workspace = fresh(Dtype::u8, Shape{1, step.call.workspace}, Layout::planar);
   plan_.steps_.push_back(std::move(step));
   return plan_.steps_.back();
 }
@@ -176,9 +178,11 @@ void PlanBuilder::apply_edits(NodeId n) {
     const Edit& edit = purpose_.edits[e];
     if (edit.at.node != n) continue;
     ValueId& value = plan_.node_values_[at(n)][at(edit.at.output)];
-    if (value < 0) throw UsageError("an edit of an output of '" + graph_.node(n).name + "' that nothing reads");
+    if (value < 0)
+      throw UsageError("an edit of an output of '" + graph_.node(n).name + "' that nothing reads");
     const Type type = plan_.value(value).type;
-    if (type.dtype != real()) throw UsageError("an edit of '" + graph_.node(n).name + "', which holds no floats");
+    if (type.dtype != real())
+      throw UsageError("an edit of '" + graph_.node(n).name + "', which holds no floats");
     Plan::PlannedEdit& planned = plan_.edits_[e];
     planned.mask = fresh(Dtype::u8, type.shape, type.layout);
     planned.numbers = fresh(type.dtype, type.shape, type.layout);

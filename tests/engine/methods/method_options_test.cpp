@@ -86,7 +86,7 @@ TEST_CASE("methods: options are typed and checked") {
 TEST_CASE("methods: each answers a question, with maps named after it and shapes that a picture can show") {
   std::set<std::string> answered;
   ImageModel nets[] = {model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu(), "relu3"),
-                         model_with_formula_weights(small_transformer_graph(), Device::cpu(), "1.norm")};
+                       model_with_formula_weights(small_transformer_graph(), Device::cpu(), "1.norm")};
   for (ImageModel& net : nets) {
     const Shape size = net.graph().input_shapes().at(0);
     const Tensor x = formula_input(size);

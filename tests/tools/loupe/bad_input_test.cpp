@@ -215,7 +215,8 @@ TEST_CASE("preprocessed tensors that do not fit") {
   write_safetensors(explain.folder() / "small.safetensors",
                     {{"input", Tensor::zeros(Dtype::f32, {3, 4, 4})}});
   explain.refused(2, {explain.folder() / "small.safetensors"}, {"squeezenet1_1", "4×4"});
-  explain.refused(2, {explain.photo(), explain.folder() / "small.safetensors"},  // picture and layer are named
+  explain.refused(2,
+                  {explain.photo(), explain.folder() / "small.safetensors"},  // picture and layer are named
                   {"small.safetensors", "4×4", "node 'features.2'"});
 }
 

@@ -62,7 +62,8 @@ extern const Command models_command{
             const Model model = models::build(a.name);
             const Cost c = cost(model.graph);
             const int64_t pixels = model.graph.input_shapes().at(0)[2];
-            table.row({a.name, std::to_string(pixels), with_commas(c.parameters), short_count(c.macs), model.trunk});
+            table.row({a.name, std::to_string(pixels), with_commas(c.parameters), short_count(c.macs),
+                       model.trunk});
             rows.push_back({{"model", a.name},
                             {"family", family->title},
                             {"pixels", pixels},
@@ -74,8 +75,10 @@ extern const Command models_command{
         }
         if (*json) return print_json(rows);
         print(table.str() +
-              "\nFor 1000 classes, the zoo's networks for 14. Pixels: the sides of the pictures that a network was made "
-              "for;\nit takes others where its layers fit them. MACs: multiply-accumulates of one image of that size, "
+              "\nFor 1000 classes, the zoo's networks for 14. Pixels: the sides of the pictures that a "
+              "network was made "
+              "for;\nit takes others where its layers fit them. MACs: multiply-accumulates of one image of "
+              "that size, "
               "forward.\n\nPapers\n" +
               papers);
       };

@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/linear/linear.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/elementwise/elementwise.h"
 #include "kernels/softmax/softmax.h"
 #include "tools/loupe/text.h"
 #include "tools/loupe/trace/trace.h"
