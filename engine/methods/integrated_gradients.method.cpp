@@ -12,9 +12,10 @@ namespace {
 // Logits (N, classes) of x, in double.
 Tensor all_logits(Network& net, const Tensor& x) {
   const Tensor logits(Dtype::f64, {x.shape()[0], net.classes()});
-  in_batches(net, x.shape(), x.shape()[0], {.values = {net.graph().output()}}, {}, [&](int64_t begin, int64_t end) {
-    copy_rows(net.logits(x.slice(begin, end)).to(Dtype::f64), logits, begin);
-  });
+  in_batches(net, x.shape(), x.shape()[0], {.values = {net.graph().output()}}, {},
+             [&](int64_t begin, int64_t end) {
+               copy_rows(net.logits(x.slice(begin, end)).to(Dtype::f64), logits, begin);
+             });
   return logits;
 }
 }  // namespace
@@ -33,13 +34,13 @@ IntegratedGradientsResult integrated_gradients(Network& net, const Tensor& x,
   if (start.shape() != x.shape()) start = stack_rows(std::vector<Tensor>(static_cast<size_t>(images), start));
 
   const Tensor logits = all_logits(net, x), start_logits = all_logits(net, start);
-  const std::vector<int64_t> classes = options.target.classes(logits);
+  // The class of an image is that of its end point, all the way.
+  const bool is_class = options.target.is_class();
+  const std::vector<int64_t> classes = is_class ? options.target.classes(logits) : std::vector<int64_t>{};
+  const Target fixed = is_class ? Target(classes) : options.target;
   IntegratedGradientsResult result;
-  for (int64_t n = 0; n < images; ++n) {
-    const int64_t at = n * net.classes() + classes[static_cast<size_t>(n)];
-    result.scores.push_back(logits.item(at));
-    result.baseline_scores.push_back(start_logits.item(at));
-  }
+  result.scores = fixed.scores(logits);
+  result.baseline_scores = fixed.scores(start_logits);
 
   // Row n·steps + k of the job is step k of image n. Sums are in double and in the order of steps, so batches
   // do not matter.
@@ -59,7 +60,9 @@ IntegratedGradientsResult integrated_gradients(Network& net, const Tensor& x,
   const Tensor sums = Tensor::zeros(Dtype::f64, x.shape());
   const auto sum = sums.values<double>();
   const NodeId input = net.graph().inputs()[0];
-  ScorePass pass{net, x.shape(), {.gradients = {input}}, row_classes, options.probe, options.progress};
+  ScorePass pass{
+      net,           x.shape(),       {.gradients = {input}}, is_class ? Target(row_classes) : options.target,
+      options.probe, options.progress};
   pass.run(images * steps, rows, [&](Execution& e, int64_t begin) {
     const Tensor gradients = e.gradient(input).to(Dtype::f64);
     const auto g = gradients.values<double>();

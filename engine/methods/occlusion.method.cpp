@@ -37,6 +37,7 @@ OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions&
   const Nchw s = Nchw::of(x.shape());
   const int64_t gh = positions(s.h, options), gw = positions(s.w, options), places = gh * gw;
   const int64_t classes = net.classes();
+  const bool is_class = options.target.is_class();
 
   // Row n·(places + 1) of the job is image n as it is; then come its squares, row by row.
   const int64_t rows = s.n * (places + 1);
@@ -71,15 +72,16 @@ OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions&
     for (int64_t row = begin; row < end; ++row) {
       const double* of_row = scores.values<double>().data() + (row - begin) * classes;
       const int64_t n = row / (places + 1), place = row % (places + 1) - 1;
+      const Tensor one = scores.slice(row - begin, row - begin + 1);
+      if (place < 0 && is_class) chosen[static_cast<size_t>(n)] = options.target.classes(one, n)[0];
+      const int64_t cls = chosen[static_cast<size_t>(n)];
+      const double score = is_class ? of_row[cls] : options.target.scores(one)[0];
       if (place < 0) {
-        const int64_t at = row - begin;
-        chosen[static_cast<size_t>(n)] = options.target.classes(scores.slice(at, at + 1), n)[0];
-        whole[static_cast<size_t>(n)] = of_row[chosen[static_cast<size_t>(n)]];
+        whole[static_cast<size_t>(n)] = score;
         continue;
       }
-      const int64_t cls = chosen[static_cast<size_t>(n)];
-      logit.values<double>()[n * places + place] = of_row[cls];
-      probability.values<double>()[n * places + place] = softmax_at(of_row, classes, cls);
+      logit.values<double>()[n * places + place] = score;
+      if (is_class) probability.values<double>()[n * places + place] = softmax_at(of_row, classes, cls);
     }
   });
 
@@ -96,7 +98,7 @@ OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions&
     for (int64_t p = 0; p < s.h * s.w; ++p) drop[p] /= covered[p];
   }
   const Dtype type = net.device().compute_dtype();
-  return {logit.to(type), probability.to(type), drops.to(type)};
+  return {logit.to(type), is_class ? probability.to(type) : Tensor(), drops.to(type)};
 }
 
 extern const Method occlusion_method;

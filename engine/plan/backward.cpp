@@ -65,9 +65,13 @@ std::vector<PlanOperand> PlanBuilder::Signal::planned(const std::vector<RowOpera
 Layout PlanBuilder::Signal::layout_of(const OpPtr& op, const std::vector<RowOperand>& operands) const {
   if (builder_.backend() != Backend::cpu) return Layout::planar;
   std::vector<Shape> shapes;
-  for (const PlanOperand& o : planned(operands, Layout::planar)) shapes.push_back(o.shape);
+  for (const RowOperand& o : operands)
+    shapes.push_back(o.weight < 0 ? builder_.plan_.value(o.value).type.shape
+                                  : builder_.weight_operand(unit_, node_, o.weight).shape);
   const LayoutWish wish = op->layout(Backend::cpu, shapes);
   if (wish != LayoutWish::any) return wish == LayoutWish::blocked ? Layout::blocked : Layout::planar;
+  for (size_t i = 0; i < operands.size(); ++i)
+    if (operands[i].weight >= 0 && builder_.lies_in_rows(shapes[i])) return Layout::planar;
   for (const RowOperand& o : operands)
     if (o.value >= 0) return builder_.plan_.value(o.value).type.layout;
   return Layout::planar;
@@ -89,8 +93,7 @@ ValueId PlanBuilder::Signal::apply(const OpPtr& op, const std::vector<RowOperand
 ValueId PlanBuilder::Signal::apply_vjp(const OpPtr& op, int i, ValueId signal,
                                        const std::vector<RowOperand>& operands) {
   const Layout layout = layout_of(op, operands);
-  PlanStep s{
-      .node = node_, .op = op, .direction = Direction::vjp(i), .operands = planned(operands, layout)};
+  PlanStep s{.node = node_, .op = op, .direction = Direction::vjp(i), .operands = planned(operands, layout)};
   const Shape signal_shape = builder_.plan_.value(signal).type.shape;
   s.grad_outputs = {builder_.in_layout(signal, builder_.layout_for(layout, signal_shape))};
   s.note = "; for " + builder_.purpose_.rule.name;
@@ -248,7 +251,8 @@ ValueId PlanBuilder::vjp(const Unit& u, NodeId n, ValueId signal, int i) {
   const bool weight = graph_.node(node.inputs[at(i)].node).is_weight();
   if (node.op->vjp_is_identity(in)) return signal;
   if (!weight && node.op->is_view(layout_for(layout, in[0]), in))
-    return view(in_layout(signal, layout_for(layout, plan_.shape(n))), in[at(i)], layout_for(layout, in[at(i)]));
+    return view(in_layout(signal, layout_for(layout, plan_.shape(n))), in[at(i)],
+                layout_for(layout, in[at(i)]));
   if (node.op->function() && fuse_row(u, n, signal, Epilogue::Row::slope)) return signal;
   PlanStep s = vjp_step(u, n, Direction::vjp(i), signal);
   const ValueId grad = s.grad =
@@ -309,7 +313,8 @@ bool PlanBuilder::fuse_row(const Unit& u, NodeId n, ValueId signal, Epilogue::Ro
   PlanStep& step = *maker;
   Epilogue with = step.epilogue;
   if (row == Epilogue::Row::slope) {
-    if (with.row != Epilogue::Row::none && (with.row != Epilogue::Row::deconvnet || with.function)) return false;
+    if (with.row != Epilogue::Row::none && (with.row != Epilogue::Row::deconvnet || with.function))
+      return false;
     with.row = with.row == Epilogue::Row::deconvnet ? Epilogue::Row::guided : Epilogue::Row::slope;
     with.function = graph_.node(n).op->function();
   } else {

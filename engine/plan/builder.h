@@ -52,6 +52,7 @@ class PlanBuilder {
   ValueId view(ValueId of, const Shape& shape, Layout layout);
   PlanStep& emit(PlanStep step);
   Layout layout_for(Layout wish, const Shape& shape) const;
+  bool lies_in_rows(const Shape& weight) const;
   Layout choose_layout(NodeId n);
   ValueId in_layout(ValueId v, Layout layout);
   void inputs();
@@ -100,10 +101,10 @@ class PlanBuilder {
   PlanOptions options_;
   std::vector<bool> needed_, above_;
   std::vector<Unit> units_;
-  std::vector<int> unit_of_;          // by node: place in units_, −1
-  std::vector<Layout> node_layout_;   // in which a node's op works
+  std::vector<int> unit_of_;                              // by node: place in units_, −1
+  std::vector<Layout> node_layout_;                       // in which a node's op works
   std::map<std::pair<ValueId, Layout>, ValueId> relaid_;  // conversions made so far
-  std::map<Port, ValueId> unedited_;  // first outputs as they were before edits
+  std::map<Port, ValueId> unedited_;                      // first outputs as they were before edits
   std::map<Port, ValueId> signals_;
 };
 

@@ -14,8 +14,8 @@ Tensor Cells::mask(const Shape& shape) const {
   for (const Axis& a : axes) {
     const int axis = a.axis < 0 ? a.axis + shape.rank() : a.axis;
     if (axis < 0 || axis >= shape.rank() || a.begin < 0 || a.begin >= a.end || a.end > shape[axis])
-      throw UsageError("an edit of [" + std::to_string(a.begin) + ", " + std::to_string(a.end) + ") on axis " +
-                       std::to_string(a.axis) + " lies outside " + shape.str());
+      throw UsageError("an edit of [" + std::to_string(a.begin) + ", " + std::to_string(a.end) +
+                       ") on axis " + std::to_string(a.axis) + " lies outside " + shape.str());
     auto& [begin, end] = ranges[static_cast<size_t>(axis)];
     begin = std::max(begin, a.begin);
     end = std::min(end, a.end);

@@ -29,12 +29,14 @@ PlanStep& PlanBuilder::emit(PlanStep step) {
   for (size_t p = 0; p < step.call.packing.size(); ++p) {
     PlanOperand& operand = step.operands.at(at(step.call.packing[p].operand));
     if (!operand.weight.exists())
-      throw UsageError("'" + graph_.node(step.node).name + "': on the " + std::string(backend_name(backend())) +
-                       " backend " + std::string(step.op->kind().name) +
+      throw UsageError("'" + graph_.node(step.node).name + "': on the " +
+                       std::string(backend_name(backend())) + " backend " +
+                       std::string(step.op->kind().name) +
                        " wants this operand to be a parameter or a constant, not computed");
     operand.packing = static_cast<int>(p);
   }
-  if (step.call.workspace > 0) step.workspace = fresh(Dtype::u8, Shape{1, step.call.workspace}, Layout::planar);
+  if (step.call.workspace > 0)
+    step.workspace = fresh(Dtype::u8, Shape{1, step.call.workspace}, Layout::planar);
   plan_.steps_.push_back(std::move(step));
   return plan_.steps_.back();
 }
@@ -42,6 +44,11 @@ PlanStep& PlanBuilder::emit(PlanStep step) {
 // Channels in blocks of 16 exist for rows and maps alone.
 Layout PlanBuilder::layout_for(Layout wish, const Shape& shape) const {
   return shape.rank() == 2 || shape.rank() == 4 ? wish : Layout::planar;
+}
+
+// Weights are not in blocks: what reads one of that shape beside a value is planar, too.
+bool PlanBuilder::lies_in_rows(const Shape& weight) const {
+  return layout_for(Layout::blocked, weight) == Layout::blocked && !same_in_both_layouts(weight);
 }
 
 Layout PlanBuilder::choose_layout(NodeId n) {
@@ -54,6 +61,8 @@ Layout PlanBuilder::choose_layout(NodeId n) {
     case LayoutWish::any:
       break;
   }
+  for (const Port& p : graph_.node(n).inputs)
+    if (graph_.node(p.node).is_weight() && lies_in_rows(type_of(p).shape)) return Layout::planar;
   for (const Port& p : graph_.node(n).inputs)
     if (const ValueId v = plan_.value_of(p); v >= 0) return plan_.value(v).type.layout;
   return Layout::planar;
@@ -169,9 +178,11 @@ void PlanBuilder::apply_edits(NodeId n) {
     const Edit& edit = purpose_.edits[e];
     if (edit.at.node != n) continue;
     ValueId& value = plan_.node_values_[at(n)][at(edit.at.output)];
-    if (value < 0) throw UsageError("an edit of an output of '" + graph_.node(n).name + "' that nothing reads");
+    if (value < 0)
+      throw UsageError("an edit of an output of '" + graph_.node(n).name + "' that nothing reads");
     const Type type = plan_.value(value).type;
-    if (type.dtype != real()) throw UsageError("an edit of '" + graph_.node(n).name + "', which holds no floats");
+    if (type.dtype != real())
+      throw UsageError("an edit of '" + graph_.node(n).name + "', which holds no floats");
     Plan::PlannedEdit& planned = plan_.edits_[e];
     planned.mask = fresh(Dtype::u8, type.shape, type.layout);
     planned.numbers = fresh(type.dtype, type.shape, type.layout);

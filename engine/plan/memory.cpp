@@ -38,17 +38,16 @@ void PlanBuilder::lifetimes() {
     if (const ValueId v = unedited(n); v >= 0) slot_of(v).first = -1;
   for (const Plan::PlannedEdit& e : plan_.edits_) {
     slot_of(e.mask).first = slot_of(e.numbers).first = -1;
-    slot_of(e.mask).last = std::max(slot_of(e.mask).last, plan_.forward_steps_);
-    slot_of(e.numbers).last = std::max(slot_of(e.numbers).last, plan_.forward_steps_);
+    slot_of(e.mask).last = slot_of(e.numbers).last = step_count();
   }
 }
 
-// What is made before an edit and read after it stays to the end of the forward pass, so that the steps from the edit on
-// can run again with other numbers.
+// What is made before an edit and read after it stays to the end, so that the steps from the edit on can run again with
+// other numbers, also after a way back.
 void PlanBuilder::keep_across_edits() {
   for (const Plan::PlannedEdit& e : plan_.edits_)
     for (PlanSlot& s : plan_.slots_)
-      if (s.first < e.step && s.last >= e.step) s.last = std::max(s.last, plan_.forward_steps_);
+      if (s.first < e.step && s.last >= e.step) s.last = std::max(s.last, step_count());
 }
 
 // An in-place step writes over the value that dies in it.

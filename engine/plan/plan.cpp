@@ -17,7 +17,9 @@ std::string Purpose::key() const {
     k += name;
     for (NodeId i : ids) k += std::to_string(i) + ",";
   };
-  const auto port = [](const Port& p) { return std::to_string(p.node) + ":" + std::to_string(p.output) + ","; };
+  const auto port = [](const Port& p) {
+    return std::to_string(p.node) + ":" + std::to_string(p.output) + ",";
+  };
   k += " values ";
   for (const Port& p : values) k += port(p);
   list(" gradients ", gradients);
@@ -85,7 +87,8 @@ void PlanBuilder::find_needed() {
       for (const Port& p : graph_.node(n).inputs) needed_[at(p.node)] = true;
   for (const Edit& e : purpose_.edits)
     if (!needed_[at(e.at.node)] || graph_.node(e.at.node).is_weight())
-      throw UsageError("an edit of '" + graph_.node(e.at.node).name + "' changes nothing that the pass reads");
+      throw UsageError("an edit of '" + graph_.node(e.at.node).name +
+                       "' changes nothing that the pass reads");
   if (!purpose_.from && (purpose_.parameters || !purpose_.gradients.empty()))
     throw UsageError("a gradient needs a node to start from");
   if (purpose_.parameters && !(purpose_.rule.rows.empty() && purpose_.rule.nodes.empty()))
@@ -111,7 +114,8 @@ std::vector<Shape> PlanBuilder::operand_shapes(NodeId n) const {
   return in;
 }
 
-Plan::Plan(const Graph& graph, std::vector<Shape> inputs, Backend backend, Purpose purpose, PlanOptions options)
+Plan::Plan(const Graph& graph, std::vector<Shape> inputs, Backend backend, Purpose purpose,
+           PlanOptions options)
     : graph_(graph), inputs_(std::move(inputs)), backend_(backend), purpose_(std::move(purpose)) {
   for (const Shape& s : inputs_)
     if (s.rank() > 0 && s[0] < 1)

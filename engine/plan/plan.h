@@ -17,9 +17,10 @@ struct Purpose {
   std::vector<Port> values = {};       // values to hand back after forward
   std::optional<NodeId> from = {};     // where a backward pass begins; none: forward only
   std::vector<NodeId> gradients = {};  // nodes (parameters too) whose gradient is wanted
-  std::vector<NodeId> records = {};    // ReLU masks and pool switches to hand out or to inject, on top of what backward needs
-  std::vector<Edit> edits = {};        // in the order of Execution::edit()
-  bool parameters = false;             // the gradient of every learned parameter is wanted, too (training)
+  std::vector<NodeId> records =
+      {};  // ReLU masks and pool switches to hand out or to inject, on top of what backward needs
+  std::vector<Edit> edits = {};  // in the order of Execution::edit()
+  bool parameters = false;       // the gradient of every learned parameter is wanted, too (training)
   Rule rule = gradient_rule();
   /// A text that is the same for the same purpose.
   std::string key() const;
@@ -27,8 +28,9 @@ struct Purpose {
 
 struct PlanOptions {
   bool fold_batch_norm = true;  // into the convolution before it
-  bool fuse = true;             // functions and residual additions into the op before them, on the way back into the vjp after
-  bool share_memory = true;     // in-place steps, and one place for values that do not live at the same time
+  bool fuse =
+      true;  // functions and residual additions into the op before them, on the way back into the vjp after
+  bool share_memory = true;  // in-place steps, and one place for values that do not live at the same time
   KernelOptions kernels = {};
   /// Folding and fusion on the fast backends; `ref` runs every node as it stands.
   static PlanOptions for_backend(Backend b) { return {b != Backend::ref, b != Backend::ref, true, {}}; }

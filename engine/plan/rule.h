@@ -44,7 +44,8 @@ class SignalStep {
   /// What any op makes of these operands. (An op of the kind that the node is takes the node's own: node().op.)
   virtual ValueId apply(const OpPtr& op, const std::vector<RowOperand>& operands) = 0;
   /// The vjp of such an op with respect to operand i.
-  virtual ValueId apply_vjp(const OpPtr& op, int i, ValueId signal, const std::vector<RowOperand>& operands) = 0;
+  virtual ValueId apply_vjp(const OpPtr& op, int i, ValueId signal,
+                            const std::vector<RowOperand>& operands) = 0;
   /// Hands a signal to operand i. Called at most once for an operand.
   virtual void pass(ValueId signal, int i) = 0;
 };

@@ -71,8 +71,8 @@ void Execution::edit(size_t e, const Tensor& mask, const Tensor& numbers) {
     bool fits = have.rank() == 0 || have.rank() == shape.rank();
     for (int d = 0; fits && d < have.rank(); ++d) fits = have[d] == 1 || have[d] == shape[d];
     if (!fits)
-      throw UsageError("an edit of " + shape.str() + " takes " + what + " of that shape, with 1 where one serves all, not " +
-                       have.str());
+      throw UsageError("an edit of " + shape.str() + " takes " + what +
+                       " of that shape, with 1 where one serves all, not " + have.str());
     Tensor to(from.dtype(), shape);
     const int64_t element = dtype_bytes(from.dtype());
     for (int64_t i = 0; i < shape.numel(); ++i) {
@@ -145,9 +145,9 @@ void Execution::find_weights() {
     for (const PlanOperand& o : s.operands)
       of_step.push_back(!o.weight.exists()
                             ? Array{}
-                            : network_.weights_.array(network_.graph_, o.weight,
-                                                      o.packing < 0 ? nullptr
-                                                                    : &s.call.packing[static_cast<size_t>(o.packing)]));
+                            : network_.weights_.array(
+                                  network_.graph_, o.weight,
+                                  o.packing < 0 ? nullptr : &s.call.packing[static_cast<size_t>(o.packing)]));
   }
   network_.weights_.forget_fold();
   weights_epoch_ = network_.weights_.epoch();

@@ -98,7 +98,8 @@ void Network::prepare(const Plan& plan) {
     for (const PlanStep& s : plan.steps())
       for (const PlanOperand& o : s.operands)
         if (o.weight.exists())
-          weights_.array(graph_, o.weight, o.packing < 0 ? nullptr : &s.call.packing[static_cast<size_t>(o.packing)]);
+          weights_.array(graph_, o.weight,
+                         o.packing < 0 ? nullptr : &s.call.packing[static_cast<size_t>(o.packing)]);
     weights_.forget_fold();
   };
   const auto lacks = [&](const std::string& who, int64_t bytes, const std::string& advice) {

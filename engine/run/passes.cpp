@@ -20,7 +20,8 @@ void append(std::vector<T>& to, const std::vector<T>& more) {
 }  // namespace
 
 std::vector<int64_t> Target::classes(const Tensor& logits, int64_t first) const {
-  if (scalar_) throw UsageError("this method explains the score of a class, not another function of the result");
+  if (scalar_)
+    throw UsageError("this method explains the score of a class, not another function of the result");
   const int64_t count = logits.shape()[0], classes = logits.numel() / std::max<int64_t>(count, 1);
   if (each_ && first + count > static_cast<int64_t>(classes_.size()))
     throw UsageError("the target names " + std::to_string(classes_.size()) + " classes for " +
@@ -76,11 +77,13 @@ std::vector<double> Target::scores(const Tensor& result, int64_t first) const {
   if (scalar_) {
     const Tensor rows = result.to(Dtype::f64);
     std::vector<double> gradient(static_cast<size_t>(size));
-    for (int64_t n = 0; n < count; ++n) values.push_back(scalar_(rows.row(n).values<const double>(), gradient));
+    for (int64_t n = 0; n < count; ++n)
+      values.push_back(scalar_(rows.row(n).values<const double>(), gradient));
     return values;
   }
   const std::vector<int64_t> chosen = classes(result, first);
-  for (int64_t n = 0; n < count; ++n) values.push_back(result.item(n * size + chosen[static_cast<size_t>(n)]));
+  for (int64_t n = 0; n < count; ++n)
+    values.push_back(result.item(n * size + chosen[static_cast<size_t>(n)]));
   return values;
 }
 
@@ -104,8 +107,8 @@ void expect_images(const Network& net, const Tensor& x) {
   net.graph().shapes(x.shape());  // throws where a layer does not fit
 }
 
-void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose, const Progress& progress,
-                const std::function<void(int64_t, int64_t)>& body) {
+void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose,
+                const Progress& progress, const std::function<void(int64_t, int64_t)>& body) {
   const int64_t bytes = net.execution(one.with(0, 1), purpose).plan().arena_bytes();
   const int64_t good = std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(bytes, 1), 1, kBatch);
   const int64_t batch = net.batch_for(one, std::min(count, good), purpose);

@@ -55,6 +55,9 @@ target_compile_options(loupe_cuda PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-fmad=false;-lineinfo;-Werror=all-warnings;-Wno-deprecated-gpu-targets>
     $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-unused-parameter,-fvisibility=hidden>
     $<$<COMPILE_LANGUAGE:CXX>:-fvisibility=hidden;$<TARGET_PROPERTY:loupe_warnings,INTERFACE_COMPILE_OPTIONS>>)
+if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.8) # a module of a sixth of the size
+  target_compile_options(loupe_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-compress-mode=size>)
+endif()
 target_link_libraries(loupe_cuda PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
 target_link_options(loupe_cuda PRIVATE -static-libstdc++ -static-libgcc -Wl,-Bsymbolic -Wl,-z,defs
                     -Wl,--version-script=${PROJECT_SOURCE_DIR}/kernels/gpu/exports.map)

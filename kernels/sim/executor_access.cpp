@@ -1,5 +1,6 @@
 // What the simulator checks at every access to memory: bounds, alignment, races.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "kernels/sim/executor.h"
@@ -107,6 +108,15 @@ void Executor::shared_access(uintptr_t offset, size_t bytes, Kind kind, const vo
   }
 }
 
+namespace {
+// Blocks run on several cores, and may write different bytes of one word, or all change it atomically. Its cell is then
+// looked at and changed by one of them at a time.
+std::atomic_flag& lock_of(uintptr_t word) {
+  static std::atomic_flag locks[256];
+  return locks[word / 4 % 256];
+}
+}  // namespace
+
 void Executor::global_access(uintptr_t address, size_t bytes, Kind kind, const void* pc) {
   const Heap::Range* range = nullptr;
   for (const Heap::Range& r : recent_)
@@ -142,17 +152,25 @@ void Executor::global_access(uintptr_t address, size_t bytes, Kind kind, const v
     const unsigned first = word < address ? static_cast<unsigned>(address - word) : 0;
     const unsigned last = static_cast<unsigned>(std::min<uintptr_t>(4, address + bytes - word));
     const unsigned mask = ((1u << last) - 1) & ~((1u << first) - 1);
+    std::atomic_flag* lock = mask != 0xf || kind == atomic ? &lock_of(word) : nullptr;
+    while (lock && lock->test_and_set(std::memory_order_acquire)) {
+    }
     const bool mine = c.launch == launch_number_ && c.block == block_ && c.thread == current_;
     if (c.launch == launch_number_ && (c.bytes & mask) && !mine && !(kind == atomic && c.atomic) &&
         (c.block != block_ || !ordered(c.epoch, c.warp_epoch, c.thread))) {
       const bool same_block = c.block == block_;
-      fail(std::string("a race: ") + verb(kind) + " global memory, " + count_of(word - range->begin, "byte") +
-               " into an allocation of " + std::to_string(range->end - range->begin) + ", which " +
-               (same_block ? "thread " + index_text(c.thread) + " wrote with no barrier in between"
-                           : "block " + text(unravel(c.block, launch_->grid)) + " wrote in the same launch"),
-           pc);
+      const std::string what =
+          std::string("a race: ") + verb(kind) + " global memory, " + count_of(word - range->begin, "byte") +
+          " into an allocation of " + std::to_string(range->end - range->begin) + ", which " +
+          (same_block ? "thread " + index_text(c.thread) + " wrote with no barrier in between"
+                      : "block " + text(unravel(c.block, launch_->grid)) + " wrote in the same launch");
+      if (lock) lock->clear(std::memory_order_release);
+      fail(what, pc);
     }
-    if (kind == read) continue;
+    if (kind == read) {
+      if (lock) lock->clear(std::memory_order_release);
+      continue;
+    }
     const unsigned bytes_before = mine ? c.bytes : 0u;
     c.launch = launch_number_;
     c.block = block_;
@@ -161,6 +179,7 @@ void Executor::global_access(uintptr_t address, size_t bytes, Kind kind, const v
     c.thread = static_cast<uint16_t>(current_) & 0x3ff;
     c.bytes = static_cast<uint16_t>(mask | bytes_before) & 0xf;
     c.atomic = kind == atomic;
+    if (lock) lock->clear(std::memory_order_release);
   }
 }
 

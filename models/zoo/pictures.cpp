@@ -64,18 +64,18 @@ Verdicts test(ImageModel& model, uint64_t set, int64_t count, const Options& opt
   Options quick = options;
   quick.masks = false;
   Verdicts v{count, std::vector(classes, std::vector<int64_t>(classes)), {}};
-  in_batches(
-      network, input, count, {.values = {network.graph().output()}}, progress, [&](int64_t begin, int64_t end) {
-        const Tensor x = pictures(end - begin);
-        parallel_for(end - begin,
-                     [&](int64_t i) { draw_into(x, i, set, begin + i, quick, model.preprocessing); });
-        const std::vector<int64_t> best = Target(top1).classes(network.logits(x));
-        for (int64_t i = 0; i < end - begin; ++i) {
-          const int64_t said = best[static_cast<size_t>(i)];
-          ++v.called[static_cast<size_t>(class_of(begin + i))][static_cast<size_t>(said)];
-          v.said.push_back(said);
-        }
-      });
+  in_batches(network, input, count, {.values = {network.graph().output()}}, progress,
+             [&](int64_t begin, int64_t end) {
+               const Tensor x = pictures(end - begin);
+               parallel_for(end - begin,
+                            [&](int64_t i) { draw_into(x, i, set, begin + i, quick, model.preprocessing); });
+               const std::vector<int64_t> best = Target(top1).classes(network.logits(x));
+               for (int64_t i = 0; i < end - begin; ++i) {
+                 const int64_t said = best[static_cast<size_t>(i)];
+                 ++v.called[static_cast<size_t>(class_of(begin + i))][static_cast<size_t>(said)];
+                 v.said.push_back(said);
+               }
+             });
   return v;
 }
 

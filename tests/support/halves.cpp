@@ -54,7 +54,9 @@ Chain tokens_chain() {
              return g.add("tokens", transpose({0, 2, 1}), {g.add("rows", reshape({0, 0, -1}), {x})});
            },
            [](Graph& g, NodeId x) {
-             const auto third = [&](const char* name) { return g.add(name, linear({.out_features = 8}), {x}); };
+             const auto third = [&](const char* name) {
+               return g.add(name, linear({.out_features = 8}), {x});
+             };
              const NodeId q = third("query"), k = third("key"), v = third("value");
              return g.add("heads", attention({.heads = 2}), {q, k, v});
            },

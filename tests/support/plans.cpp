@@ -70,7 +70,8 @@ Plan plan_for(const Graph& graph, int64_t n, Backend backend, const Purpose& pur
   return {graph, graph.input_shapes(n), backend, purpose};
 }
 
-Plan plan_for(const Graph& graph, int64_t n, Backend backend, const Purpose& purpose, const PlanOptions& options) {
+Plan plan_for(const Graph& graph, int64_t n, Backend backend, const Purpose& purpose,
+              const PlanOptions& options) {
   return {graph, graph.input_shapes(n), backend, purpose, options};
 }
 
@@ -119,7 +120,8 @@ double inner_product(const Tensor& a, const Tensor& b) {
 }
 }  // namespace
 
-double difference_quotient(Network& net, NodeId from, const Tensor& x, const Tensor& seed, int64_t i, double step) {
+double difference_quotient(Network& net, NodeId from, const Tensor& x, const Tensor& seed, int64_t i,
+                           double step) {
   const auto score = [&](double shift) {
     const Tensor moved = x.to(Dtype::f64).clone();
     moved.values<double>()[static_cast<size_t>(i)] += shift;
@@ -128,8 +130,8 @@ double difference_quotient(Network& net, NodeId from, const Tensor& x, const Ten
   return (score(step) - score(-step)) / (2 * step);
 }
 
-double difference_quotient(Network& net, NodeId from, const Tensor& x, const Tensor& seed, const std::string& parameter,
-                           int64_t i, double step) {
+double difference_quotient(Network& net, NodeId from, const Tensor& x, const Tensor& seed,
+                           const std::string& parameter, int64_t i, double step) {
   const Tensor before = net.parameter(parameter).to(Dtype::f64).clone();
   const auto score = [&](double shift) {
     const Tensor moved = before.clone();

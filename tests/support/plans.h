@@ -9,7 +9,8 @@
 
 namespace loupe::test {
 
-/// Backends of the devices that are here. Whole networks are slow in the simulator, so that it gets one of them.
+/// Backends of the devices that are here. Whole networks are slow in the simulator, so that it gets one of
+/// them.
 std::vector<Backend> backends(const std::string& network = "");
 
 /// Numbers in [−1, 1], f64.
@@ -20,8 +21,8 @@ constexpr int64_t kSize = 32;  // of images for whole networks
 /// An architecture for ten classes and images of kSize pixels, with formula weights.
 ImageModel small(const std::string& name, Backend backend);
 
-/// A network with everything that joins and branches: a value that several nodes read, a residual sum, one value added to
-/// itself, views. (1, 3, 9, 11) → 4 classes.
+/// A network with everything that joins and branches: a value that several nodes read, a residual sum, one
+/// value added to itself, views. (1, 3, 9, 11) → 4 classes.
 Graph branching();
 
 /// What one pass computes: what the purpose names, in its order.
@@ -33,7 +34,8 @@ Result run(Network& net, const Purpose& purpose, const Tensor& x, const Tensor& 
 
 /// A plan for a batch of n of the nominal sizes.
 Plan plan_for(const Graph& graph, int64_t n, Backend backend, const Purpose& purpose);
-Plan plan_for(const Graph& graph, int64_t n, Backend backend, const Purpose& purpose, const PlanOptions& options);
+Plan plan_for(const Graph& graph, int64_t n, Backend backend, const Purpose& purpose,
+              const PlanOptions& options);
 
 /// The values that a step reads, and those that it writes.
 std::vector<ValueId> reads(const PlanStep& step);
@@ -47,7 +49,7 @@ std::vector<NodeId> functions_of(const Graph& graph);
 double difference_quotient(Network& net, NodeId from, const Tensor& x, const Tensor& seed, int64_t i,
                            double step = 1e-6);
 /// The same with respect to element i of a parameter.
-double difference_quotient(Network& net, NodeId from, const Tensor& x, const Tensor& seed, const std::string& parameter,
-                           int64_t i, double step = 1e-6);
+double difference_quotient(Network& net, NodeId from, const Tensor& x, const Tensor& seed,
+                           const std::string& parameter, int64_t i, double step = 1e-6);
 
 }  // namespace loupe::test

@@ -7,13 +7,13 @@
 
 #include "engine/training/initial_weights.h"
 #include "engine/training/trainer.h"
-#include "kernels/elementwise/binary.h"
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/flatten/flatten.h"
 #include "kernels/linear/linear.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/elementwise/elementwise.h"
 
 namespace loupe::test {
 
@@ -76,7 +76,8 @@ struct Pass {
     for (double& s : seed.values<double>()) s = 1 / static_cast<double>(losses.numel());
     e.backward(seed);
     for (NodeId p : graph.graph.parameters())
-      if (is_learned(graph.graph.node(p).role)) gradients[graph.graph.node(p).name] = e.gradient(p).to(Dtype::f64);
+      if (is_learned(graph.graph.node(p).role))
+        gradients[graph.graph.node(p).name] = e.gradient(p).to(Dtype::f64);
     return sum / static_cast<double>(losses.numel());
   }
   TrainingGraph graph;

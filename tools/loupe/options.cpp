@@ -58,7 +58,8 @@ void expect_fits(const std::string& model, const Graph& graph, const Shape& inpu
   try {
     graph.shapes(input);
   } catch (const UsageError& e) {
-    throw UsageError(model + " does not take inputs of " + Pair(input[2], input[3]).str() + " pixels: " + e.what());
+    throw UsageError(model + " does not take inputs of " + Pair(input[2], input[3]).str() +
+                     " pixels: " + e.what());
   }
 }
 
@@ -103,8 +104,8 @@ Device DeviceChoice::open() const {
 KernelOptions DeviceChoice::kernels() const { return {.library_convolution = conv == "cudnn"}; }
 
 ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device) {
-  Model built = models::build(
-      model, {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
+  Model built =
+      models::build(model, {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
   expect_fits(model, built.graph, {1, 3, zoo::kSize, zoo::kSize});
   return models::load(model, std::move(built), weights, device.open(), device.kernels());
 }

@@ -42,7 +42,8 @@ struct DeviceChoice {
   KernelOptions kernels() const;
 };
 
-/// A network with the zoo's classes, made for the zoo's pictures. Throws UsageError where they are too small for it.
+/// A network with the zoo's classes, made for the zoo's pictures. Throws UsageError where they are too small
+/// for it.
 ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device);
 
 /// Throws UsageError, naming model, size and layer, where a layer does not fit an input.
@@ -52,7 +53,8 @@ void expect_fits(const std::string& model, const Graph& graph, const Shape& inpu
 struct SizeChoice {
   std::string size;
   void add_to(CLI::App& app);
-  /// The chosen architecture's graph, and the shape of one input. Throws UsageError where the layers do not fit it.
+  /// The chosen architecture's graph, and the shape of one input. Throws UsageError where the layers do not
+  /// fit it.
   std::pair<Graph, Shape> graph(const ModelChoice& choice) const;
 };
 

@@ -79,7 +79,8 @@ TEST_CASE("cam: which architectures it suits") {
   CHECK(maps("regnet_y_400mf") == "trunk_output.block4.block4-5.activation");
   CHECK(maps("mnasnet1_0") == "layers.16");  // the mean of each map is taken by reduce
   CHECK(maps("shufflenet_v2_x1_0") == "conv5.2");
-  CHECK(maps("convnext_tiny").starts_with("none: the head must be global average pooling"));  // a norm follows
+  CHECK(
+      maps("convnext_tiny").starts_with("none: the head must be global average pooling"));  // a norm follows
   CHECK(maps("mobilenet_v3_small").starts_with("none: the head must be"));
   CHECK(maps("alexnet") ==
         "none: the head must be global average pooling and one linear layer, but the scores come from "

@@ -102,8 +102,9 @@ TEST_CASE("gradient: a question that does not fit") {
   CHECK(usage_error([&] { gradient(net, x, {.target = std::vector<int64_t>{1}}); }) ==
         "the target names 1 classes for 2 images: give one class for all, or one for each");
   CHECK(usage_error([&] {
-          gradient(net, formula_input({1, 3, 14, 12}));
-        }) == "the test network takes images (N, 3, 14, 11), got (1, 3, 14, 12)");
+          gradient(net, formula_input({1, 4, 14, 12}));
+        }) == "the test network takes images like (N, 3, 14, 11), got (1, 4, 14, 12)");
+  CHECK(usage_error([&] { gradient(net, formula_input({1, 3, 14, 2})); }).starts_with("node 'pool1': "));
   CHECK(usage_error([&] { gradient(net, {}); }).ends_with("got none"));
 }
 

@@ -16,13 +16,16 @@ TEST_CASE("a folded batch norm changes nothing but rounding") {
     ImageModel model = small(name, Backend::ref);
     Network& net = model.network;
     const Purpose purpose{.values = {net.graph().output()}, .from = net.graph().output(), .gradients = {0}};
-    const Plan plain = plan_for(net.graph(), 1, Backend::ref, purpose, {.fold_batch_norm = false, .fuse = false}),
-               folded = plan_for(net.graph(), 1, Backend::ref, purpose, {.fold_batch_norm = true, .fuse = false});
+    const Plan plain =
+                   plan_for(net.graph(), 1, Backend::ref, purpose, {.fold_batch_norm = false, .fuse = false}),
+               folded =
+                   plan_for(net.graph(), 1, Backend::ref, purpose, {.fold_batch_norm = true, .fuse = false});
     CHECK(folded.forward_steps() < plain.forward_steps());
     CHECK(std::ranges::any_of(folded.steps(), [](const PlanStep& s) {
       return std::ranges::any_of(s.operands, [](const PlanOperand& o) { return o.weight.batch_norm >= 0; });
     }));
-    const Tensor x = formula_input({1, 3, kSize, kSize}), seed = seed_channels({1, 10}, std::vector<int64_t>{7});
+    const Tensor x = formula_input({1, 3, kSize, kSize}),
+                 seed = seed_channels({1, 10}, std::vector<int64_t>{7});
     const Result a = run(net, plain, {x}, seed), b = run(net, folded, {x}, seed);
     CHECK(relative_l2(b.values[0], a.values[0]) <= 1e-12);
     CHECK(relative_l2(b.gradients[0], a.gradients[0]) <= 1e-12);
@@ -61,7 +64,8 @@ TEST_CASE("fused functions and residual sums change no bit, nor what the tape ke
     }
 }
 
-TEST_CASE("rows of gradient, guided backprop and deconvnet run in the vjp above them, and change no bit there") {
+TEST_CASE(
+    "rows of gradient, guided backprop and deconvnet run in the vjp above them, and change no bit there") {
   using Row = Epilogue::Row;
   for (const char* name : {"squeezenet1_1", "resnet18", "mobilenet_v2"})
     for (const auto& [rule, row] : {std::pair{gradient_rule(), Row::slope},
@@ -73,7 +77,8 @@ TEST_CASE("rows of gradient, guided backprop and deconvnet run in the vjp above 
         return std::ranges::count_if(plan.steps(), [&](const PlanStep& s) { return s.epilogue.row == row; });
       };
       const Graph graph = models::build(name, {.classes = 10, .height = kSize, .width = kSize}).graph;
-      const Purpose purpose{.values = {graph.output()}, .from = graph.output(), .gradients = {0}, .rule = rule};
+      const Purpose purpose{
+          .values = {graph.output()}, .from = graph.output(), .gradients = {0}, .rule = rule};
       for (const Backend backend : {Backend::cpu, Backend::cuda, Backend::sim}) {  // a plan needs no device
         CAPTURE(backend_name(backend));
         const Plan fused = plan_for(graph, 1, backend, purpose, {.fuse = true}),
@@ -90,7 +95,8 @@ TEST_CASE("rows of gradient, guided backprop and deconvnet run in the vjp above 
                    plain = plan_for(graph, 2, backend, purpose, {.fuse = false});
         const Tensor x = formula_input({2, 3, kSize, kSize}),
                      seed = seed_channels({2, 10}, std::vector<int64_t>{7, 1});
-        CHECK(same_bits(run(model, fused, {x}, seed).gradients[0], run(model, plain, {x}, seed).gradients[0]));
+        CHECK(
+            same_bits(run(model, fused, {x}, seed).gradients[0], run(model, plain, {x}, seed).gradients[0]));
       }
     }
 }
@@ -126,7 +132,8 @@ TEST_CASE("purposes that make no sense are refused") {
   };
   CHECK(refusal({.gradients = {0}}) == "a gradient needs a node to start from");
   CHECK(refusal({.from = pool, .gradients = {fc}}).starts_with("layer 'fc' does not lead to 'pool'"));
-  CHECK(refusal({.values = {fc}, .from = conv, .gradients = {pool}}).find("does not lead to") != std::string::npos);
+  CHECK(refusal({.values = {fc}, .from = conv, .gradients = {pool}}).find("does not lead to") !=
+        std::string::npos);
   CHECK(refusal({.values = {fc}}, 0) == "a batch holds at least one image, not 0");
   CHECK(refusal({.values = {g.parameters(fc)[0]}}) == "'fc.weight' is a weight, not a value of a pass");
   CHECK(refusal({.values = {conv}, .edits = {{.at = fc}}}) ==

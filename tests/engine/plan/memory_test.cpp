@@ -1,4 +1,5 @@
-// Where a plan puts its values: places that never overlap while they are in use, and an arena hardly larger than needed.
+// Where a plan puts its values: places that never overlap while they are in use, and an arena hardly larger
+// than needed.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,8 +11,8 @@
 namespace loupe::test {
 namespace {
 
-// Replays a plan's reads and writes on its addresses: whatever a step reads is still there, and so is what is handed back.
-// Where there are edits, the steps from each on run once more.
+// Replays a plan's reads and writes on its addresses: whatever a step reads is still there, and so is what is
+// handed back. Where there are edits, the steps from each on run once more.
 class Replay {
  public:
   explicit Replay(const Plan& plan) : plan_(plan) {
@@ -51,7 +52,8 @@ class Replay {
     CAPTURE((s.node < 0 ? "" : plan_.graph().node(s.node).name));
     for (ValueId v : reads(s)) CHECK(holds(v));
     for (ValueId v : writes(s))
-      for (ValueId other : reads(s)) {  // only an in-place op may write where it reads, and only over its first operand
+      for (ValueId other :
+           reads(s)) {  // only an in-place op may write where it reads, and only over its first operand
         const ValueId first = s.direction.is_forward() ? s.operands.at(0).value : s.grad_outputs.at(0);
         if (!s.op->in_place() || other != first) CHECK_FALSE(overlap(v, other));
       }
@@ -208,7 +210,8 @@ int64_t must_live(const Plan& plan) {
   return most;
 }
 
-TEST_CASE("SqueezeNet's arena is hardly larger than what must be alive at once; its tape is bits and switches") {
+TEST_CASE(
+    "SqueezeNet's arena is hardly larger than what must be alive at once; its tape is bits and switches") {
   const Graph graph = models::build("squeezenet1_1").graph;
   const Plan forward = plan_for(graph, 1, Backend::cpu, {.values = {graph.output()}});
   const Plan gradient = plan_for(graph, 1, Backend::cpu,

@@ -38,14 +38,15 @@ TEST_CASE("a row of one node leaves others of its kind alone, and goes before it
     Rule but_one = deconvnet_rule();  // and the other way round: of one node the plain vjp
     but_one.name = "deconvnet but relu1";
     but_one.nodes["relu1"] = [](SignalStep& s) { s.pass(s.vjp(s.signal(), 0), 0); };
-    const Tensor deconvnet = run(net, {.from = output, .gradients = {relu1}, .rule = deconvnet_rule()}, x, seed).gradients[0];
+    const Tensor deconvnet =
+        run(net, {.from = output, .gradients = {relu1}, .rule = deconvnet_rule()}, x, seed).gradients[0];
     CHECK(same_bits(run(net, {.from = output, .gradients = {0}, .rule = but_one}, x, seed).gradients[0],
                     run(net, {.from = relu1, .gradients = {0}}, x, deconvnet).gradients[0]));
   }
 }
 
-// LRP's z⁺ rule (Bach et al. 2015; Montavon et al. 2017, "Deep Taylor decomposition", eq. 13): relevance is handed down in
-// proportion to what an input adds through the positive weights,
+// LRP's z⁺ rule (Bach et al. 2015; Montavon et al. 2017, "Deep Taylor decomposition", eq. 13): relevance is
+// handed down in proportion to what an input adds through the positive weights,
 //
 //   R_i = x_i · Σ_j w⁺_ij R_j / Σ_k x_k w⁺_kj        for x ≥ 0.
 Rule z_plus_rule() {
@@ -56,12 +57,15 @@ Rule z_plus_rule() {
     const RowOperand x = s.operand(0);
     RowOperand w = s.operand(1);
     w.transform = positive;
-    const ValueId z = s.apply(function_op("clamp", {1e-9f, 1e30f}), {{.value = s.apply(s.node().op, {x, w})}});
+    const ValueId z =
+        s.apply(function_op("clamp", {1e-9f, 1e30f}), {{.value = s.apply(s.node().op, {x, w})}});
     const ValueId share = s.apply(div(), {{.value = s.signal()}, {.value = z}});
     const ValueId c = s.apply_vjp(s.node().op, 0, share, {x, w});
     s.pass(s.apply(mul(), {x, {.value = c}}), 0);
   };
-  return {"z_plus", {{"conv2d", z_plus}, {"linear", z_plus}, {"relu", [](SignalStep& s) { s.pass(s.signal(), 0); }}}, {}};
+  return {"z_plus",
+          {{"conv2d", z_plus}, {"linear", z_plus}, {"relu", [](SignalStep& s) { s.pass(s.signal(), 0); }}},
+          {}};
 }
 
 // (1, 2, 6, 5) → conv 3 channels 3×3 → relu → flatten → 4 classes, without biases.
@@ -75,7 +79,8 @@ Graph conv_relu_linear() {
   return g;
 }
 
-// The rule in plain loops: from relevance of outputs to that of inputs, of a layer with weights w(output, input).
+// The rule in plain loops: from relevance of outputs to that of inputs, of a layer with weights w(output,
+// input).
 std::vector<double> z_plus_by_hand(const std::vector<double>& x, const std::vector<double>& relevance,
                                    const std::function<double(size_t out, size_t in)>& w) {
   std::vector<double> down(x.size(), 0.0);
@@ -98,20 +103,23 @@ double conv_weight(const Tensor& w, size_t out, size_t in) {
 
 TEST_CASE("LRP's z+ rule as rows, against plain loops; relevance is conserved") {
   Tensor x(Dtype::f32, {1, kIn, kH, kW});
-  for (int64_t i = 0; i < x.numel(); ++i) x.values<float>()[static_cast<size_t>(i)] = static_cast<float>((i * 7) % 13 + 1) / 13;
+  for (int64_t i = 0; i < x.numel(); ++i)
+    x.values<float>()[static_cast<size_t>(i)] = static_cast<float>((i * 7) % 13 + 1) / 13;
   const Graph g = conv_relu_linear();
   const std::map<std::string, Tensor> weights = formula_weights(g);
   const Tensor conv = weights.at("conv.weight"), fc = weights.at("fc.weight");
   std::vector<double> middle(kMid), wanted_logits(kClasses);
   for (size_t j = 0; j < middle.size(); ++j) {
-    for (size_t i = 0; i < static_cast<size_t>(x.numel()); ++i) middle[j] += conv_weight(conv, j, i) * x.item(static_cast<int64_t>(i));
+    for (size_t i = 0; i < static_cast<size_t>(x.numel()); ++i)
+      middle[j] += conv_weight(conv, j, i) * x.item(static_cast<int64_t>(i));
     middle[j] = std::max(middle[j], 0.0);
   }
   for (const int64_t cls : {0, 3}) {
     std::vector<double> relevance(kClasses, 0.0);
     relevance[static_cast<size_t>(cls)] = 2.5;
-    const std::vector<double> of_middle = z_plus_by_hand(
-        middle, relevance, [&](size_t o, size_t i) { return fc.item(static_cast<int64_t>(o) * kMid + static_cast<int64_t>(i)); });
+    const std::vector<double> of_middle = z_plus_by_hand(middle, relevance, [&](size_t o, size_t i) {
+      return fc.item(static_cast<int64_t>(o) * kMid + static_cast<int64_t>(i));
+    });
     const std::vector<double> wanted =
         z_plus_by_hand(values_of(x), of_middle, [&](size_t o, size_t i) { return conv_weight(conv, o, i); });
     double total = 0;
@@ -124,14 +132,15 @@ TEST_CASE("LRP's z+ rule as rows, against plain loops; relevance is conserved") 
       const Result r = run(net, purpose, x, Tensor::from(std::span<const double>(relevance), {1, kClasses}));
       const double bound = device == Device::ref() ? 1e-12 : 1e-5;
       CHECK(relative_l2(r.gradients[0], Tensor::from(std::span<const double>(wanted), x.shape())) <= bound);
-      CHECK(relative_l2(r.gradients[1], Tensor::from(std::span<const double>(of_middle), {1, kOut, kH - 2, kW - 2})) <=
-            bound);
+      CHECK(relative_l2(r.gradients[1], Tensor::from(std::span<const double>(of_middle),
+                                                     {1, kOut, kH - 2, kW - 2})) <= bound);
     }
   }
 }
 
-// DeepLIFT's rescale rule with a baseline of zeros (Shrikumar et al. 2017, section 3.5.1): the multiplier of a function
-// with f(0) = 0 is y/x. Without biases the baseline's values are zero everywhere, and contributions make up the score.
+// DeepLIFT's rescale rule with a baseline of zeros (Shrikumar et al. 2017, section 3.5.1): the multiplier of
+// a function with f(0) = 0 is y/x. Without biases the baseline's values are zero everywhere, and
+// contributions make up the score.
 TEST_CASE("rows that read a node's operand and output: DeepLIFT's rescale rule sums to the score") {
   const Row rescale = [](SignalStep& s) {
     const ValueId multiplier = s.apply(div(), {{.value = s.output()}, s.operand(0)});
@@ -166,7 +175,8 @@ TEST_CASE("rows that read a node's operand and output: DeepLIFT's rescale rule s
       of_ref = r.gradients[0];
     else
       CHECK(relative_l2(r.gradients[0], of_ref) < 1e-4);
-    CHECK(relative_l2(run(net, {.from = g.output(), .gradients = {0}}, x, seed_channels({2, 4}, std::vector<int64_t>{1, 3}))
+    CHECK(relative_l2(run(net, {.from = g.output(), .gradients = {0}}, x,
+                          seed_channels({2, 4}, std::vector<int64_t>{1, 3}))
                           .gradients[0],
                       r.gradients[0]) > 0.1);
   }
@@ -187,7 +197,8 @@ TEST_CASE("a row that passes a multiple of the signal on, to both sides of a sum
     const Rule rule{.name = "twice", .nodes = {{"add", twice}}};
     const Tensor ours = run(net, {.from = output, .gradients = {0}, .rule = rule}, x, seed).gradients[0],
                  plain = run(net, {.from = output, .gradients = {0}}, x, seed).gradients[0];
-    for (int64_t i = 0; i < plain.numel(); ++i) CHECK(ours.item(i) == 2 * plain.item(i));  // exact: a power of two
+    for (int64_t i = 0; i < plain.numel(); ++i)
+      CHECK(ours.item(i) == 2 * plain.item(i));  // exact: a power of two
   }
 }
 

@@ -9,8 +9,8 @@
 
 #include "engine/methods/gradient.h"
 #include "engine/methods/integrated_gradients.h"
-#include "kernels/flatten/flatten.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/flatten/flatten.h"
 #include "tests/support/networks.h"
 
 namespace loupe::test {
@@ -107,7 +107,8 @@ TEST_CASE("device memory is counted apart from the host's, and given back") {
     Network net = relus(Device::sim());
     reset_memory_peak();
     net.logits(images(2));
-    const Plan plan(net.graph(), net.graph().input_shapes(2), Backend::sim, {.values = {net.graph().output()}});
+    const Plan plan(net.graph(), net.graph().input_shapes(2), Backend::sim,
+                    {.values = {net.graph().output()}});
     CHECK(memory_count(Device::sim()).peak == before + 1000 + plan.arena_bytes());
   }
   CHECK(memory_count(Device::sim()).now == before);
@@ -127,7 +128,8 @@ TEST_CASE("where device memory is short the batch shrinks, and the result is the
     Network net = relus(Device::sim());
     const NodeId scores = net.graph().output(), input = net.graph().inputs()[0];
     const Capacity little(arena_of(net, batch));
-    const int64_t chosen = net.batch_for({1, 3, kSide, kSide}, 16, {.values = {scores}, .from = scores, .gradients = {input}});
+    const int64_t chosen =
+        net.batch_for({1, 3, kSide, kSide}, 16, {.values = {scores}, .from = scores, .gradients = {input}});
     CHECK(chosen <= batch);
     CHECK(chosen * 2 > batch);
     const IntegratedGradientsResult r = integrated_gradients(net, x, options);
@@ -173,7 +175,8 @@ TEST_CASE("an arena that another pass took is given back before memory counts as
   Network net = relus(Device::sim());
   const Purpose forward{.values = {net.graph().output()}};
   const Tensor x = images(64);
-  const Capacity capacity(Plan(net.graph(), net.graph().input_shapes(64), Backend::sim, forward).arena_bytes());
+  const Capacity capacity(
+      Plan(net.graph(), net.graph().input_shapes(64), Backend::sim, forward).arena_bytes());
   Execution& large = net.execution(x.shape(), forward);
   large.forward(x);
   const Tensor all = large.value(net.graph().output());

@@ -48,7 +48,8 @@ Tensor product(const Tensor& a, const Tensor& b) {
     if (a.dtype() == Dtype::f64)
       p.values<double>()[static_cast<size_t>(i)] = a.item(i) * b.item(i);
     else
-      p.values<float>()[static_cast<size_t>(i)] = static_cast<float>(a.item(i)) * static_cast<float>(b.item(i));
+      p.values<float>()[static_cast<size_t>(i)] =
+          static_cast<float>(a.item(i)) * static_cast<float>(b.item(i));
   }
   return p;
 }
@@ -68,7 +69,8 @@ class Cut {
         node(chain.end_of(stage)) {}
 
   void check(const Change& c, const Tensor& x, const Tensor& seed) {
-    const NodeId output = whole.graph().output(), middle = before.graph().output(), end = after.graph().output();
+    const NodeId output = whole.graph().output(), middle = before.graph().output(),
+                 end = after.graph().output();
     Execution& e = whole.execution(x.shape(), {.values = {output, node},
                                                .from = output,
                                                .gradients = {0, node},
@@ -102,9 +104,12 @@ void check_edits(const Chain& chain, size_t stage, const std::vector<std::pair<c
     const Tensor taken = run(cut.before, {.values = {cut.before.graph().output()}}, other, {}).values[0];
     for (const auto& [place, cells] : places) {
       CAPTURE(place);
-      for (const auto& [what, kind, numbers] :
-           {std::tuple{"zero", Kind::set, scalar(0)}, {"set", Kind::set, scalar(0.75)}, {"take", Kind::set, taken},
-            {"add", Kind::add, scalar(-0.5)}, {"steer", Kind::add, taken}, {"scale", Kind::scale, scalar(1.5)}}) {
+      for (const auto& [what, kind, numbers] : {std::tuple{"zero", Kind::set, scalar(0)},
+                                                {"set", Kind::set, scalar(0.75)},
+                                                {"take", Kind::set, taken},
+                                                {"add", Kind::add, scalar(-0.5)},
+                                                {"steer", Kind::add, taken},
+                                                {"scale", Kind::scale, scalar(1.5)}}) {
         CAPTURE(what);
         cut.check({stage, kind, cells, numbers}, x, seed);
       }
@@ -120,7 +125,8 @@ TEST_CASE("edits of maps: everywhere, a channel, a position, an image, what seve
                  {"channel 16", Cells::channel(16)},
                  {"position", Cells::position(4, 10)},
                  {"image 1", Cells::image(1)},
-                 {"channel 3 of image 0 at a position", Cells::channel(3) & Cells::image(0) & Cells::position(0, 7)}});
+                 {"channel 3 of image 0 at a position",
+                  Cells::channel(3) & Cells::image(0) & Cells::position(0, 7)}});
   check_edits(chain, 3, {{"channel 2", Cells::channel(2)}, {"position", Cells::position(1, 2)}});
 }
 
@@ -142,10 +148,9 @@ TEST_CASE("an edit of the input is what another input gives") {
     CAPTURE(device.str());
     Network net = with_formula_weights(chain.whole(), device);
     const NodeId output = net.graph().output();
-    Execution& e = net.execution(x.shape(), {.values = {output},
-                                             .from = output,
-                                             .gradients = {0},
-                                             .edits = {{.at = 0, .kind = Kind::scale}}});
+    Execution& e = net.execution(
+        x.shape(),
+        {.values = {output}, .from = output, .gradients = {0}, .edits = {{.at = 0, .kind = Kind::scale}}});
     e.edit(0, Cells::channel(1), -2.0);
     e.forward(x);
     e.backward(seed);
@@ -164,7 +169,8 @@ TEST_CASE("any mask and numbers per channel; an edit that says nothing changes n
     Network net = with_formula_weights(chain.whole(), device);
     const NodeId node = chain.end_of(1), output = net.graph().output();
     const Result plain = run(net, {.values = {node, output}}, x, {});
-    Execution& e = net.execution(x.shape(), {.values = {node, output}, .edits = {{.at = node, .kind = Kind::add}}});
+    Execution& e =
+        net.execution(x.shape(), {.values = {node, output}, .edits = {{.at = node, .kind = Kind::add}}});
     e.forward(x);
     CHECK(same_bits(e.value(node), plain.values[0]));
     CHECK(same_bits(e.value(output), plain.values[1]));
@@ -177,9 +183,8 @@ TEST_CASE("any mask and numbers per channel; an edit that says nothing changes n
     for (int64_t c = 0; c < 17; ++c)
       for (int64_t i = 0; i < 99; ++i) {
         const double before = plain.values[0].item(c * 99 + i), step = i % 2 == 0 ? numbers.item(c) : 0;
-        const double wanted = device == Device::ref()
-                                  ? before + step
-                                  : static_cast<float>(before) + static_cast<float>(step);
+        const double wanted =
+            device == Device::ref() ? before + step : static_cast<float>(before) + static_cast<float>(step);
         CHECK(edited.item(c * 99 + i) == wanted);
       }
   }
@@ -253,12 +258,15 @@ TEST_CASE("edits that do not fit are refused in one line") {
   const Chain chain = maps_chain();
   Network net = with_formula_weights(chain.whole(), Device::cpu());
   const Tensor x = random_tensor({1, 3, 9, 11}, 1);
-  Execution& e = net.execution(x.shape(), {.values = {net.graph().output()}, .edits = {{.at = chain.end_of(1)}}});
+  Execution& e =
+      net.execution(x.shape(), {.values = {net.graph().output()}, .edits = {{.at = chain.end_of(1)}}});
   const auto refusal = [&](const Cells& cells, const Tensor& numbers) {
     return usage_error([&] { e.edit(0, cells, numbers); });
   };
-  CHECK(refusal(Cells::channel(17), scalar(0)) == "an edit of [17, 18) on axis 1 lies outside (1, 17, 9, 11)");
-  CHECK(refusal(Cells::position(-1, 0), scalar(0)) == "an edit of [-1, 0) on axis 2 lies outside (1, 17, 9, 11)");
+  CHECK(refusal(Cells::channel(17), scalar(0)) ==
+        "an edit of [17, 18) on axis 1 lies outside (1, 17, 9, 11)");
+  CHECK(refusal(Cells::position(-1, 0), scalar(0)) ==
+        "an edit of [-1, 0) on axis 2 lies outside (1, 17, 9, 11)");
   CHECK(refusal({{{4, 0, 1}}}, scalar(0)) == "an edit of [0, 1) on axis 4 lies outside (1, 17, 9, 11)");
   CHECK(refusal(Cells::channel(1), Tensor::zeros(Dtype::f32, {17})) ==
         "an edit of (1, 17, 9, 11) takes numbers of that shape, with 1 where one serves all, not (17)");

@@ -35,7 +35,8 @@ TEST_CASE("an image's results do not depend on its batch, and batches obey memor
     net.memory_limit = bytes(1);
     CHECK(net.batch_for(one_image, 7, purpose) == 1);
     net.memory_limit = bytes(1) - 1;
-    CHECK_THROWS_WITH_AS(net.batch_for(one_image, 7, purpose), doctest::Contains("one image of this pass needs"), Error);
+    CHECK_THROWS_WITH_AS(net.batch_for(one_image, 7, purpose),
+                         doctest::Contains("one image of this pass needs"), Error);
   }
 }
 

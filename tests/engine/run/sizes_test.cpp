@@ -13,7 +13,8 @@
 namespace loupe::test {
 namespace {
 
-// Bytes of the different forms in which the steps of plans read weights; what lies as it was loaded counts for nothing.
+// Bytes of the different forms in which the steps of plans read weights; what lies as it was loaded counts
+// for nothing.
 int64_t bytes_of_forms(const std::vector<Plan>& plans) {
   std::map<std::string, int64_t> forms;
   for (const Plan& plan : plans)
@@ -52,8 +53,8 @@ TEST_CASE("one network explains pictures of 224×224, 299×299 and 97×211 pixel
       CHECK(same_bits(grad_cam(model, x, {.target = 5}), grad_cam(fresh, x, {.target = 5})));
       CHECK(same_bits(model.logits(x), fresh.logits(x)));
     }
-    MESSAGE(name << ": " << first << " bytes of weights for the first size, " << model.network.packed_bytes()
-                 << " for all");
+    MESSAGE(model.name() << ": " << first << " bytes of weights for the first size, "
+                         << model.network.packed_bytes() << " for all");
     CHECK(model.network.packed_bytes() < 2 * first);
   }
 }
@@ -86,7 +87,9 @@ TEST_CASE("a size that a layer does not fit is refused in one line that names th
   CHECK(refusal({1, 3, 2, 11}).starts_with("node 'pool1': "));
   CHECK(refusal({1, 4, 14, 11}) == "the test network takes images like (N, 3, 14, 11), got (1, 4, 14, 11)");
   Network fixed = with_formula_weights(linear_graph(6, 5), Device::cpu());
-  const std::string of_layer = usage_error([&] { gradient(fixed, formula_input({1, 3, 5, 5}), {.target = 0}); });
+  const std::string of_layer = usage_error([&] {
+    gradient(fixed, formula_input({1, 3, 5, 5}), {.target = 0});
+  });
   CHECK(of_layer.starts_with("node 'fc': "));
   CHECK(of_layer.find('\n') == std::string::npos);
 }

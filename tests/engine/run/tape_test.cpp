@@ -1,5 +1,5 @@
-// The tape between forward and backward: masks and switches that are read, kept and replaced; and values that survive
-// in-place ops and views.
+// The tape between forward and backward: masks and switches that are read, kept and replaced; and values that
+// survive in-place ops and views.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -74,7 +74,8 @@ TEST_CASE(
     const NodeId relu = net.graph().find("relu"), pool = net.graph().find("pool"),
                  conv = net.graph().find("conv1");
     const Tensor x = random_tensor({1, 3, 9, 11}, 1);
-    Execution& e = net.execution(x.shape(), {.values = {relu}, .from = pool, .gradients = {0}, .records = {relu}});
+    Execution& e =
+        net.execution(x.shape(), {.values = {relu}, .from = pool, .gradients = {0}, .records = {relu}});
     e.forward(x);
     const Tensor mask = e.record(relu), value = e.value(relu), switches = e.record(pool);
     for (int64_t i = 0; i < mask.numel(); ++i) CHECK(mask.item(i) == (value.item(i) > 0 ? 1 : 0));

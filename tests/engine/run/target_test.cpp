@@ -1,9 +1,12 @@
 // What is explained: any scalar of a network's result, or of a node in the middle.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "engine/methods/cam.h"
 #include "engine/methods/gradient.h"
+#include "engine/methods/integrated_gradients.h"
 #include "engine/methods/occlusion.h"
 #include "models/io/formula.h"
 #include "tests/support/plans.h"
@@ -43,7 +46,8 @@ TEST_CASE("targets: a difference, a weighted sum and a loss have the gradients t
       double all = 0;
       for (int64_t c = 0; c < 5; ++c) all += std::exp(logits.item(n * 5 + c));
       loss.emplace_back();
-      for (int64_t c = 0; c < 5; ++c) loss.back().push_back(std::exp(logits.item(n * 5 + c)) / all - (c == 2));
+      for (int64_t c = 0; c < 5; ++c)
+        loss.back().push_back(std::exp(logits.item(n * 5 + c)) / all - (c == 2));
     }
     check(Target::loss(2), loss);
   }
@@ -56,7 +60,8 @@ TEST_CASE("targets: the values of scalars") {
   CHECK(Target(std::vector<int64_t>{9, 1, 0}).scores(result, 1) == std::vector<double>{2, -1});
   CHECK(Target(top1).scores(result) == std::vector<double>{4, 3});
   const std::vector<double> losses = Target::loss(1).scores(result);
-  CHECK(losses[0] == doctest::Approx(std::log(std::exp(1.0) + std::exp(2.0) + std::exp(4.0)) - 2).epsilon(1e-14));
+  CHECK(losses[0] ==
+        doctest::Approx(std::log(std::exp(1.0) + std::exp(2.0) + std::exp(4.0)) - 2).epsilon(1e-14));
   CHECK(losses[1] == doctest::Approx(std::log(std::exp(-1.0) + 1 + std::exp(3.0))).epsilon(1e-14));
   CHECK(values_of(Target(2).seed(result)) == std::vector<double>{0, 0, 1, 0, 0, 1});
   CHECK(values_of(Target::difference(0, 1).seed(result)) == std::vector<double>{1, -1, 0, 1, -1, 0});
@@ -68,7 +73,8 @@ TEST_CASE("targets: a loss of large scores does not overflow") {
   CHECK(values_of(Target::loss(0).seed(result))[1] == doctest::Approx(std::exp(-100.0)));
 }
 
-// f = ½ Σ v² of the values v of a ReLU in the middle: the seed is v, and the slope of f along any direction that of the pass.
+// f = ½ Σ v² of the values v of a ReLU in the middle: the seed is v, and the slope of f along any direction
+// that of the pass.
 TEST_CASE("targets: a scalar of a node in the middle, against finite differences") {
   const Target energy(Target::Scalar([](std::span<const double> v, std::span<double> slope) {
     double sum = 0;
@@ -82,7 +88,10 @@ TEST_CASE("targets: a scalar of a node in the middle, against finite differences
     Network net = with_formula_weights(SmallNetwork{}.graph(), device);
     const NodeId middle = net.graph().find("relu2");
     Tensor map(device.compute_dtype(), x.shape());
-    ScorePass pass{.net = net, .one = x.shape().with(0, 1), .purpose = {.from = middle, .gradients = {0}}, .target = energy};
+    ScorePass pass{.net = net,
+                   .one = x.shape().with(0, 1),
+                   .purpose = {.from = middle, .gradients = {0}},
+                   .target = energy};
     pass.run(
         2, [&](int64_t begin, int64_t end) { return x.slice(begin, end); },
         [&](Execution& e, int64_t begin) { copy_rows(e.gradient(0), map, begin); });
@@ -114,11 +123,42 @@ TEST_CASE("targets: what does not fit is refused") {
         "there is no class 5: the network has 5, counted from 0");
   CHECK(usage_error([&] { gradient(net, x, {.target = Target::loss(-1)}); }) ==
         "there is no class -1: the network has 5, counted from 0");
-  CHECK(usage_error([&] { Target::difference(0, 1).classes(net.logits(x)); }) ==
-        "this method explains the score of a class, not another function of the result");
-  CHECK(usage_error([&] {
-          occlusion(net, x, {.target = Target::loss(1), .window = 4, .stride = 4});
-        }) == "this method explains the score of a class, not another function of the result");
+  const std::string no_class =
+      "this method explains the score of a class, not another function of the result";
+  CHECK(usage_error([&] { Target::difference(0, 1).classes(net.logits(x)); }) == no_class);
+  CHECK(usage_error([&] { cam(net, x, {.target = Target::loss(1)}); }) == no_class);
+}
+
+// Σ attribution = F(x) − F(baseline) for any scalar F; a drop of a difference is the difference of drops.
+TEST_CASE("targets: integrated gradients and occlusion of a difference and a loss") {
+  const Tensor x = formula_input({2, 3, 14, 11});
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    const Tensor logits = net.logits(x), none = net.logits(Tensor::zeros(Dtype::f32, x.shape()));
+    const Target difference = Target::difference(1, 3), loss = Target::loss(2);
+    for (const Target& target : {difference, loss}) {
+      const IntegratedGradientsResult r = integrated_gradients(net, x, {.target = target, .steps = 300});
+      for (size_t n = 0; n < 2; ++n) {
+        CHECK(r.scores[n] == doctest::Approx(target.scores(logits)[n]));
+        CHECK(r.baseline_scores[n] == doctest::Approx(target.scores(none)[n]));
+        // 300 points for a piecewise smooth curve: as good as for a class (integrated_gradients_test).
+        CHECK(std::abs(r.residuals[n]) < 2e-3);
+      }
+    }
+    const auto occluded = [&](const Target& target) {
+      return occlusion(net, x, {.target = target, .window = 5, .stride = 4});
+    };
+    const OcclusionResult ours = occluded(difference), a = occluded(1), b = occluded(3);
+    CHECK_FALSE(ours.probability.defined());
+    double size = 0;
+    for (const double v : values_of(a.logit)) size = std::max(size, std::abs(v));
+    for (int64_t i = 0; i < ours.logit.numel(); ++i)
+      CHECK(std::abs(ours.logit.item(i) - (a.logit.item(i) - b.logit.item(i))) <= 4 * 0x1p-24 * size);
+    for (int64_t i = 0; i < ours.attribution.numel(); ++i)
+      CHECK(std::abs(ours.attribution.item(i) - (a.attribution.item(i) - b.attribution.item(i))) <=
+            8 * 0x1p-24 * size);
+  }
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Weights as operands: one parameter that several nodes read, gradients of parameters and constants, forms that are shared.
+// Weights as operands: one parameter that several nodes read, gradients of parameters and constants, forms
+// that are shared.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -23,13 +24,15 @@ Graph twins(bool tied) {
     return std::pair(g.parameter(name + ".weight", weight),
                      g.parameter(name + ".bias", {weight[0]}, ParameterSpec::Role::bias));
   };
-  const auto conv = parameters("conv", {6, 6, 3, 3}), conv_again = tied ? conv : parameters("conv2", {6, 6, 3, 3});
+  const auto conv = parameters("conv", {6, 6, 3, 3}),
+             conv_again = tied ? conv : parameters("conv2", {6, 6, 3, 3});
   const auto fc = parameters("fc", {210, 210}), fc_again = tied ? fc : parameters("fc2", {210, 210});
   const OpPtr same_size = conv2d({.out_channels = 6, .kernel = 3, .padding = 1});
   NodeId x = g.add("one", same_size, {input, conv.first, conv.second});
   x = g.add("two", same_size, {g.add("relu", relu(), {x}), conv_again.first, conv_again.second});
   x = g.add("three", linear({.out_features = 210}), {g.add("flatten", flatten(), {x}), fc.first, fc.second});
-  x = g.add("four", linear({.out_features = 210}), {g.add("gelu", gelu(), {x}), fc_again.first, fc_again.second});
+  x = g.add("four", linear({.out_features = 210}),
+            {g.add("gelu", gelu(), {x}), fc_again.first, fc_again.second});
   return g;
 }
 
@@ -156,7 +159,8 @@ TEST_CASE("constants are weights that no file holds") {
       return p;
     };
     CHECK(fixed.graph().parameters().empty());
-    const Result a = run(fixed, purpose(fixed.graph()), x, seed), b = run(learned, purpose(learned.graph()), x, seed);
+    const Result a = run(fixed, purpose(fixed.graph()), x, seed),
+                 b = run(learned, purpose(learned.graph()), x, seed);
     CHECK(same_bits(a.values[0], b.values[0]));
     REQUIRE(a.gradients.size() == 3);
     for (size_t i = 0; i < 3; ++i) CHECK(same_bits(a.gradients[i], b.gradients[i]));
@@ -171,7 +175,8 @@ TEST_CASE("a graph names what is wrong with an operand") {
           g.add("conv", conv2d({.out_channels = 6, .kernel = 3, .bias = false}), {x, narrow});
         }).starts_with("node 'conv': "));
   CHECK(usage_error([&] { g.parameter("narrow", {2}); }) == "two nodes of the graph are named 'narrow'");
-  CHECK(usage_error([&] { g.add("far", relu(), {9}); }) == "node 'far' takes an operand that is not in the graph");
+  CHECK(usage_error([&] { g.add("far", relu(), {9}); }) ==
+        "node 'far' takes an operand that is not in the graph");
 }
 
 }  // namespace

@@ -142,8 +142,8 @@ TEST_CASE("tests that make no sense are refused in one line") {
   CHECK_THROWS_WITH_AS(zoo::test(classes, 1, 14, {}, [](double) {}), doctest::Contains("13 classes"),
                        UsageError);
   ImageModel size = models::load("zoo_fc", "formula", Device::cpu(), {.height = 80, .width = 80});
-  CHECK_THROWS_WITH_AS(zoo::test(size, 1, 14, {}, [](double) {}), doctest::Contains("64×64 pixels: node 'classifier.0'"),
-                       UsageError);
+  CHECK_THROWS_WITH_AS(zoo::test(size, 1, 14, {}, [](double) {}),
+                       doctest::Contains("64×64 pixels: node 'classifier.0'"), UsageError);
   ImageModel network = models::load("zoo", "formula", Device::cpu());
   for (const int64_t count : {0, -5})
     CHECK_THROWS_WITH_AS(zoo::test(network, 1, count, {}, [](double) {}), doctest::Contains("at least one"),

@@ -212,11 +212,12 @@ TEST_CASE("preprocessed tensors that do not fit") {
   broken.values<float>()[5] = NAN;
   refused(broken, "input", {"finite"});
   explain.refused(1, {explain.file("x.npy", "\x93NUMPY and no more")}, {"x.npy"});
-  write_safetensors(explain.folder() / "a.safetensors", {{"input", Tensor::zeros(Dtype::f32, {3, 64, 64})}});
-  explain.refused(2, {explain.folder() / "a.safetensors", explain.photo()}, {"64×64", "224×224"});
   write_safetensors(explain.folder() / "small.safetensors",
                     {{"input", Tensor::zeros(Dtype::f32, {3, 4, 4})}});
   explain.refused(2, {explain.folder() / "small.safetensors"}, {"squeezenet1_1", "4×4"});
+  explain.refused(2,
+                  {explain.photo(), explain.folder() / "small.safetensors"},  // picture and layer are named
+                  {"small.safetensors", "4×4", "node 'features.2'"});
 }
 
 TEST_CASE("names and values that do not exist") {

@@ -327,6 +327,38 @@ TEST_CASE("explain takes a class by its label, and a preprocessed .npy of anothe
   CHECK(maps.metadata().at("device") == "ref");
 }
 
+TEST_CASE("one run explains pictures of several sizes, each as a run of its own does") {
+  const Folder folder;
+  const std::vector<Shape> sizes{{3, 64, 64}, {3, 97, 111}, {3, 80, 64}};
+  std::vector<std::string> files, words{"--method", "gradient,grad_cam", "--device", "cpu", "--json"};
+  for (const Shape& size : sizes) {
+    files.push_back(folder / (std::to_string(size[1]) + ".safetensors"));
+    write_safetensors(files.back(), {{"input", formula_input(size)}});
+  }
+  const auto run = [&](std::vector<std::string> all, const std::string& out) {
+    all.insert(all.end(), words.begin(), words.end());
+    all.insert(all.end(), {"--out", folder / out});
+    const Said said = explain(all);
+    REQUIRE_MESSAGE(said.status == 0, said.err);
+    return json::parse(said.out);
+  };
+  const json together = run(files, "together");
+  REQUIRE(together["images"].size() == 3);
+  for (size_t i = 0; i < files.size(); ++i) {
+    const std::string maps = std::to_string(sizes[i][1]) + "/maps.safetensors";
+    const json alone = run({files[i]}, "alone");
+    CHECK(together["images"][i]["score"] == alone["images"][0]["score"]);
+    const auto ours = SafetensorsFile::open(folder / ("together/" + maps)),
+               theirs = SafetensorsFile::open(folder / ("alone/" + maps));
+    CHECK(ours.info("gradient").shape == sizes[i]);
+    for (const char* name : {"gradient", "grad_cam", "logits"})
+      CHECK(same_bits(ours.tensor(name), theirs.tensor(name)));
+  }
+  const std::string page = read_text(folder / "together/report.html");
+  for (const char* size : {"64×64 pixels", "111×97 pixels", "64×80 pixels"})
+    CHECK_MESSAGE(page.find(size) != std::string::npos, size);
+}
+
 TEST_CASE("explain in the simulator: the cpu's map, whatever the order of threads, and the device's memory") {
   if (!DeviceModule::present(Backend::sim)) return;
   const Folder folder;

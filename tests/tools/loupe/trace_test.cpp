@@ -121,7 +121,8 @@ TEST_CASE("what trace refuses, in one line") {
   refused({"trace", "relu", "--shape", "1,2,3,4", "--direction", "sideways"}, "sideways");
   refused({"trace", "relu", "--shape", "1,2,3,4", "--rung", "1"}, "no ladder of relu");
   refused({"trace", "conv2d", "--shape", "1,1,2,2,1,5,5"}, "conv2d");
-  CHECK(loupe({"trace", "relu", "--shape", "1,2,3,4", "--direction", "vjp_weight"}).status == 1);
+  refused({"trace", "relu", "--shape", "1,2,3,4", "--direction", "vjp_weight"},
+          "--direction of relu is forward or vjp_input, not 'vjp_weight'");
   CHECK(loupe({"trace", "--readme", "/nonexistent/README.md"}).status == 1);
 }
 

@@ -110,15 +110,13 @@ Run prepare(const Settings& s) {
 
   std::vector<Input> inputs = open_inputs(s.images);
   read_photographs(inputs, model.preprocessing);
-  for (const Input& i : inputs)
-    try {
+  for (const Input& i : inputs) try {
       expect_fits(s.model.model, model.graph, i.tensor.shape());
     } catch (const UsageError& e) {
       throw UsageError("'" + i.path + "': " + e.what());
     }
 
-  ImageModel network =
-      models::load(s.model.model, std::move(model), s.weights, device, s.device.kernels());
+  ImageModel network = models::load(s.model.model, std::move(model), s.weights, device, s.device.kernels());
   network.labels = std::move(labels);
   network.network.memory_limit = memory;
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, s.methods.all());
@@ -192,7 +190,7 @@ ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, Progress
     reset_memory_peak();
     const auto method_start = Clock::now();
     Explanation found = method.run({.model = network,
-                                  .input = input.tensor,
+                                    .input = input.tensor,
                                     .target = image.target.index,
                                     .logits = logits,
                                     .progress = [&](double part) { progress.update(part); }},
@@ -231,9 +229,10 @@ void count_memory(Explained& all, const Network& network) {
   const Backend backend = network.device().backend;
   const std::vector<Shape> inputs{all.images.at(0).input};
   const Plan forward(graph, inputs, backend, {.values = {graph.output()}}, network.options());
-  const Plan gradient(graph, inputs, backend,
-                      {.values = {graph.output()}, .from = graph.output(), .gradients = {graph.inputs().at(0)}},
-                      network.options());
+  const Plan gradient(
+      graph, inputs, backend,
+      {.values = {graph.output()}, .from = graph.output(), .gradients = {graph.inputs().at(0)}},
+      network.options());
   all.weight_bytes = network.packed_bytes();
   all.forward_bytes = forward.arena_bytes();
   all.gradient_bytes = gradient.arena_bytes();

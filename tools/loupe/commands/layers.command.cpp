@@ -82,9 +82,8 @@ void as_table(const Graph& graph, const Shape& input) {
     module = name.module;
     const ReceptiveField& f = fields[static_cast<size_t>(n)];
     const int64_t parameters = learned_parameters(graph, n), cost = macs_of(graph, shapes, n);
-    std::vector<std::string> cells{(module.empty() ? "" : "  ") + name.last, operation(node),
-                                   sizes(shape), parameters ? with_commas(parameters) : "",
-                                   cost ? short_count(cost) : ""};
+    std::vector<std::string> cells{(module.empty() ? "" : "  ") + name.last, operation(node), sizes(shape),
+                                   parameters ? with_commas(parameters) : "", cost ? short_count(cost) : ""};
     if (f.whole)
       cells.push_back("all");
     else

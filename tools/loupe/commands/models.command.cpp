@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tools/loupe/command.h"
 #include "tools/loupe/print.h"
@@ -26,6 +27,21 @@ Cost cost(const Graph& graph) {
   return c;
 }
 
+// A paper's title and authors, in lines that fit a terminal.
+std::string wrapped(const std::string& text) {
+  constexpr size_t kWidth = 118;
+  std::string out, line = "  ";
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (columns(line + " " + word) > kWidth) {
+      out += line + "\n";
+      line = "     ";
+    }
+    line += (line.ends_with("  ") ? "" : " ") + word;
+  }
+  return out + line + "\n";
+}
+
 }  // namespace
 
 extern const Command models_command{
@@ -34,19 +50,23 @@ extern const Command models_command{
       app.add_flag("--json", *json, "For programs")->group("Options");
       return [json] {
         Table table({{"model"},
+                     {"pixels", Table::Align::right},
                      {"parameters", Table::Align::right},
                      {"MACs", Table::Align::right},
                      {"Grad-CAM looks at"}});
         auto rows = nlohmann::ordered_json::array();
         std::string papers;
         for (const Family* family : all_families()) {
-          papers += "  " + family->title + ": " + family->source + "\n";
+          papers += wrapped(family->title + ": " + family->source);
           for (const Architecture& a : family->architectures) {
             const Model model = models::build(a.name);
             const Cost c = cost(model.graph);
-            table.row({a.name, with_commas(c.parameters), short_count(c.macs), model.trunk});
+            const int64_t pixels = model.graph.input_shapes().at(0)[2];
+            table.row({a.name, std::to_string(pixels), with_commas(c.parameters), short_count(c.macs),
+                       model.trunk});
             rows.push_back({{"model", a.name},
                             {"family", family->title},
+                            {"pixels", pixels},
                             {"parameters", c.parameters},
                             {"macs", c.macs},
                             {"trunk", model.trunk},
@@ -55,8 +75,11 @@ extern const Command models_command{
         }
         if (*json) return print_json(rows);
         print(table.str() +
-              "\nFor 1000 classes and 224×224 pixels; the zoo's networks for 14 and 64×64.\nMACs: "
-              "multiply-accumulates of one image, forward.\n\nPapers\n" +
+              "\nFor 1000 classes, the zoo's networks for 14. Pixels: the sides of the pictures that a "
+              "network was made "
+              "for;\nit takes others where its layers fit them. MACs: multiply-accumulates of one image of "
+              "that size, "
+              "forward.\n\nPapers\n" +
               papers);
       };
     }};

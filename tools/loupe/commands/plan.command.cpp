@@ -83,7 +83,9 @@ std::string node_name(const Plan& plan, const PlanStep& step) {
 // "mask 96.3 KiB"
 std::string kept_text(const Plan& plan, ValueId record) {
   const PlanValue& v = plan.value(record);
-  const char* what = v.type.dtype == Dtype::bit ? "mask " : v.type.dtype == Dtype::u8 ? "switches " : "numbers ";
+  const char* what = v.type.dtype == Dtype::bit  ? "mask "
+                     : v.type.dtype == Dtype::u8 ? "switches "
+                                                 : "numbers ";
   return what + short_bytes(array_bytes(v.type.dtype, v.type.shape, v.type.layout));
 }
 
@@ -127,7 +129,8 @@ void as_table(const std::string& model, const Plan& plan) {
   const std::string way_back =
       plan.purpose().from ? ", below the line the way back (" + plan.purpose().rule.name + ")" : "";
   print(table.str() + "\n" + letters.legend() +
-        "  +norm  a batch norm is folded into the weights; +sum  a residual addition, +f  a function, and on the way back\n"
+        "  +norm  a batch norm is folded into the weights; +sum  a residual addition, +f  a function, and on "
+        "the way back\n"
         "  +row  its slope or the rule's row, run in the same pass; +edit  a value that may be changed\n\n" +
         model + " on " + std::string(backend_name(plan.backend())) + ", batch " +
         std::to_string(plan.batch()) + way_back + ": arena " + short_bytes(plan.arena_bytes()) +
@@ -138,13 +141,14 @@ void as_json(const std::string& model, const Plan& plan) {
   auto steps = nlohmann::ordered_json::array();
   for (const PlanStep& step : plan.steps()) {
     const PlanValue& v = written(plan, step);
-    nlohmann::ordered_json row{{"direction", step.op->kind().direction_name(step.direction)},
-                               {"op", step.op->kind().name},
-                               {"node", node_name(plan, step)},
-                               {"writes", std::vector<int64_t>(v.type.shape.dims().begin(), v.type.shape.dims().end())},
-                               {"offset", plan.slot(v.slot).offset},
-                               {"bytes", array_bytes(v.type.dtype, v.type.shape, v.type.layout)},
-                               {"how", step.call.describe + step.note}};
+    nlohmann::ordered_json row{
+        {"direction", step.op->kind().direction_name(step.direction)},
+        {"op", step.op->kind().name},
+        {"node", node_name(plan, step)},
+        {"writes", std::vector<int64_t>(v.type.shape.dims().begin(), v.type.shape.dims().end())},
+        {"offset", plan.slot(v.slot).offset},
+        {"bytes", array_bytes(v.type.dtype, v.type.shape, v.type.layout)},
+        {"how", step.call.describe + step.note}};
     for (const ValueId record : {step.record, step.epilogue_record})
       if (record >= 0) row["tape"] = dtype_name(plan.value(record).type.dtype);
     steps.push_back(row);

@@ -1,5 +1,6 @@
 // `loupe trace`: the memory traffic of one kernel, line by line, counted in the simulator.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -30,11 +31,13 @@ struct Settings {
     if (!padding.empty()) r.padding = parse_whole("--padding", padding, 0, 1 << 20);
     if (!groups.empty()) r.groups = parse_whole("--groups", groups, 1, 1 << 20);
     if (!rung.empty()) r.rung = static_cast<int>(parse_whole("--rung", rung, 1, 99));
-    const std::string_view names[] = {"forward", "vjp_input", "vjp_weight", "vjp_bias"};
-    const auto place = std::ranges::find(names, direction) - std::begin(names);
-    r.direction = {static_cast<int>(place) - 1};
-    if (place == std::ssize(names))
-      throw UsageError("--direction is forward, vjp_input, vjp_weight or vjp_bias, not '" + direction + "'");
+    const OpKind& kind = **std::ranges::find(all_ops(), op, &OpKind::name);
+    std::vector<std::string> names;
+    for (const OpKind::Row& row : kind.kernels) names.push_back(kind.direction_name(row.direction));
+    const auto place = std::ranges::find(names, direction);
+    if (place == names.end())
+      throw UsageError("--direction of " + op + " is " + join(names, " or ") + ", not '" + direction + "'");
+    r.direction = kind.kernels[static_cast<size_t>(place - names.begin())].direction;
     return r;
   }
 };

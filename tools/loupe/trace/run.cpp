@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/linear/linear.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/elementwise/elementwise.h"
 #include "kernels/softmax/softmax.h"
 #include "tools/loupe/text.h"
 #include "tools/loupe/trace/trace.h"
@@ -142,7 +142,6 @@ TracedLaunch launch_from(const nlohmann::json& j) {
 }
 
 Kernel kernel_for(const TraceRequest& request, const Op& op) {
-  if (!request.rung) return op.kind().kernel(Backend::sim, request.direction);
   const Ladder* ladder = ladder_of(request.op);
   if (!ladder) throw UsageError("there is no ladder of " + request.op);
   const auto count = static_cast<int>(ladder->rungs.size());
@@ -208,6 +207,7 @@ Trace run_trace(const TraceRequest& request) {
   const bool forward = direction.is_forward();
   if (direction.operand >= std::ssize(shapes))
     throw UsageError(request.op + " has no " + op.kind().direction_name(direction));
+  const Kernel kernel = request.rung ? kernel_for(request, op) : nullptr;
   const Needs needs = op.needs(direction);
   const DeviceModule& sim = DeviceModule::of(Backend::sim);
 
@@ -279,7 +279,7 @@ Trace run_trace(const TraceRequest& request) {
       request.rung
           ? "rung " + std::string(ladder_of(request.op)->rungs[static_cast<size_t>(*request.rung - 1)].name)
           : "production kernel: " + call.describe;
-  if (request.rung) call.run = [&op, kernel = kernel_for(request, op)](const Arguments& args) { kernel(op, args); };
+  if (kernel) call.run = [&op, kernel](const Arguments& args) { kernel(op, args); };
 
   sim.synchronize();
   sim.configure("trace", "1");
