@@ -14,6 +14,7 @@ extern const OpSuite slice_suite{
             {"every third position", slice({.axis = 2, .begin = 1, .step = 3}), {{3, 4, 11}}},
             {"every second row of maps", slice({.axis = 2, .step = 2}), {{3, 17, 6, 8}}},
             {"a step beyond the end", slice({.axis = 1, .begin = 2, .step = 100}), {{1, 5, 3}}},
+            {"masks: every third position", slice({.axis = 2, .begin = 1, .step = 3}), {{3, 4, 11}}, {Draw::switches}, 2},
             {"an end beyond the axis", slice({.axis = 1, .begin = 3, .end = 1000}), {{1, 5, 3}}},
             {"images", slice({.axis = 0, .begin = 1, .end = 3}), {{4, 5, 4}}, {}, 0, 1},
         },

@@ -16,6 +16,8 @@ extern const OpSuite transpose_suite{
             {"the batch between others", transpose({1, 2, 0, 3}), {{3, 4, 2, 5}}, {}, 0, 1},
             {"six dimensions", transpose({0, 5, 3, 1, 4, 2}), {{1, 3, 4, 5, 2, 3}}},
             {"the order that was", transpose({0, 1, 2}), {{3, 4, 5}}},
+            {"masks: matrices larger than a tile", transpose({0, 2, 1}), {{3, 70, 33}}, {Draw::switches}, 2},
+            {"masks: heads, odd rows", transpose({0, 2, 1, 3}), {{1, 5, 3, 7}}, {Draw::switches}, 2},
             {"one number", transpose({2, 0, 1}), {{1, 1, 1}}, {}, 0, 1},
         },
     .rejections = {{"an axis twice", [] { transpose({0, 1, 1}); }, "each axis from 0 on once (at most 6), got 0, 1, 1"},
