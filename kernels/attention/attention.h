@@ -53,7 +53,9 @@ struct AttentionSizes {
   int64_t bias_size[4], bias_stride[4];  // by image, head, query and key; a stride is 0 where the size is 1
 
   constexpr int64_t group() const { return heads / kv_heads; }  // heads that share a key
-  constexpr int64_t ahead() const { return keys - queries; }    // causal: query i sees the keys up to i + ahead()
+  constexpr int64_t ahead() const {
+    return keys - queries;
+  }  // causal: query i sees the keys up to i + ahead()
 };
 
 /// q, k, v, bias (or null), padding (or null), planar.
@@ -82,14 +84,14 @@ void attention_vjp(const AttentionSizes& a, const AttentionOperands<T>& o, const
 namespace cpu {
 /// Floats of workspace for either.
 int64_t attention_workspace(const AttentionSizes& a);
-void attention(const AttentionSizes& a, const AttentionOperands<float>& o, float* y, float* pattern, float* record,
-               float* workspace);
+void attention(const AttentionSizes& a, const AttentionOperands<float>& o, float* y, float* pattern,
+               float* record, float* workspace);
 /// Not for a bias that is the same for all keys; g is there for operand 2. So it is on a device.
-void attention_vjp(const AttentionSizes& a, const AttentionOperands<float>& o, const AttentionSignals<float>& s,
-                   int operand, float* grad, float* workspace);
+void attention_vjp(const AttentionSizes& a, const AttentionOperands<float>& o,
+                   const AttentionSignals<float>& s, int operand, float* grad, float* workspace);
 }  // namespace cpu
 
-namespace device {  // attention.cu, attention_vjp.cu
+namespace device {                               // attention.cu, attention_vjp.cu
 inline constexpr int64_t kAttentionWidth = 256;  // the widest head
 
 inline constexpr DeviceFunction<void(const AttentionSizes& a, const AttentionOperands<float>& o, float* y,

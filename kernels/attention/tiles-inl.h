@@ -72,7 +72,8 @@ HWY_INLINE void unpack(const float* panel, const float* factors, int64_t width, 
 }
 
 template <int kCount>
-HWY_INLINE void some_products(const float* row, int64_t stride, int64_t width, const float* panel, float* out) {
+HWY_INLINE void some_products(const float* row, int64_t stride, int64_t width, const float* panel,
+                              float* out) {
   Block sum[kCount];
 #pragma GCC unroll 16
   for (int r = 0; r < kCount; ++r) sum[r] = fill(0.0f);
