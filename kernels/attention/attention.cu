@@ -1,6 +1,6 @@
-// Attention on a GPU, forward: a block takes 64 queries of a head and goes through the keys in tiles of 64, with each query's
-// running maximum and sum in the registers of the 16 threads that share it (Dao et al. 2022; the order of the loops is
-// FlashAttention-2's). Scores and weights never leave the chip.
+// Attention on a GPU, forward: a block takes 64 queries of a head and goes through the keys in tiles of 64,
+// with each query's running maximum and sum in the registers of the 16 threads that share it (Dao et al.
+// 2022; the order of the loops is FlashAttention-2's). Scores and weights never leave the chip.
 //
 // Floor: q, k, v and y once, 4 bytes a number; 2·Lq·Lk·d fused multiply-adds a head.
 #include "kernels/attention/attention.h"

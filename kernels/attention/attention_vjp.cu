@@ -1,6 +1,7 @@
-// The vjps of attention on a GPU. A block has 64 queries and meets all keys (dL/dq), or 64 keys and meets all queries of
-// their heads (dL/dk, dL/dv), or has a tile of both (dL/dbias) and adds up the images and heads that share the bias; so
-// every sum is in one block, in the order of what it meets. D is made first, a float a query.
+// The vjps of attention on a GPU. A block has 64 queries and meets all keys (dL/dq), or 64 keys and meets all
+// queries of their heads (dL/dk, dL/dv), or has a tile of both (dL/dbias) and adds up the images and heads
+// that share the bias; so every sum is in one block, in the order of what it meets. D is made first, a float
+// a query.
 //
 // Floor: 3 to 5 times Lq·Lk·d fused multiply-adds a head.
 #include "kernels/attention/attention.h"

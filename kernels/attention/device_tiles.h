@@ -1,6 +1,6 @@
-// Tiles of attention on a device. A block of 16×16 threads holds a tile of 64×64 scores in registers, 4×4 a thread: thread
-// (tx, ty) has rows 4·ty … and columns 4·tx …. Rows and columns are queries and keys, or the other way round, and are
-// brought into shared memory 32 numbers at a time, so that any width does.
+// Tiles of attention on a device. A block of 16×16 threads holds a tile of 64×64 scores in registers, 4×4 a
+// thread: thread (tx, ty) has rows 4·ty … and columns 4·tx …. Rows and columns are queries and keys, or the
+// other way round, and are brought into shared memory 32 numbers at a time, so that any width does.
 #pragma once
 #include "kernels/attention/attention.h"
 #include "kernels/device/cells.h"
@@ -89,8 +89,8 @@ LOUPE_DEVICE void add_products(const Float4& a, const Float4& b, Part& sum) {
   }
 }
 
-/// sum[i][j] = Σ_c x.at(x0 + 4·ty + i)[c] · y.at(y0 + 4·tx + j)[c], in the order of c; zero where a thread's rows or columns
-/// are beyond the last ones. Every thread takes part.
+/// sum[i][j] = Σ_c x.at(x0 + 4·ty + i)[c] · y.at(y0 + 4·tx + j)[c], in the order of c; zero where a thread's
+/// rows or columns are beyond the last ones. Every thread takes part.
 LOUPE_DEVICE void multiply(TileMemory& m, const HeadRows& x, int x0, const HeadRows& y, int y0, int width,
                            Part& sum) {
   const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y), me = thread_number();
@@ -121,8 +121,8 @@ LOUPE_DEVICE void put_weights(TileMemory& m, const Part& part) {
   }
 }
 
-/// sum[k][i][c] += Σ_r weights[r][4·ty + i] · y.at(y0 + r)[64·k + 4·tx + c], r < 64 in order, as far as there are rows, of
-/// the threads that want it. Every thread takes part, each after put_weights().
+/// sum[k][i][c] += Σ_r weights[r][4·ty + i] · y.at(y0 + r)[64·k + 4·tx + c], r < 64 in order, as far as there
+/// are rows, of the threads that want it. Every thread takes part, each after put_weights().
 template <int kChunks>
 LOUPE_DEVICE void accumulate(TileMemory& m, const HeadRows& y, int y0, int width, bool wanted,
                              Part (&sum)[kChunks]) {

@@ -1,4 +1,5 @@
-// Attention on the CPU: how one image and head look from sixteen lanes, which hold queries or keys; and how the work is cut.
+// Attention on the CPU: how one image and head look from sixteen lanes, which hold queries or keys; and how
+// the work is cut.
 #pragma once
 #include <algorithm>
 #include <cstdint>

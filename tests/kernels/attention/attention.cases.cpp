@@ -36,10 +36,10 @@ OpCase attend(std::string name, Attention a, Sizes s, Shape bias = {}) {
   return c;
 }
 
-// ---- the bound. With A_i the largest Σ|scale·q·k| + |bias| of a query's scores, a score is off by γ·A, and so is exp(score)
-// relatively; the largest score and log l are off likewise, and subtracting them rounds once more. So P is off by γ·F·P with
-// F_i = 2 + 4·A_i + log Lk. With B_ij the magnitude behind dL/dP_ij and B̄_i = Σ_j P_ij B_ij that behind D_i, which itself is
-// off by γ·F·B̄, E_ij is off by γ·2F·P_ij·(B_ij + B̄_i).
+// ---- the bound. With A_i the largest Σ|scale·q·k| + |bias| of a query's scores, a score is off by γ·A, and
+// so is exp(score) relatively; the largest score and log l are off likewise, and subtracting them rounds once
+// more. So P is off by γ·F·P with F_i = 2 + 4·A_i + log Lk. With B_ij the magnitude behind dL/dP_ij and B̄_i
+// = Σ_j P_ij B_ij that behind D_i, which itself is off by γ·F·B̄, E_ij is off by γ·2F·P_ij·(B_ij + B̄_i).
 
 struct Magnitudes {
   int64_t n, heads, group, queries, keys, width;
