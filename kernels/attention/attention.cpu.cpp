@@ -1,5 +1,5 @@
-// Attention on the CPU, forward: a task is sixteen queries of a head, which meet the keys in blocks of 48. The queries'
-// panel, their y so far and a block's scores (64-wide heads: 11 KiB) stay in the L1 cache.
+// Attention on the CPU, forward: a task is sixteen queries of a head, which meet the keys in blocks of 48.
+// The queries' panel, their y so far and a block's scores (64-wide heads: 11 KiB) stay in the L1 cache.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/attention/attention.cpu.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for each instruction set
@@ -16,8 +16,8 @@ struct Running {
   Block max, sum;
   HWY_INLINE Running() : max(fill(kNothing)), sum(fill(0.0f)) {}
 
-  // Takes in a tile of scores, which become exp(score − largest); what was added up before is to be multiplied by the
-  // result.
+  // Takes in a tile of scores, which become exp(score − largest); what was added up before is to be
+  // multiplied by the result.
   HWY_INLINE Block take(float* tile, int64_t count) {
     Block largest = max;
     for (int64_t r = 0; r < count; ++r) {
@@ -92,8 +92,8 @@ int64_t attention_workspace(const AttentionSizes& a) {
   return rows + kPieces * Scratch::floats(a.width);
 }
 
-void attention(const AttentionSizes& a, const AttentionOperands<float>& o, float* y, float* pattern, float* record,
-               float* workspace) {
+void attention(const AttentionSizes& a, const AttentionOperands<float>& o, float* y, float* pattern,
+               float* record, float* workspace) {
   const auto run = HWY_DYNAMIC_DISPATCH(AttentionTask);
   const int64_t blocks_of_queries = blocks(a.queries), d = a.width;
   for_each_task(a.n * a.heads * blocks_of_queries, d, workspace, [&](int64_t task, const Scratch& scratch) {

@@ -1,6 +1,6 @@
-// Attention on a GPU, forward: a block takes 64 queries of a head and goes through the keys in tiles of 64, with each query's
-// running maximum and sum in the registers of the 16 threads that share it (Dao et al. 2022; the order of the loops is
-// FlashAttention-2's). Scores and weights never leave the chip.
+// Attention on a GPU, forward: a block takes 64 queries of a head and goes through the keys in tiles of 64,
+// with each query's running maximum and sum in the registers of the 16 threads that share it (Dao et al.
+// 2022; the order of the loops is FlashAttention-2's). Scores and weights never leave the chip.
 //
 // Floor: q, k, v and y once, 4 bytes a number; 2·Lq·Lk·d fused multiply-adds a head.
 #include "kernels/attention/attention.h"
@@ -69,7 +69,8 @@ template <int kChunks>
 LOUPE_KERNEL_FOR(kTileThreads, 1)
 attention_kernel(AttentionSizes a, AttentionOperands<float> o, float* y, float* pattern, float* record) {
   TileMemory& m = shared_storage<TileMemory>();
-  const int64_t tiles = tiles_of(a.queries), map = blockIdx.x / tiles, n = map / a.heads, head = map % a.heads;
+  const int64_t tiles = tiles_of(a.queries), map = blockIdx.x / tiles, n = map / a.heads,
+                head = map % a.heads;
   const int i0 = static_cast<int>(blockIdx.x % tiles) * kTile;
   const DeviceHead h(a, o, {}, nullptr, n, head);
   const int row = i0 + kPer * static_cast<int>(threadIdx.y), column = kPer * static_cast<int>(threadIdx.x);
@@ -87,7 +88,7 @@ attention_kernel(AttentionSizes a, AttentionOperands<float> o, float* y, float* 
     }
     running.take(part, sums);
     put_weights(m, part);
-    accumulate(m, h.v, j0, h.width, sums);
+    accumulate(m, h.v, j0, h.width, row < h.q.count, sums);
   }
   float shares[kPer], logs[kPer];
   LOUPE_UNROLL
@@ -103,13 +104,14 @@ attention_kernel(AttentionSizes a, AttentionOperands<float> o, float* y, float* 
 
 }  // namespace
 
-void attention(Stream stream, const AttentionSizes& a, const AttentionOperands<float>& o, float* y, float* pattern,
-               float* record) {
+void attention(Stream stream, const AttentionSizes& a, const AttentionOperands<float>& o, float* y,
+               float* pattern, float* record) {
   check_sizes(a);
   const auto kernel = a.width <= kTile       ? attention_kernel<1>
                       : a.width <= 2 * kTile ? attention_kernel<2>
                                              : attention_kernel<4>;
-  launch(tile_blocks(stream, a.n * a.heads * ((a.queries + kTile - 1) / kTile)), kernel, a, o, y, pattern, record);
+  launch(tile_blocks(stream, a.n * a.heads * ((a.queries + kTile - 1) / kTile)), kernel, a, o, y, pattern,
+         record);
 }
 
 LOUPE_EXPORT(attention);

@@ -34,7 +34,8 @@ class AttentionOp final : public Op {
     if (direction.is_forward()) return {};
     const uint32_t masks = (a_.bias ? bit(3) : 0) | (a_.padding ? bit(mask_operand()) : 0);
     const bool of_values = direction.operand == 2;  // which needs the pattern alone
-    return {.operands = bit(0) | bit(1) | (of_values ? 0 : bit(2)) | masks, .output = !of_values, .record = true};
+    return {
+        .operands = bit(0) | bit(1) | (of_values ? 0 : bit(2)) | masks, .output = !of_values, .record = true};
   }
   Call prepare(Backend, Direction, Shapes, const KernelOptions&) const override;
   int64_t accumulation_length(Direction direction, Shapes s) const override {
@@ -51,7 +52,8 @@ class AttentionOp final : public Op {
   AttentionSizes sizes(Shapes s) const;
   template <typename T>
   AttentionOperands<T> operands(std::span<const Array> x) const {
-    const Array *bias = a_.bias ? &x[3] : nullptr, *padding = a_.padding ? &x[size_t(mask_operand())] : nullptr;
+    const Array *bias = a_.bias ? &x[3] : nullptr,
+                *padding = a_.padding ? &x[size_t(mask_operand())] : nullptr;
     return {x[0].as<T>(), x[1].as<T>(), x[2].as<T>(), bias ? bias->as<T>() : nullptr,
             padding ? padding->as<uint8_t>() : nullptr};
   }
@@ -81,18 +83,20 @@ std::vector<Type> AttentionOp::infer(Types inputs) const {
   const Shape &q = inputs[0].shape, &k = inputs[1].shape, &v = inputs[2].shape;
   for (const Shape* s : {&q, &k, &v})
     if (s->rank() != 3 || s->numel() == 0)
-      throw UsageError("attention takes non-empty queries, keys and values (N, L, heads · d), got " + s->str());
+      throw UsageError("attention takes non-empty queries, keys and values (N, L, heads · d), got " +
+                       s->str());
   const int64_t width = q[2] / a_.heads;
   if (q[2] % a_.heads != 0 || k[2] != width * a_.kv_heads || k[0] != q[0] || v != k)
-    throw UsageError("attention of " + describe() + " cannot take queries " + q.str() + " with keys " + k.str() +
-                     " and values " + v.str());
+    throw UsageError("attention of " + describe() + " cannot take queries " + q.str() + " with keys " +
+                     k.str() + " and values " + v.str());
   const Shape pattern{q[0], a_.heads, q[1], k[1]};
   if (a_.bias) {
     const Shape& b = inputs[3].shape;
     bool fits = b.rank() == 4;
     for (int d = 0; fits && d < 4; ++d) fits = b[d] == 1 || b[d] == pattern[d];
     if (!fits)
-      throw UsageError("attention takes a bias whose sizes are 1 or those of " + pattern.str() + ", got " + b.str());
+      throw UsageError("attention takes a bias whose sizes are 1 or those of " + pattern.str() + ", got " +
+                       b.str());
   }
   for (size_t i = 0; i < count; ++i) {
     const bool mask = a_.padding && i == static_cast<size_t>(mask_operand());
@@ -109,10 +113,16 @@ std::vector<Type> AttentionOp::infer(Types inputs) const {
 
 AttentionSizes AttentionOp::sizes(Shapes s) const {
   const int64_t width = s[0][2] / a_.heads;
-  AttentionSizes a{.n = s[0][0], .heads = a_.heads, .kv_heads = a_.kv_heads, .queries = s[0][1], .keys = s[1][1],
-                   .width = width, .causal = a_.causal,
+  AttentionSizes a{.n = s[0][0],
+                   .heads = a_.heads,
+                   .kv_heads = a_.kv_heads,
+                   .queries = s[0][1],
+                   .keys = s[1][1],
+                   .width = width,
+                   .causal = a_.causal,
                    .scale = a_.scale != 0 ? a_.scale : 1 / std::sqrt(static_cast<double>(width)),
-                   .bias_size = {}, .bias_stride = {}};
+                   .bias_size = {},
+                   .bias_stride = {}};
   int64_t stride = 1;
   for (int d = 3; a_.bias && d >= 0; --d) {
     a.bias_size[d] = s[3][d];
@@ -143,10 +153,11 @@ struct Problem {
   template <typename T>
   AttentionSignals<T> signals() const {
     const bool two = op.pattern() && a.grad_outputs.size() > 1;
-    return {a.output.as<T>(), a.grad_output.as<T>(), two ? a.grad_outputs[1].as<T>() : nullptr, a.record.as<T>()};
+    return {a.output.as<T>(), a.grad_output.as<T>(), two ? a.grad_outputs[1].as<T>() : nullptr,
+            a.record.as<T>()};
   }
-  // A vjp that is zero whatever the numbers: of v where only the pattern's gradient is there, and of a bias that is the
-  // same for all keys of a query, which changes no pattern.
+  // A vjp that is zero whatever the numbers: of v where only the pattern's gradient is there, and of a bias
+  // that is the same for all keys of a query, which changes no pattern.
   bool is_zero() const {
     const bool same_for_all_keys = a.direction.operand == 3 && shapes[3][3] == 1 && shapes[1][1] > 1;
     return same_for_all_keys || (a.direction.operand == 2 && !a.grad_output);
@@ -172,15 +183,15 @@ void ref_vjp(const Op& op, const Arguments& a) {
 
 void cpu_forward(const Op& op, const Arguments& a) {
   const Problem p(op, a);
-  cpu::attention(p.sizes(), p.operands<float>(), a.output.as<float>(), p.pattern<float>(), a.record.as<float>(),
-                 p.workspace());
+  cpu::attention(p.sizes(), p.operands<float>(), a.output.as<float>(), p.pattern<float>(),
+                 a.record.as<float>(), p.workspace());
 }
 
 void cpu_vjp(const Op& op, const Arguments& a) {
   const Problem p(op, a);
   if (p.is_zero()) return fill(Backend::cpu, a.queue, a.grad, 0);
-  cpu::attention_vjp(p.sizes(), p.operands<float>(), p.signals<float>(), a.direction.operand, a.grad.as<float>(),
-                     p.workspace());
+  cpu::attention_vjp(p.sizes(), p.operands<float>(), p.signals<float>(), a.direction.operand,
+                     a.grad.as<float>(), p.workspace());
 }
 
 void device_forward(const Op& op, const Arguments& a) {

@@ -22,7 +22,9 @@ struct Places {
   const AttentionOperands<T>& o;
 
   int64_t kv_head(const Query& p) const { return p.head / a.group(); }
-  int64_t of_query(const Query& p) const { return ((p.image * a.queries + p.i) * a.heads + p.head) * a.width; }
+  int64_t of_query(const Query& p) const {
+    return ((p.image * a.queries + p.i) * a.heads + p.head) * a.width;
+  }
   int64_t of_key(const Query& p, int64_t j) const {
     return ((p.image * a.keys + j) * a.kv_heads + kv_head(p)) * a.width;
   }
@@ -52,8 +54,8 @@ void make_pattern(const Places<T>& at, const T* record, const Query& p, std::vec
 
 // E of a query's keys.
 template <typename T>
-void make_slopes(const Places<T>& at, const AttentionSignals<T>& s, const Query& p, const std::vector<T>& pattern,
-                 std::vector<T>& e) {
+void make_slopes(const Places<T>& at, const AttentionSignals<T>& s, const Query& p,
+                 const std::vector<T>& pattern, std::vector<T>& e) {
   T d = 0;
   for (int64_t j = 0; j < at.a.keys; ++j) {
     const auto k = static_cast<size_t>(j);
@@ -120,8 +122,8 @@ void attention_vjp(const AttentionSizes& a, const AttentionOperands<T>& o, const
 
 template void attention(const AttentionSizes&, const AttentionOperands<float>&, float*, float*, float*);
 template void attention(const AttentionSizes&, const AttentionOperands<double>&, double*, double*, double*);
-template void attention_vjp(const AttentionSizes&, const AttentionOperands<float>&, const AttentionSignals<float>&,
-                            int, float*);
+template void attention_vjp(const AttentionSizes&, const AttentionOperands<float>&,
+                            const AttentionSignals<float>&, int, float*);
 template void attention_vjp(const AttentionSizes&, const AttentionOperands<double>&,
                             const AttentionSignals<double>&, int, double*);
 

@@ -1,6 +1,7 @@
-// The vjps of attention on the CPU. dL/dq is a task of sixteen queries that meet all keys; dL/dk and dL/dv are tasks of
-// sixteen keys that meet all queries of their heads; dL/dbias is one of 48 queries and sixteen keys, over all the images
-// and heads that share a bias. D, which all but dL/dv need, is made first, a float a query.
+// The vjps of attention on the CPU. dL/dq is a task of sixteen queries that meet all keys; dL/dk and dL/dv
+// are tasks of sixteen keys that meet all queries of their heads; dL/dbias is one of 48 queries and sixteen
+// keys, over all the images and heads that share a bias. D, which all but dL/dv need, is made first, a float
+// a query.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/attention/attention_vjp.cpu.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for each instruction set
@@ -12,7 +13,8 @@
 namespace loupe::cpu {
 namespace {
 
-// What one head of one image is made of; y and g are like q, and a null `first` means zero, as does a null g_pattern.
+// What one head of one image is made of; y and g are like q, and a null `first` means zero, as does a null
+// g_pattern.
 struct Head {
   Rows q, k, v, y, g;
   const float *g_pattern, *record;
@@ -20,8 +22,8 @@ struct Head {
   int64_t width;
   float scale;
 
-  Head(const AttentionSizes& a, const AttentionOperands<float>& o, const AttentionSignals<float>& s, float* all_d,
-       int64_t n, int64_t h)
+  Head(const AttentionSizes& a, const AttentionOperands<float>& o, const AttentionSignals<float>& s,
+       float* all_d, int64_t n, int64_t h)
       : q(rows_of(o.q, n, h, a.queries, a.heads, a.width)),
         k(rows_of(o.k, n, h / a.group(), a.keys, a.kv_heads, a.width)),
         v(k),
@@ -49,8 +51,8 @@ namespace HWY_NAMESPACE {
 namespace {
 
 // P of sixteen queries and the keys j …, into `tile`.
-HWY_INLINE void pattern_of_queries(const Scene& s, const cpu::Head& h, int64_t j, int64_t count, const float* queries,
-                                   const Block& record, float* tile) {
+HWY_INLINE void pattern_of_queries(const Scene& s, const cpu::Head& h, int64_t j, int64_t count,
+                                   const float* queries, const Block& record, float* tile) {
   products(h.k.part(j, count), h.width, queries, tile);
   finish_scores(s, j, count, tile);
   for (int64_t r = 0; r < count; ++r)
@@ -82,8 +84,7 @@ void AttentionD(const Scene& s, const cpu::Head& h, int64_t end, const cpu::Scra
       pattern_of_queries(s, h, j, count, queries, record, tile);
       std::fill(signal, signal + count * kBlock, 0.0f);
       add_pattern_signal(s, h.g_pattern, j, count, signal);
-      for (int64_t r = 0; r < count; ++r)
-        sum = fma(load(tile + r * kBlock), load(signal + r * kBlock), sum);
+      for (int64_t r = 0; r < count; ++r) sum = fma(load(tile + r * kBlock), load(signal + r * kBlock), sum);
     }
   }
   float lanes[kBlock];
@@ -102,7 +103,8 @@ HWY_INLINE void pattern_signal(const Scene& s, const cpu::Head& h, const Rows& r
 }
 
 // dL/dq of sixteen queries, into `grad`.
-void AttentionVjpQueries(const Scene& s, const cpu::Head& h, int64_t end, const cpu::Scratch& scratch, float* grad) {
+void AttentionVjpQueries(const Scene& s, const cpu::Head& h, int64_t end, const cpu::Scratch& scratch,
+                         float* grad) {
   float *queries = scratch.panel[0], *g = scratch.panel[1], *sums = scratch.panel[2];
   float *tile = scratch.tile[0], *signal = scratch.tile[1];
   pack(h.q.part(s.lane, s.lanes), h.width, queries);
@@ -138,7 +140,8 @@ HWY_INLINE void rows_of_keys(const Scene& s, const cpu::Head& h, int64_t i, int6
 }
 
 // Adds a head's part of dL/dk (or, `of_values`, dL/dv) of sixteen keys to their sums, scratch.panel[2].
-void AttentionVjpKeys(const Scene& s, const cpu::Head& h, int64_t begin, bool of_values, const cpu::Scratch& scratch) {
+void AttentionVjpKeys(const Scene& s, const cpu::Head& h, int64_t begin, bool of_values,
+                      const cpu::Scratch& scratch) {
   float *keys = scratch.panel[0], *values = scratch.panel[1];
   float *tile = scratch.tile[0], *signal = of_values ? nullptr : scratch.tile[1];
   pack(h.k.part(s.lane, s.lanes), h.width, keys);
@@ -152,8 +155,8 @@ void AttentionVjpKeys(const Scene& s, const cpu::Head& h, int64_t begin, bool of
 }
 
 // Adds E of `count` queries from i on and sixteen keys to `grad`, whose rows lie `stride` apart.
-void AttentionVjpBias(const Scene& s, const cpu::Head& h, int64_t i, int64_t count, const cpu::Scratch& scratch,
-                      float* grad, int64_t stride) {
+void AttentionVjpBias(const Scene& s, const cpu::Head& h, int64_t i, int64_t count,
+                      const cpu::Scratch& scratch, float* grad, int64_t stride) {
   pack(h.k.part(s.lane, s.lanes), h.width, scratch.panel[0]);
   pack(h.v.part(s.lane, s.lanes), h.width, scratch.panel[1]);
   rows_of_keys(s, h, i, count, scratch.panel[0], scratch.panel[1], scratch.tile[0], scratch.tile[1]);
@@ -202,7 +205,8 @@ struct Vjp {
     const auto run = HWY_DYNAMIC_DISPATCH(AttentionVjpKeys);
     const int64_t count = blocks(a.keys);
     for_each_task(a.n * a.kv_heads * count, a.width, scratch, [&](int64_t task, const Scratch& memory) {
-      const int64_t n = task / count / a.kv_heads, kv = task / count % a.kv_heads, first = task % count * kBlock;
+      const int64_t n = task / count / a.kv_heads, kv = task / count % a.kv_heads,
+                    first = task % count * kBlock;
       float* sums = memory.panel[2];
       std::fill(sums, sums + a.width * kBlock, 0.0f);
       for (int64_t h = kv * a.group(); h < (kv + 1) * a.group(); ++h)
@@ -219,26 +223,27 @@ struct Vjp {
     const auto run = HWY_DYNAMIC_DISPATCH(AttentionVjpBias);
     const int64_t *size = a.bias_size, count = blocks(a.keys), rows = size[2] == 1 ? a.queries : kRows;
     const int64_t chunks = ceil_div(a.queries, rows);
-    for_each_task(size[0] * size[1] * chunks * count, a.width, scratch, [&](int64_t task, const Scratch& memory) {
-      const int64_t first = task % count * kBlock, begin = task / count % chunks * rows;
-      const int64_t map = task / count / chunks, end = std::min(a.queries, begin + rows);
-      float* to = grad + (map * size[2] + (size[2] == 1 ? 0 : begin)) * a.keys;
-      for (int64_t i = 0; i < (size[2] == 1 ? 1 : end - begin); ++i)
-        std::fill_n(to + i * a.keys + first, std::min(kBlock, a.keys - first), 0.0f);
-      const int64_t n0 = map / size[1], h0 = map % size[1];
-      for (int64_t n = size[0] == 1 ? 0 : n0; n < (size[0] == 1 ? a.n : n0 + 1); ++n)
-        for (int64_t h = size[1] == 1 ? 0 : h0; h < (size[1] == 1 ? a.heads : h0 + 1); ++h)
-          for (int64_t i = begin; i < end; i += kRows)
-            run(Scene(a, o, n, h, false, first), head(n, h), i, std::min(kRows, end - i), memory,
-                size[2] == 1 ? to : to + (i - begin) * a.keys, size[2] == 1 ? 0 : a.keys);
-    });
+    for_each_task(
+        size[0] * size[1] * chunks * count, a.width, scratch, [&](int64_t task, const Scratch& memory) {
+          const int64_t first = task % count * kBlock, begin = task / count % chunks * rows;
+          const int64_t map = task / count / chunks, end = std::min(a.queries, begin + rows);
+          float* to = grad + (map * size[2] + (size[2] == 1 ? 0 : begin)) * a.keys;
+          for (int64_t i = 0; i < (size[2] == 1 ? 1 : end - begin); ++i)
+            std::fill_n(to + i * a.keys + first, std::min(kBlock, a.keys - first), 0.0f);
+          const int64_t n0 = map / size[1], h0 = map % size[1];
+          for (int64_t n = size[0] == 1 ? 0 : n0; n < (size[0] == 1 ? a.n : n0 + 1); ++n)
+            for (int64_t h = size[1] == 1 ? 0 : h0; h < (size[1] == 1 ? a.heads : h0 + 1); ++h)
+              for (int64_t i = begin; i < end; i += kRows)
+                run(Scene(a, o, n, h, false, first), head(n, h), i, std::min(kRows, end - i), memory,
+                    size[2] == 1 ? to : to + (i - begin) * a.keys, size[2] == 1 ? 0 : a.keys);
+        });
   }
 };
 
 }  // namespace
 
-void attention_vjp(const AttentionSizes& a, const AttentionOperands<float>& o, const AttentionSignals<float>& s,
-                   int operand, float* grad, float* workspace) {
+void attention_vjp(const AttentionSizes& a, const AttentionOperands<float>& o,
+                   const AttentionSignals<float>& s, int operand, float* grad, float* workspace) {
   const Vjp vjp{a, o, s, workspace, workspace + round_up(a.n * a.heads * a.queries, kBlock)};
   if (operand == 2) return vjp.keys(true, grad);
   vjp.queries(nullptr);

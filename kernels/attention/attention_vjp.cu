@@ -1,6 +1,7 @@
-// The vjps of attention on a GPU. A block has 64 queries and meets all keys (dL/dq), or 64 keys and meets all queries of
-// their heads (dL/dk, dL/dv), or has a tile of both (dL/dbias) and adds up the images and heads that share the bias; so
-// every sum is in one block, in the order of what it meets. D is made first, a float a query.
+// The vjps of attention on a GPU. A block has 64 queries and meets all keys (dL/dq), or 64 keys and meets all
+// queries of their heads (dL/dk, dL/dv), or has a tile of both (dL/dbias) and adds up the images and heads
+// that share the bias; so every sum is in one block, in the order of what it meets. D is made first, a float
+// a query.
 //
 // Floor: 3 to 5 times Lq·Lk·d fused multiply-adds a head.
 #include "kernels/attention/attention.h"
@@ -15,8 +16,10 @@ constexpr int kWarpsOfRows = 8;  // of a block of attention_d_kernel, a row each
 
 // P or E of a tile whose rows begin at `row0` and columns at `column0`.
 template <bool kQueriesAreRows>
-LOUPE_DEVICE void make_tile(TileMemory& m, const DeviceHead& h, int row0, int column0, bool pattern_alone, Part& e) {
-  const int row = row0 + kPer * static_cast<int>(threadIdx.y), column = column0 + kPer * static_cast<int>(threadIdx.x);
+LOUPE_DEVICE void make_tile(TileMemory& m, const DeviceHead& h, int row0, int column0, bool pattern_alone,
+                            Part& e) {
+  const int row = row0 + kPer * static_cast<int>(threadIdx.y),
+            column = column0 + kPer * static_cast<int>(threadIdx.x);
   multiply(m, kQueriesAreRows ? h.q : h.k, row0, kQueriesAreRows ? h.k : h.q, column0, h.width, e);
   Part signal;
   if (!pattern_alone && h.g.first)
@@ -54,7 +57,8 @@ LOUPE_KERNEL attention_d_kernel(AttentionSizes a, const float* y, const float* g
 
 // Adds the pattern's part, of 64 queries.
 LOUPE_KERNEL_FOR(kTileThreads, 1)
-attention_d_of_pattern_kernel(AttentionSizes a, AttentionOperands<float> o, AttentionSignals<float> s, float* d) {
+attention_d_of_pattern_kernel(AttentionSizes a, AttentionOperands<float> o, AttentionSignals<float> s,
+                              float* d) {
   TileMemory& m = shared_storage<TileMemory>();
   const int64_t tiles = tiles_of(a.queries), map = blockIdx.x / tiles;
   const int i0 = static_cast<int>(blockIdx.x % tiles) * kTile;
@@ -77,8 +81,8 @@ attention_d_of_pattern_kernel(AttentionSizes a, AttentionOperands<float> o, Atte
 
 template <int kChunks>
 LOUPE_KERNEL_FOR(kTileThreads, 1)
-attention_vjp_queries_kernel(AttentionSizes a, AttentionOperands<float> o, AttentionSignals<float> s, const float* d,
-                             float* grad) {
+attention_vjp_queries_kernel(AttentionSizes a, AttentionOperands<float> o, AttentionSignals<float> s,
+                             const float* d, float* grad) {
   TileMemory& m = shared_storage<TileMemory>();
   const int64_t tiles = tiles_of(a.queries), map = blockIdx.x / tiles;
   const int i0 = static_cast<int>(blockIdx.x % tiles) * kTile;
@@ -90,7 +94,7 @@ attention_vjp_queries_kernel(AttentionSizes a, AttentionOperands<float> o, Atten
     Part e;
     make_tile<true>(m, h, i0, j0, false, e);
     put_weights(m, e);
-    accumulate(m, h.k, j0, h.width, sums);
+    accumulate(m, h.k, j0, h.width, i0 + kPer * static_cast<int>(threadIdx.y) < h.q.count, sums);
   }
   const float factors[kPer] = {h.scale, h.scale, h.scale, h.scale};
   store_rows(sums, factors, i0, h.q.count, h.width, grad + (h.q.first - o.q), h.q.stride);
@@ -99,10 +103,11 @@ attention_vjp_queries_kernel(AttentionSizes a, AttentionOperands<float> o, Atten
 // dL/dk, or dL/dv.
 template <int kChunks>
 LOUPE_KERNEL_FOR(kTileThreads, 1)
-attention_vjp_keys_kernel(AttentionSizes a, AttentionOperands<float> o, AttentionSignals<float> s, const float* d,
-                          bool of_values, float* grad) {
+attention_vjp_keys_kernel(AttentionSizes a, AttentionOperands<float> o, AttentionSignals<float> s,
+                          const float* d, bool of_values, float* grad) {
   TileMemory& m = shared_storage<TileMemory>();
-  const int64_t tiles = tiles_of(a.keys), map = blockIdx.x / tiles, n = map / a.kv_heads, kv = map % a.kv_heads;
+  const int64_t tiles = tiles_of(a.keys), map = blockIdx.x / tiles, n = map / a.kv_heads,
+                kv = map % a.kv_heads;
   const int j0 = static_cast<int>(blockIdx.x % tiles) * kTile;
   Part sums[kChunks];
   for (Part& p : sums) clear(p);
@@ -113,7 +118,8 @@ attention_vjp_keys_kernel(AttentionSizes a, AttentionOperands<float> o, Attentio
       Part e;
       make_tile<false>(m, h, j0, i0, of_values, e);
       put_weights(m, e);
-      accumulate(m, of_values ? h.g : h.q, i0, h.width, sums);
+      accumulate(m, of_values ? h.g : h.q, i0, h.width, j0 + kPer * static_cast<int>(threadIdx.y) < h.k.count,
+                 sums);
     }
   }
   const float scale = of_values ? 1.0f : static_cast<float>(a.scale);
@@ -124,12 +130,13 @@ attention_vjp_keys_kernel(AttentionSizes a, AttentionOperands<float> o, Attentio
 
 // Where the bias has one row for all queries, a block goes through all tiles of queries.
 LOUPE_KERNEL_FOR(kTileThreads, 1)
-attention_vjp_bias_kernel(AttentionSizes a, AttentionOperands<float> o, AttentionSignals<float> s, const float* d,
-                          float* grad) {
+attention_vjp_bias_kernel(AttentionSizes a, AttentionOperands<float> o, AttentionSignals<float> s,
+                          const float* d, float* grad) {
   TileMemory& m = shared_storage<TileMemory>();
   const bool one_row = a.bias_size[2] == 1, all_images = a.bias_size[0] == 1, all_heads = a.bias_size[1] == 1;
   const int64_t key_tiles = tiles_of(a.keys), row_tiles = one_row ? 1 : tiles_of(a.queries);
-  const int64_t map = blockIdx.x / key_tiles / row_tiles, n0 = map / a.bias_size[1], h0 = map % a.bias_size[1];
+  const int64_t map = blockIdx.x / key_tiles / row_tiles, n0 = map / a.bias_size[1],
+                h0 = map % a.bias_size[1];
   const int j0 = static_cast<int>(blockIdx.x % key_tiles) * kTile, keys = static_cast<int>(a.keys);
   const int begin = static_cast<int>(blockIdx.x / key_tiles % row_tiles) * kTile;
   const int queries = static_cast<int>(a.queries), end = one_row ? queries : begin + 1;
@@ -173,7 +180,8 @@ void attention_vjp(Stream stream, const AttentionSizes& a, const AttentionOperan
     return a.width <= kTile ? one : a.width <= 2 * kTile ? two : four;
   };
   if (operand != 2) {
-    launch({{blocks_for(rows, kWarpsOfRows)}, {kWarp * kWarpsOfRows}, 0, stream}, attention_d_kernel, a, s.y, s.g, d);
+    launch({{blocks_for(rows, kWarpsOfRows)}, {kWarp * kWarpsOfRows}, 0, stream}, attention_d_kernel, a, s.y,
+           s.g, d);
     if (s.g_pattern) launch(tile_blocks(stream, query_tiles), attention_d_of_pattern_kernel, a, o, s, d);
   }
   if (operand == 0)
@@ -186,8 +194,8 @@ void attention_vjp(Stream stream, const AttentionSizes& a, const AttentionOperan
                                           (a.bias_size[2] == 1 ? 1 : tiles(a.queries))),
                   attention_vjp_bias_kernel, a, o, s, d, grad);
   launch(tile_blocks(stream, a.n * a.kv_heads * tiles(a.keys)),
-         by_width(attention_vjp_keys_kernel<1>, attention_vjp_keys_kernel<2>, attention_vjp_keys_kernel<4>), a, o, s,
-         d, operand == 2, grad);
+         by_width(attention_vjp_keys_kernel<1>, attention_vjp_keys_kernel<2>, attention_vjp_keys_kernel<4>),
+         a, o, s, d, operand == 2, grad);
 }
 
 LOUPE_EXPORT(attention_vjp);

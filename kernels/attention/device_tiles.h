@@ -1,6 +1,6 @@
-// Tiles of attention on a device. A block of 16×16 threads holds a tile of 64×64 scores in registers, 4×4 a thread: thread
-// (tx, ty) has rows 4·ty … and columns 4·tx …. Rows and columns are queries and keys, or the other way round, and are
-// brought into shared memory 32 numbers at a time, so that any width does.
+// Tiles of attention on a device. A block of 16×16 threads holds a tile of 64×64 scores in registers, 4×4 a
+// thread: thread (tx, ty) has rows 4·ty … and columns 4·tx …. Rows and columns are queries and keys, or the
+// other way round, and are brought into shared memory 32 numbers at a time, so that any width does.
 #pragma once
 #include "kernels/attention/attention.h"
 #include "kernels/device/cells.h"
@@ -13,7 +13,8 @@ namespace loupe::LOUPE_TARGET {
 
 constexpr int kSide = 16, kPer = 4, kTile = kSide * kPer, kDepth = 32;
 constexpr int kTileThreads = kSide * kSide;
-constexpr int kPitch = kTile + 4;  // of a row in shared memory: other banks for the next one, and whole vectors
+constexpr int kPitch =
+    kTile + 4;  // of a row in shared memory: other banks for the next one, and whole vectors
 
 struct TileMemory {
   float a[kDepth][kPitch], b[kDepth][kPitch];
@@ -88,20 +89,24 @@ LOUPE_DEVICE void add_products(const Float4& a, const Float4& b, Part& sum) {
   }
 }
 
-/// sum[i][j] = Σ_c x.at(x0 + 4·ty + i)[c] · y.at(y0 + 4·tx + j)[c], in the order of c. Every thread takes part.
-LOUPE_DEVICE void multiply(TileMemory& m, const HeadRows& x, int x0, const HeadRows& y, int y0, int width, Part& sum) {
+/// sum[i][j] = Σ_c x.at(x0 + 4·ty + i)[c] · y.at(y0 + 4·tx + j)[c], in the order of c; zero where a thread's
+/// rows or columns are beyond the last ones. Every thread takes part.
+LOUPE_DEVICE void multiply(TileMemory& m, const HeadRows& x, int x0, const HeadRows& y, int y0, int width,
+                           Part& sum) {
   const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y), me = thread_number();
+  const bool exists = x0 + kPer * ty < x.count && y0 + kPer * tx < y.count;
   clear(sum);
   for (int c0 = 0; c0 < width; c0 += kDepth) {
     const int depth = width - c0 < kDepth ? width - c0 : kDepth;
     sync_threads();  // what was there has been read
     for (int e = me; e < kTile * kDepth; e += kTileThreads) {
       const int row = e / kDepth, c = e % kDepth;
+      if (c >= depth) continue;
       m.a[c][row] = x.at(x0 + row, c0 + c, width);
       m.b[c][row] = y.at(y0 + row, c0 + c, width);
     }
     sync_threads();
-    for (int c = 0; c < depth; ++c)
+    for (int c = 0; exists && c < depth; ++c)
       add_products(load_vector<kPer>(&m.a[c][kPer * ty]), load_vector<kPer>(&m.b[c][kPer * tx]), sum);
   }
 }
@@ -117,30 +122,32 @@ LOUPE_DEVICE void put_weights(TileMemory& m, const Part& part) {
 }
 
 /// sum[k][i][c] += Σ_r weights[r][4·ty + i] · y.at(y0 + r)[64·k + 4·tx + c], r < 64 in order, as far as there
-/// are rows. Every thread takes part, each
-/// after put_weights().
+/// are rows, of the threads that want it. Every thread takes part, each after put_weights().
 template <int kChunks>
-LOUPE_DEVICE void accumulate(TileMemory& m, const HeadRows& y, int y0, int width, Part (&sum)[kChunks]) {
+LOUPE_DEVICE void accumulate(TileMemory& m, const HeadRows& y, int y0, int width, bool wanted,
+                             Part (&sum)[kChunks]) {
   const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y), me = thread_number();
   for (int r0 = 0; r0 < kTile && y0 + r0 < y.count; r0 += kDepth) {
     const int left = y.count - y0 - r0, rows = left < kDepth ? left : kDepth;
     LOUPE_UNROLL
     for (int k = 0; k < kChunks; ++k) {
       if (k * kTile >= width) break;
+      const bool exists = wanted && k * kTile + kPer * tx < width;
       sync_threads();  // weights are there, and what was in b has been read
-      for (int e = me; e < kDepth * kTile; e += kTileThreads)
+      for (int e = me; e < rows * kTile; e += kTileThreads)
         m.b[e / kTile][e % kTile] = y.at(y0 + r0 + e / kTile, k * kTile + e % kTile, width);
       sync_threads();
-      for (int r = 0; r < rows; ++r)
-        add_products(load_vector<kPer>(&m.weights[r0 + r][kPer * ty]), load_vector<kPer>(&m.b[r][kPer * tx]), sum[k]);
+      for (int r = 0; exists && r < rows; ++r)
+        add_products(load_vector<kPer>(&m.weights[r0 + r][kPer * ty]), load_vector<kPer>(&m.b[r][kPer * tx]),
+                     sum[k]);
     }
   }
 }
 
 /// Sums of kChunks·64 columns, times each row's factor, to rows `stride` apart.
 template <int kChunks>
-LOUPE_DEVICE void store_rows(const Part (&sum)[kChunks], const float (&factor)[kPer], int row0, int rows, int width,
-                             float* to, int64_t stride) {
+LOUPE_DEVICE void store_rows(const Part (&sum)[kChunks], const float (&factor)[kPer], int row0, int rows,
+                             int width, float* to, int64_t stride) {
   const int column = kPer * static_cast<int>(threadIdx.x), row = row0 + kPer * static_cast<int>(threadIdx.y);
   LOUPE_UNROLL
   for (int k = 0; k < kChunks; ++k) {

@@ -1,4 +1,5 @@
-// Attention on the CPU: how one image and head look from sixteen lanes, which hold queries or keys; and how the work is cut.
+// Attention on the CPU: how one image and head look from sixteen lanes, which hold queries or keys; and how
+// the work is cut.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -8,7 +9,8 @@
 
 namespace loupe::cpu {
 
-inline constexpr int64_t kRows = 48;    // of a tile: keys that sixteen queries meet at once, or the other way round
+inline constexpr int64_t kRows =
+    48;  // of a tile: keys that sixteen queries meet at once, or the other way round
 inline constexpr int64_t kPieces = 32;  // of a call: tasks, each with memory of its own
 
 /// Rows of `width` numbers that lie `stride` apart.
@@ -20,7 +22,8 @@ struct Rows {
 };
 
 /// Queries or keys of one head of one image.
-inline Rows rows_of(const float* x, int64_t image, int64_t head, int64_t length, int64_t heads, int64_t width) {
+inline Rows rows_of(const float* x, int64_t image, int64_t head, int64_t length, int64_t heads,
+                    int64_t width) {
   return {x + (image * length * heads + head) * width, heads * width, length};
 }
 
@@ -96,7 +99,8 @@ void for_each_task(int64_t tasks, int64_t width, float* workspace, const Body& b
   const int64_t pieces = std::min(kPieces, tasks);
   parallel_for(pieces, [&](int64_t piece) {
     const Scratch scratch(workspace + piece * Scratch::floats(width), width);
-    for (int64_t task = tasks * piece / pieces; task < tasks * (piece + 1) / pieces; ++task) body(task, scratch);
+    for (int64_t task = tasks * piece / pieces; task < tasks * (piece + 1) / pieces; ++task)
+      body(task, scratch);
   });
 }
 

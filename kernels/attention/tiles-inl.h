@@ -1,7 +1,7 @@
-// The micro-kernels of attention on the CPU. Sixteen queries (or, for dL/dk and dL/dv, sixteen keys) lie in the lanes of a
-// Block, and what they meet goes by row by row: a panel holds the sixteen rows of q transposed, so that a score is a
-// broadcast of k times a load of the panel, no sum crosses lanes, and k and v are read as they lie. Each sum is in the
-// order of its rows, whatever the instruction set.
+// The micro-kernels of attention on the CPU. Sixteen queries (or, for dL/dk and dL/dv, sixteen keys) lie in
+// the lanes of a Block, and what they meet goes by row by row: a panel holds the sixteen rows of q
+// transposed, so that a score is a broadcast of k times a load of the panel, no sum crosses lanes, and k and
+// v are read as they lie. Each sum is in the order of its rows, whatever the instruction set.
 //
 // For Highway's *.cpu.cpp files: include it after hwy/foreach_target.h; it is compiled once for each target.
 #if defined(LOUPE_ATTENTION_TILES_INL_H) == defined(HWY_TARGET_TOGGLE)
@@ -36,8 +36,9 @@ HWY_INLINE Block subtract(const Block& a, const Block& b) {
   return r;
 }
 
-/// eˣ, within 2 ulp: x = n·ln 2 + r with |r| ≤ ½·ln 2, Taylor's series to r⁷ (whose rest is below 6·10⁻⁹), and 2ⁿ put
-/// into the exponent. Below −87.3, where the result would be subnormal, 0; above 88.3 it stays what it is there.
+/// eˣ, within 2 ulp: x = n·ln 2 + r with |r| ≤ ½·ln 2, Taylor's series to r⁷ (whose rest is below 6·10⁻⁹),
+/// and 2ⁿ put into the exponent. Below −87.3, where the result would be subnormal, 0; above 88.3 it stays
+/// what it is there.
 HWY_INLINE Vec exponential(Vec x) {
   const D d;
   const Vec clamped = hn::Min(hn::Max(x, hn::Set(d, -87.3f)), hn::Set(d, 88.3f));
@@ -72,7 +73,8 @@ HWY_INLINE void unpack(const float* panel, const float* factors, int64_t width, 
 }
 
 template <int kCount>
-HWY_INLINE void some_products(const float* row, int64_t stride, int64_t width, const float* panel, float* out) {
+HWY_INLINE void some_products(const float* row, int64_t stride, int64_t width, const float* panel,
+                              float* out) {
   Block sum[kCount];
 #pragma GCC unroll 16
   for (int r = 0; r < kCount; ++r) sum[r] = fill(0.0f);
@@ -115,8 +117,8 @@ HWY_INLINE void accumulate(const Rows& rows, int64_t width, const float* weights
   for (; c < width; ++c) add_columns<1>(rows, c, weights, panel);
 }
 
-/// The scores of a tile: rows `first` … of the scene, whose products are in `tile`, become scale · product + bias, or −∞
-/// where row and lane do not see each other.
+/// The scores of a tile: rows `first` … of the scene, whose products are in `tile`, become scale · product +
+/// bias, or −∞ where row and lane do not see each other.
 HWY_INLINE void finish_scores(const Scene& s, int64_t first, int64_t count, float* tile) {
   const Block scale = fill(s.scale), nothing = fill(kNothing);
   for (int64_t r = 0; r < count; ++r) {

@@ -1,7 +1,7 @@
-// Strided copies on the CPU, in y's order. Where the last dimension lies in a row on both sides it is a memcpy
-// a row. Where another dimension is the one that lies in a row in x (a transposition), the two are cut into
-// tiles of 32×32, whose rows stay in the L1 cache while their columns are read. What is left goes element by
-// element.
+// Strided copies on the CPU, in y's order. Where the last dimension lies in a row on both sides it is a
+// memcpy a row. Where another dimension is the one that lies in a row in x (a transposition), the two are cut
+// into tiles of 32×32, whose rows stay in the L1 cache while their columns are read. What is left goes
+// element by element.
 #include <algorithm>
 #include <cstring>
 

@@ -1,7 +1,7 @@
-// Strided copies on a GPU. A thread moves one element, in y's order, or 16 bytes of it where the last dimension
-// lies in a row on both sides and everything begins at a multiple of 16 bytes. Where another dimension is the
-// one that lies in a row in x (a transposition), a block brings a tile of 32×32 through shared memory, so that
-// both sides are rows.
+// Strided copies on a GPU. A thread moves one element, in y's order, or 16 bytes of it where the last
+// dimension lies in a row on both sides and everything begins at a multiple of 16 bytes. Where another
+// dimension is the one that lies in a row in x (a transposition), a block brings a tile of 32×32 through
+// shared memory, so that both sides are rows.
 //
 // Floor: 4 bytes read and 4 written an element.
 #include "kernels/common/strided_copy.h"

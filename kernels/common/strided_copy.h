@@ -1,5 +1,5 @@
-// A copy between strided views, one kernel a backend: what transpose, slice, concat, expand and pad move their
-// numbers with. An index i = (i₀, i₁, …) with 0 ≤ i_d < size_d names an element on either side:
+// A copy between strided views, one kernel a backend: what transpose, slice, concat, expand and pad move
+// their numbers with. An index i = (i₀, i₁, …) with 0 ≤ i_d < size_d names an element on either side:
 //
 //   y[to_start + Σ i_d · to_d] = x[from_start + Σ i_d · from_d]
 //
@@ -24,16 +24,16 @@ struct StridedCopy {
   static StridedCopy whole(const Shape&);
   /// Back from y to x.
   StridedCopy inverse() const;
-  /// The same copy in y's order, without dimensions of size 1, and with neighbours made one where they lie one
-  /// after the other on both sides.
+  /// The same copy in y's order, without dimensions of size 1, and with neighbours made one where they lie
+  /// one after the other on both sides.
   StridedCopy simplified() const;
 };
 
 /// The product of dimensions begin … end − 1; 1 for none.
 int64_t product(const Shape&, int begin, int end);
 
-/// The copy on a backend. x and y are planar and of one type; what `copy` does not name of y stays as it is. An
-/// op with a kernel for each backend passes its own, since nothing in Arguments tells ref from cpu.
+/// The copy on a backend. x and y are planar and of one type; what `copy` does not name of y stays as it is.
+/// An op with a kernel for each backend passes its own, since nothing in Arguments tells ref from cpu.
 void strided_copy(Backend, const Queue&, const StridedCopy& copy, const Array& x, const Array& y);
 /// y[i] = value for all of a planar array of f32 (or f64, on ref).
 void fill(Backend, const Queue&, const Array& y, float value);

@@ -1,6 +1,7 @@
-// concat: the inputs one after the other along an axis, by default their channels: (N, C₀, H, W), (N, C₁, H, W)
-// … → (N, C₀ + C₁ + …, H, W). Its vjp cuts an input's part out of dL/dy. Both are a strided copy
-// (kernels/common/strided_copy.h), but for the channels of blocked maps, which the cpu copies in whole blocks.
+// concat: the inputs one after the other along an axis, by default their channels: (N, C₀, H, W), (N, C₁, H,
+// W) … → (N, C₀ + C₁ + …, H, W). Its vjp cuts an input's part out of dL/dy. Both are a strided copy
+// (kernels/common/strided_copy.h), but for the channels of blocked maps, which the cpu copies in whole
+// blocks.
 #pragma once
 #include <cstdint>
 

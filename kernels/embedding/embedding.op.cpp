@@ -12,7 +12,8 @@ class EmbeddingOp final : public Op {
  public:
   explicit EmbeddingOp(const Embedding& e) : e_(e) {
     if (e_.count < 1 || e_.width < 1 || e_.count > INT32_MAX)
-      throw UsageError("embedding takes a table of 1 to 2^31 − 1 rows, each of at least one number, got " + describe());
+      throw UsageError("embedding takes a table of 1 to 2^31 − 1 rows, each of at least one number, got " +
+                       describe());
   }
   const OpKind& kind() const override { return embedding_kind; }
   std::string describe() const override { return std::to_string(e_.count) + "×" + std::to_string(e_.width); }

@@ -1,5 +1,6 @@
-// Rows by their numbers on the CPU. Forward is a memcpy a row. The vjp's tasks are pieces of all rows: each goes through the
-// indices in their order and adds its piece, so that no two tasks meet and the order is the indices'.
+// Rows by their numbers on the CPU. Forward is a memcpy a row. The vjp's tasks are pieces of all rows: each
+// goes through the indices in their order and adds its piece, so that no two tasks meet and the order is the
+// indices'.
 #include <algorithm>
 #include <cstring>
 
@@ -23,7 +24,8 @@ void gather_vjp(const GatherSizes& s, const float* gy, const int32_t* indices, f
   constexpr int64_t kPiece = 64;  // floats of a row
   const int64_t pieces = ceil_div(s.inner, kPiece);
   parallel_for(s.outer * pieces, [=](int64_t task) {
-    const int64_t o = task / pieces, begin = task % pieces * kPiece, length = std::min(kPiece, s.inner - begin);
+    const int64_t o = task / pieces, begin = task % pieces * kPiece,
+                  length = std::min(kPiece, s.inner - begin);
     float* to = gx + o * s.count * s.inner + begin;
     const float* from = gy + o * s.picks * s.inner + begin;
     for (int64_t row = 0; row < s.count; ++row) std::fill_n(to + row * s.inner, length, 0.0f);

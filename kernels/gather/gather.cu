@@ -1,6 +1,6 @@
-// Rows by their numbers on a GPU. Forward: a thread an element. The vjp: a warp has a row of dL/dx (128 numbers of it), goes
-// through the indices 32 at a time, and adds those rows of dL/dy that were read from its own, in their order: nothing is
-// written twice, and there are no atomics.
+// Rows by their numbers on a GPU. Forward: a thread an element. The vjp: a warp has a row of dL/dx (128
+// numbers of it), goes through the indices 32 at a time, and adds those rows of dL/dy that were read from its
+// own, in their order: nothing is written twice, and there are no atomics.
 //
 // Floor: forward 4 bytes read and 4 written an element; the vjp reads every index once a row of x besides.
 #include "kernels/gather/gather.h"
@@ -15,7 +15,8 @@ namespace loupe::LOUPE_TARGET {
 
 namespace {
 
-constexpr int kWarps = 8, kPerLane = 4, kWidth = kWarp * kPerLane;  // rows of a block; numbers of a row for a warp
+constexpr int kWarps = 8, kPerLane = 4,
+              kWidth = kWarp * kPerLane;  // rows of a block; numbers of a row for a warp
 
 LOUPE_KERNEL gather_kernel(Cells elements, GatherSizes s, const float* x, const int32_t* indices, float* y) {
   int64_t row;

@@ -1,13 +1,15 @@
-// gather: rows of x by their numbers, in any order and as often as one likes (as ONNX's Gather, or numpy's take):
+// gather: rows of x by their numbers, in any order and as often as one likes (as ONNX's Gather, or numpy's
+// take):
 //
 //   y[…, k, …] = x[…, index_k, …]
 //
-// where the index stands in `axis`. The indices may be of any shape, which takes the axis' place: x (A, B, C) and indices
-// (K, L) along axis 1 make y (A, K, L, C). Its vjp adds dL/dy to the rows that were read, in the order of the indices, so
-// that it is the same to the bit in every run. `embedding` is the same kernels over a table of its own.
+// where the index stands in `axis`. The indices may be of any shape, which takes the axis' place: x (A, B, C)
+// and indices (K, L) along axis 1 make y (A, K, L, C). Its vjp adds dL/dy to the rows that were read, in the
+// order of the indices, so that it is the same to the bit in every run. `embedding` is the same kernels over
+// a table of its own.
 //
-// An index below 0 or beyond the axis is an error on ref and cpu; on a device, which cannot say so, its row of y is NaN, and
-// dL/dy of it goes nowhere.
+// An index below 0 or beyond the axis is an error on ref and cpu; on a device, which cannot say so, its row
+// of y is NaN, and dL/dy of it goes nowhere.
 #pragma once
 #include <cstdint>
 
@@ -39,16 +41,17 @@ void gather_vjp(const GatherSizes& s, const float* gy, const int32_t* indices, f
 }  // namespace cpu
 
 namespace device {  // gather.cu
-inline constexpr DeviceFunction<void(const GatherSizes& s, const float* x, const int32_t* indices, float* y)> gather{
-    "gather"};
-inline constexpr DeviceFunction<void(const GatherSizes& s, const float* gy, const int32_t* indices, float* gx)>
+inline constexpr DeviceFunction<void(const GatherSizes& s, const float* x, const int32_t* indices, float* y)>
+    gather{"gather"};
+inline constexpr DeviceFunction<void(const GatherSizes& s, const float* gy, const int32_t* indices,
+                                     float* gx)>
     gather_vjp{"gather_vjp"};
 }  // namespace device
 
 /// For *.op.cpp: the kernels of a backend over arrays.
 template <Backend backend>
-void gather_on(std::string_view op, const Arguments& a, const GatherSizes& s, const Array& x, const Array& indices,
-               const Array& y, bool vjp) {
+void gather_on(std::string_view op, const Arguments& a, const GatherSizes& s, const Array& x,
+               const Array& indices, const Array& y, bool vjp) {
   const auto* k = indices.as<int32_t>();
   if constexpr (backend == Backend::cuda) {
     return (vjp ? device::gather_vjp : device::gather)(a.queue, s, x.as<float>(), k, y.as<float>());

@@ -62,8 +62,8 @@ void vjp(const Op& op, const Arguments& a) {
 void expect_indices(std::string_view op, const int32_t* indices, const GatherSizes& s) {
   for (int64_t k = 0; k < s.picks; ++k)
     if (indices[k] < 0 || indices[k] >= s.count)
-      throw UsageError(std::string(op) + ": index " + std::to_string(indices[k]) + " (number " + std::to_string(k) +
-                       ") is not below " + std::to_string(s.count));
+      throw UsageError(std::string(op) + ": index " + std::to_string(indices[k]) + " (number " +
+                       std::to_string(k) + ") is not below " + std::to_string(s.count));
 }
 
 extern const OpKind gather_kind{

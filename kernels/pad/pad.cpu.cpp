@@ -1,4 +1,5 @@
-// Padding on the CPU, a row of the last axis at a time: its middle is a copy (in the vjp a sum of rows), its sides are few.
+// Padding on the CPU, a row of the last axis at a time: its middle is a copy (in the vjp a sum of rows), its
+// sides are few.
 #include <algorithm>
 
 #include "kernels/common/parallel.h"

@@ -1,4 +1,5 @@
-// Padding on a GPU: a thread an element of the result, which finds what it repeats, or (the vjp) what repeats it.
+// Padding on a GPU: a thread an element of the result, which finds what it repeats, or (the vjp) what repeats
+// it.
 //
 // Floor: 4 bytes read and 4 written an element.
 #include "kernels/pad/pad.h"

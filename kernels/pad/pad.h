@@ -1,12 +1,13 @@
-// pad: positions added before and after what is there, along any axes. Position i of an axis of y, `before` of which were
-// added, is
+// pad: positions added before and after what is there, along any axes. Position i of an axis of y, `before`
+// of which were added, is
 //
 //   constant    x[i − before], or `value` outside
 //   replicate   the nearest position that there is
-//   reflect     mirrored at the first and the last position, which are not repeated: before − i, or what is as far before
-//               the last one as i is behind it
+//   reflect     mirrored at the first and the last position, which are not repeated: before − i, or what is
+//               as far before the last one as i is behind it
 //
-// as PyTorch's functional.pad. The vjp adds up dL/dy over all positions that were made of one of x, in their order.
+// as PyTorch's functional.pad. The vjp adds up dL/dy over all positions that were made of one of x, in their
+// order.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -26,8 +27,8 @@ struct Pad {
   double value = 0;  // of constant
 };
 
-/// Graph node: one input of floats, any rank. Throws UsageError for a negative number of positions or an axis named twice,
-/// and (as shape()) for `reflect` by as much as the axis is long, or more.
+/// Graph node: one input of floats, any rank. Throws UsageError for a negative number of positions or an axis
+/// named twice, and (as shape()) for `reflect` by as much as the axis is long, or more.
 OpPtr pad(Pad attributes);
 
 /// An axis of `size` positions as reflect or replicate see it.

@@ -17,8 +17,8 @@ class PadOp final : public Op {
   explicit PadOp(Pad attributes) : pad_(std::move(attributes)) {
     for (const Pad::Side& s : pad_.sides)
       if (s.before < 0 || s.after < 0)
-        throw UsageError("pad adds positions, got " + std::to_string(s.before) + " and " + std::to_string(s.after) +
-                         " (slice takes some away)");
+        throw UsageError("pad adds positions, got " + std::to_string(s.before) + " and " +
+                         std::to_string(s.after) + " (slice takes some away)");
   }
   const OpKind& kind() const override { return pad_kind; }
   std::string describe() const override {
@@ -39,8 +39,8 @@ class PadOp final : public Op {
       named |= 1u << axis;
       const int64_t size = inputs[0][axis];
       if (pad_.mode == Pad::Mode::reflect && std::max(s.before, s.after) >= size)
-        throw UsageError("pad cannot reflect axis " + std::to_string(axis) + " of " + inputs[0].str() + " by " +
-                         std::to_string(std::max(s.before, s.after)) + ": it must be longer");
+        throw UsageError("pad cannot reflect axis " + std::to_string(axis) + " of " + inputs[0].str() +
+                         " by " + std::to_string(std::max(s.before, s.after)) + ": it must be longer");
       y = y.with(axis, s.before + size + s.after);
     }
     return y;

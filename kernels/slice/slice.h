@@ -10,8 +10,8 @@
 
 namespace loupe {
 
-/// Positions begin, begin + step … before end. Negative begin, end and axis count from the end (end = −1 leaves
-/// the last position out); an end beyond the axis means all that is there.
+/// Positions begin, begin + step … before end. Negative begin, end and axis count from the end (end = −1
+/// leaves the last position out); an end beyond the axis means all that is there.
 struct Slice {
   int axis = 1;
   int64_t begin = 0, end = INT64_MAX, step = 1;

@@ -1,5 +1,6 @@
-// Maps at another size on the CPU, a pixel's 16 channels at a time. Forward a task is a row of the output; the vjp's tasks are
-// blocks of channels, each of which adds the output's pixels, in their order, to what they were made of.
+// Maps at another size on the CPU, a pixel's 16 channels at a time. Forward a task is a row of the output;
+// the vjp's tasks are blocks of channels, each of which adds the output's pixels, in their order, to what
+// they were made of.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/upsample/upsample.cpu.cpp"
 #include <algorithm>
@@ -44,7 +45,9 @@ void UpsampleRow(const UpsampleAxes& a, const float* x, float* y, int64_t h) {
   }
 }
 
-HWY_INLINE void add_part(const Block& g, float weight, float* to) { store(fma(g, fill(weight), load(to)), to); }
+HWY_INLINE void add_part(const Block& g, float weight, float* to) {
+  store(fma(g, fill(weight), load(to)), to);
+}
 
 // A plane.
 void UpsampleVjpPlane(const UpsampleAxes& a, const float* gy, float* gx) {
@@ -83,9 +86,8 @@ HWY_EXPORT(UpsampleVjpPlane);
 void upsample(const UpsampleAxes& a, const float* x, float* y, int64_t planes) {
   const auto run = HWY_DYNAMIC_DISPATCH(UpsampleRow);
   const int64_t from = a.rows.in * a.columns.in * kBlock, row = a.columns.out * kBlock;
-  parallel_for(planes * a.rows.out, [=, &a](int64_t i) {
-    run(a, x + i / a.rows.out * from, y + i * row, i % a.rows.out);
-  });
+  parallel_for(planes * a.rows.out,
+               [=, &a](int64_t i) { run(a, x + i / a.rows.out * from, y + i * row, i % a.rows.out); });
 }
 
 void upsample_vjp(const UpsampleAxes& a, const float* gy, float* gx, int64_t planes) {

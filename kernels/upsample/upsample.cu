@@ -1,5 +1,5 @@
-// Maps at another size on a GPU: a thread a cell. In the vjp it finds the rows and columns of the output that its own cell
-// is in (they lie together) and adds them up in their order.
+// Maps at another size on a GPU: a thread a cell. In the vjp it finds the rows and columns of the output that
+// its own cell is in (they lie together) and adds them up in their order.
 //
 // Floor: 4 bytes read and 4 written an element.
 #include "kernels/upsample/upsample.h"

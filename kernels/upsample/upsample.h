@@ -1,9 +1,9 @@
-// upsample: maps at another size, as PyTorch's functional.interpolate makes them. With r the input's cells for one of the
-// output's (in / out, or 1 / scale where a scale is given), row i of the output is made of
+// upsample: maps at another size, as PyTorch's functional.interpolate makes them. With r the input's cells
+// for one of the output's (in / out, or 1 / scale where a scale is given), row i of the output is made of
 //
 //   nearest     row ⌊i · r⌋, computed in float32 as PyTorch does
-//   bilinear    rows ⌊t⌋ and ⌊t⌋ + 1 with weights 1 − (t − ⌊t⌋) and t − ⌊t⌋, where t = max(0, (i + ½)·r − ½), or, with
-//               align_corners, t = i · (in − 1) / (out − 1); beyond the last row it is the last row
+//   bilinear    rows ⌊t⌋ and ⌊t⌋ + 1 with weights 1 − (t − ⌊t⌋) and t − ⌊t⌋, where t = max(0, (i + ½)·r − ½),
+//               or, with align_corners, t = i · (in − 1) / (out − 1); beyond the last row it is the last row
 //
 // and so are columns. The vjp adds dL/dy, times those weights, to what it was made of, row by row.
 #pragma once
@@ -15,17 +15,18 @@ namespace loupe {
 
 struct Upsample {
   enum class Mode : uint8_t { nearest, bilinear };
-  double scale = 0;      // the output is ⌊scale · size⌋; or
-  Pair size = 0;         // its height and width
+  double scale = 0;  // the output is ⌊scale · size⌋; or
+  Pair size = 0;     // its height and width
   Mode mode = Mode::nearest;
   bool align_corners = false;  // of bilinear
 };
 
-/// Graph node: one input (N, C, H, W), which may become smaller too. Throws UsageError unless one of scale and size is
-/// given.
+/// Graph node: one input (N, C, H, W), which may become smaller too. Throws UsageError unless one of scale
+/// and size is given.
 OpPtr upsample(Upsample attributes);
 
-/// How an axis of the output is made of one of the input; plain data, as it crosses the border of a device's module.
+/// How an axis of the output is made of one of the input; plain data, as it crosses the border of a device's
+/// module.
 struct UpsampleAxis {
   int64_t in, out;
   double ratio;  // r
@@ -48,7 +49,8 @@ struct UpsampleAxis {
     if (floor >= in - 1) return {in - 1, in - 1, 0};
     return {floor, floor + 1, t - static_cast<double>(floor)};
   }
-  /// The first output row that is made of row `row` or a later one; `out` if there is none. (Sources only grow.)
+  /// The first output row that is made of row `row` or a later one; `out` if there is none. (Sources only
+  /// grow.)
   constexpr int64_t first_from(int64_t row) const {
     int64_t low = 0, high = out;
     while (low < high) {
@@ -81,8 +83,8 @@ void upsample_vjp(const UpsampleAxes& a, const float* gy, float* gx, int64_t pla
 }  // namespace cpu
 
 namespace device {  // upsample.cu; layouts as ref's
-inline constexpr DeviceFunction<void(const UpsampleAxes& a, const float* x, float* y, int64_t planes)> upsample{
-    "upsample"};
+inline constexpr DeviceFunction<void(const UpsampleAxes& a, const float* x, float* y, int64_t planes)>
+    upsample{"upsample"};
 inline constexpr DeviceFunction<void(const UpsampleAxes& a, const float* gy, float* gx, int64_t planes)>
     upsample_vjp{"upsample_vjp"};
 }  // namespace device

@@ -12,7 +12,8 @@ class UpsampleOp final : public Op {
  public:
   explicit UpsampleOp(const Upsample& u) : u_(u) {
     const bool by_size = u_.size != Pair(0), by_scale = u_.scale != 0;
-    if (by_size == by_scale || !std::isfinite(u_.scale) || u_.scale < 0 || (by_size && (u_.size.h < 1 || u_.size.w < 1)))
+    if (by_size == by_scale || !std::isfinite(u_.scale) || u_.scale < 0 ||
+        (by_size && (u_.size.h < 1 || u_.size.w < 1)))
       throw UsageError("upsample takes either a positive scale or a size of at least 1×1, got " +
                        std::to_string(u_.scale) + " and " + u_.size.str());
     if (u_.align_corners && u_.mode == Upsample::Mode::nearest)
@@ -72,8 +73,10 @@ void forward(const Op& op, const Arguments& a) {
   const Array &x = a.inputs[0], &y = a.output;
   const UpsampleAxes axes = axes_of(op, x.shape);
   const int64_t n = x.shape[0], c = x.shape[1];
-  if constexpr (backend == Backend::cuda) return device::upsample(a.queue, axes, x.as<float>(), y.as<float>(), n * c);
-  if constexpr (backend == Backend::cpu) return cpu::upsample(axes, x.as<float>(), y.as<float>(), n * blocks(c));
+  if constexpr (backend == Backend::cuda)
+    return device::upsample(a.queue, axes, x.as<float>(), y.as<float>(), n * c);
+  if constexpr (backend == Backend::cpu)
+    return cpu::upsample(axes, x.as<float>(), y.as<float>(), n * blocks(c));
   with_float_type(y.dtype, [&](auto t) {
     using T = decltype(t);
     ref::upsample(axes, x.as<T>(), y.as<T>(), n * c);

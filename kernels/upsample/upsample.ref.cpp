@@ -14,7 +14,9 @@ void for_each_part(const UpsampleAxes& a, int64_t planes, const Body& body) {
       for (int64_t w = 0; w < a.columns.out; ++w) {
         const UpsampleAxis::Source r = a.rows.source(h), c = a.columns.source(w);
         const int64_t i = (p * a.rows.out + h) * a.columns.out + w;
-        const auto at = [&](int64_t row, int64_t column) { return (p * a.rows.in + row) * a.columns.in + column; };
+        const auto at = [&](int64_t row, int64_t column) {
+          return (p * a.rows.in + row) * a.columns.in + column;
+        };
         body(i, at(r.low, c.low), (1 - r.weight) * (1 - c.weight));
         body(i, at(r.low, c.high), (1 - r.weight) * c.weight);
         body(i, at(r.high, c.low), r.weight * (1 - c.weight));

@@ -7,7 +7,11 @@ namespace loupe::test {
 namespace {
 
 OpCase embed(std::string name, Embedding e, Shape tokens) {
-  return {.name = std::move(name), .op = embedding(e), .inputs = {tokens}, .draws = {Draw::indices}, .limit = e.count};
+  return {.name = std::move(name),
+          .op = embedding(e),
+          .inputs = {tokens},
+          .draws = {Draw::indices},
+          .limit = e.count};
 }
 
 }  // namespace
@@ -19,8 +23,16 @@ extern const OpSuite embedding_suite{
               embed("a token an image", {.count = 20, .width = 16}, {3})},
     .rejections = {{"no row", [] { embedding({.count = 0, .width = 4}); }, "a table of 1 to"},
                    {"no number in a row", [] { embedding({.count = 4, .width = 0}); }, "got 4×0"},
-                   {"tokens of floats", [] { infer(embedding({4, 2}), {{1, 3}}); }, "tokens i32"},
-                   {"no token", [] { infer(embedding({4, 2}), {{0, 3}}, {Dtype::i32}); }, "non-empty"},
+                   {"tokens of floats",
+                    [] {
+                      infer(embedding({4, 2}), {{1, 3}});
+                    },
+                    "tokens i32"},
+                   {"no token",
+                    [] {
+                      infer(embedding({4, 2}), {{0, 3}}, {Dtype::i32});
+                    },
+                    "non-empty"},
                    {"another table",
                     [] {
                       embedding({4, 2})->infer(std::vector<Type>{{Dtype::i32, {1, 3}}, {Dtype::f32, {4, 3}}});

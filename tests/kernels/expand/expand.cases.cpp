@@ -14,9 +14,21 @@ extern const OpSuite expand_suite{
             {"one image", expand(), {{1, 3, 4}, {1, 3, 4}}, {}, 0, 1},
             {"a batch already", expand(), {{3, 2, 5}, {3, 1}}, {}, 0, 1},
         },
-    .rejections = {{"another batch", [] { infer(expand(), {{2, 3}, {3, 3}}); }, "first dimension of 1, got (2, 3)"},
-                   {"one input", [] { infer(expand(), {{1, 3}}); }, "2 input"},
-                   {"empty", [] { infer(expand(), {{1, 0}, {3, 3}}); }, "non-empty"}},
+    .rejections = {{"another batch",
+                    [] {
+                      infer(expand(), {{2, 3}, {3, 3}});
+                    },
+                    "first dimension of 1, got (2, 3)"},
+                   {"one input",
+                    [] {
+                      infer(expand(), {{1, 3}});
+                    },
+                    "2 input"},
+                   {"empty",
+                    [] {
+                      infer(expand(), {{1, 0}, {3, 3}});
+                    },
+                    "non-empty"}},
     .linear = true,
     .exact = true,
 };

@@ -28,11 +28,31 @@ extern const OpSuite gather_suite{
               pick("numbers of rows", -1, {3, 4, 8}, {13}),
               pick("more indices than a warp looks at", 1, {1, 5, 3}, {70}),
               pick("one index", 2, {1, 2, 1, 4}, {1})},
-    .rejections = {{"no such axis", [] { infer(gather(2), {{3, 4}, {2}}, kTypes); }, "has no axis 2"},
-                   {"indices of floats", [] { infer(gather(0), {{3, 4}, {2}}); }, "indices i32, got f32 and f32"},
-                   {"no index", [] { infer(gather(0), {{3, 4}, {0}}, kTypes); }, "non-empty"},
-                   {"an empty input", [] { infer(gather(0), {{0, 4}, {2}}, kTypes); }, "non-empty"},
-                   {"one input", [] { infer(gather(0), {{3, 4}}); }, "2 inputs, got 1"},
+    .rejections = {{"no such axis",
+                    [] {
+                      infer(gather(2), {{3, 4}, {2}}, kTypes);
+                    },
+                    "has no axis 2"},
+                   {"indices of floats",
+                    [] {
+                      infer(gather(0), {{3, 4}, {2}});
+                    },
+                    "indices i32, got f32 and f32"},
+                   {"no index",
+                    [] {
+                      infer(gather(0), {{3, 4}, {0}}, kTypes);
+                    },
+                    "non-empty"},
+                   {"an empty input",
+                    [] {
+                      infer(gather(0), {{0, 4}, {2}}, kTypes);
+                    },
+                    "non-empty"},
+                   {"one input",
+                    [] {
+                      infer(gather(0), {{3, 4}});
+                    },
+                    "2 inputs, got 1"},
                    {"seven dimensions",
                     [] {
                       infer(gather(0), {{3, 1, 1, 1}, {2, 1, 1, 1}}, kTypes);

@@ -20,12 +20,32 @@ extern const OpSuite transpose_suite{
             {"masks: heads, odd rows", transpose({0, 2, 1, 3}), {{1, 5, 3, 7}}, {Draw::switches}, 2},
             {"one number", transpose({2, 0, 1}), {{1, 1, 1}}, {}, 0, 1},
         },
-    .rejections = {{"an axis twice", [] { transpose({0, 1, 1}); }, "each axis from 0 on once (at most 6), got 0, 1, 1"},
+    .rejections = {{"an axis twice",
+                    [] {
+                      transpose({0, 1, 1});
+                    },
+                    "each axis from 0 on once (at most 6), got 0, 1, 1"},
                    {"no axis", [] { transpose({}); }, "each axis from 0 on once"},
-                   {"seven axes", [] { transpose({0, 1, 2, 3, 4, 5, 6}); }, "at most 6"},
-                   {"another rank", [] { infer(transpose({1, 0}), {{1, 2, 3}}); }, "takes 2 dimensions, got (1, 2, 3)"},
-                   {"empty", [] { infer(transpose({1, 0}), {{0, 2}}); }, "non-empty"},
-                   {"two inputs", [] { infer(transpose({0}), {{2}, {2}}); }, "1 input"}},
+                   {"seven axes",
+                    [] {
+                      transpose({0, 1, 2, 3, 4, 5, 6});
+                    },
+                    "at most 6"},
+                   {"another rank",
+                    [] {
+                      infer(transpose({1, 0}), {{1, 2, 3}});
+                    },
+                    "takes 2 dimensions, got (1, 2, 3)"},
+                   {"empty",
+                    [] {
+                      infer(transpose({1, 0}), {{0, 2}});
+                    },
+                    "non-empty"},
+                   {"two inputs",
+                    [] {
+                      infer(transpose({0}), {{2}, {2}});
+                    },
+                    "1 input"}},
     .linear = true,
     .exact = true,
 };

@@ -43,10 +43,23 @@ extern const OpSuite upsample_suite{
     .rejections = {{"neither scale nor size", [] { upsample({}); }, "either a positive scale or a size"},
                    {"both", [] { upsample({.scale = 2, .size = 4}); }, "either a positive scale or a size"},
                    {"a negative scale", [] { upsample({.scale = -1}); }, "a positive scale"},
-                   {"a size of 0", [] { upsample({.size = {0, 4}}); }, "at least 1×1"},
-                   {"nearest with corners", [] { upsample({.scale = 2, .align_corners = true}); }, "bilinear mode only"},
-                   {"a scale that leaves nothing", [] { infer(upsample({.scale = 0.1}), {{1, 2, 5, 5}}); }, "makes no map"},
-                   {"not maps", [] { infer(upsample({.scale = 2}), {{1, 2}}); }, "(N, C, H, W)"}},
+                   {"a size of 0",
+                    [] {
+                      upsample({.size = {0, 4}});
+                    },
+                    "at least 1×1"},
+                   {"nearest with corners", [] { upsample({.scale = 2, .align_corners = true}); },
+                    "bilinear mode only"},
+                   {"a scale that leaves nothing",
+                    [] {
+                      infer(upsample({.scale = 0.1}), {{1, 2, 5, 5}});
+                    },
+                    "makes no map"},
+                   {"not maps",
+                    [] {
+                      infer(upsample({.scale = 2}), {{1, 2}});
+                    },
+                    "(N, C, H, W)"}},
     // A weight is computed in double and rounded once, its complement too, and each product of two once more.
     .function_ulps = 2,
 };
