@@ -115,7 +115,7 @@ const std::vector<ResNet> kTable{
 extern const Family resnet_family;
 const Family resnet_family{
     "ResNet",
-    "He et al. 2015, \"Deep residual learning for image recognition\" (ResNeXt: Xie et al. 2016; wide: "
+    "He et al. 2015, \"Deep residual learning for image recognition\" (ResNeXt: Xie 2016; wide: "
     "Zagoruyko 2016)",
     architectures(kTable, resnet)};
 

@@ -102,7 +102,7 @@ const std::vector<Vit> kTable{
 
 extern const Family vit_family;
 const Family vit_family{
-    "Vision Transformer",
+    "ViT",
     "Dosovitskiy et al. 2020, \"An image is worth 16x16 words: transformers for image recognition at scale\"",
     architectures(kTable, vit)};
 

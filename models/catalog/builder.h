@@ -12,12 +12,12 @@
 #include "kernels/concat/concat.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/dropout/dropout.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/flatten/flatten.h"
 #include "kernels/linear/linear.h"
 #include "kernels/lrn/lrn.h"
 #include "kernels/max_pool2d/max_pool2d.h"
-#include "kernels/elementwise/binary.h"
-#include "kernels/elementwise/elementwise.h"
 #include "models/catalog/family.h"
 
 namespace loupe {

@@ -19,7 +19,8 @@ struct Model {
   std::vector<std::string> labels = {};  // of the classes that it was made for; empty: whoever trains it says
 };
 
-/// 0: what the architecture was made for. Height and width are nominal: a network runs on every size that its layers fit.
+/// 0: what the architecture was made for. Height and width are nominal: a network runs on every size that its
+/// layers fit.
 struct ModelOptions {
   int64_t classes = 0;
   int64_t height = 0, width = 0;

@@ -18,8 +18,8 @@
 
 namespace loupe {
 
-/// The parameter with the full name `name` ("features.0.weight"); float32. Throws Error for a weight or table of
-/// rank below 2.
+/// The parameter with the full name `name` ("features.0.weight"); float32. Throws Error for a weight or table
+/// of rank below 2.
 Tensor formula_weight(std::string_view name, const Shape& shape, ParameterSpec::Role role);
 /// The input batch of this shape, (N, 3, H, W); float32 in [-2, 2).
 Tensor formula_input(const Shape& shape);

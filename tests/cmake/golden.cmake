@@ -2,7 +2,7 @@
 # a GPU; textbook loops in double take their time, so on ref most have the label "slow"; of the simulator's, only the quickest
 # exist. Under sanitizers only the smallest is left.
 set(golden_quick_on_ref alexnet mobilenet_v3_small resnet18 shufflenet_v2_x1_0 squeezenet1_1 vgg11 zoo zoo_fc)
-set(golden_quick_on_sim squeezenet1_1 zoo zoo_fc)
+set(golden_quick_on_sim mobilenet_v3_small squeezenet1_1 zoo zoo_fc)
 file(GLOB golden_files CONFIGURE_DEPENDS golden/architectures/*.json)
 set(golden_cases "")
 foreach(file IN LISTS golden_files)

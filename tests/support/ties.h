@@ -12,9 +12,9 @@
 //      nothing is assumed of its inside.
 //   2. Masks and switches follow from the device's own values, without exception.
 //   3. So a value's distance from ref's is at most that bound plus the exact image of the distance of its
-//      inputs: reach = bound + |exact result for the device's inputs − ref's|. Where a bit differs, ref's value lies
-//      within its reach of the kink; where a switch differs, ref's two candidates lie within their reaches of
-//      each other.
+//      inputs: reach = bound + |exact result for the device's inputs − ref's|. Where a bit differs, ref's value
+//      lies within its reach of the kink; where a switch differs, ref's two candidates lie within their reaches
+//      of each other.
 //
 // Bounding step 3 by worst cases through the whole network instead would allow nearly everything after some
 // ten layers: each layer would multiply the bound by its Σ|w|. This way the only allowance is one node's own

@@ -37,13 +37,13 @@ struct Sum {
 };
 
 TEST_CASE("ties: a mask that float32 cannot decide is accounted for") {
-  const Sum sum(1);
+  const Sum sum(2);
   Network ref = sum.on(Device::ref()), cpu = sum.on(Device::cpu());
   // 10⁸ + 1 − 10⁸ is 1 in double and 0 in float32.
-  const std::vector<float> x{1e8f, 1, 1e8f};
-  const TieReport report = account(ref, cpu, Tensor::from(std::span(x), {1, 3, 1, 1}));
+  const std::vector<float> x{1e8f, 0, 1, 0, 1e8f, 0};
+  const TieReport report = account(ref, cpu, Tensor::from(std::span(x), {1, 3, 1, 2}));
   INFO(report.str());
-  CHECK(report.compared == 2);
+  CHECK(report.compared == 3);
   CHECK(report.differing == 1);
   CHECK(report.failed == 0);
 }
@@ -62,17 +62,17 @@ TEST_CASE("ties: a switch that float32 cannot decide is accounted for") {
 
 TEST_CASE("ties: a number on another piece of its function is accounted for") {
   Graph g;
-  const NodeId x = g.input("input", {1, 3, 1, 1});
+  const NodeId x = g.input("input", {1, 3, 1, 2});
   const NodeId sum = g.add("sum", conv2d({.out_channels = 1, .kernel = 1, .bias = false}), {x});
   g.add("function", hard_swish(), {sum});
   const std::vector<float> signs{1, 1, -1},
-      values{1e8f, 4, 1e8f};  // 4 in double, 0 in float32: on the other side of 3
+      values{1e8f, 0, 4, 0, 1e8f, 0};  // 4 in double, 0 in float32: on the other side of 3
   const std::map<std::string, Tensor> parameters{
       {"sum.weight", Tensor::from(std::span(signs), {1, 3, 1, 1})}};
   Network ref("a sum", g, parameters, Device::ref()), cpu("a sum", g, parameters, Device::cpu());
-  const TieReport report = account(ref, cpu, Tensor::from(std::span(values), {1, 3, 1, 1}));
+  const TieReport report = account(ref, cpu, Tensor::from(std::span(values), {1, 3, 1, 2}));
   INFO(report.str());
-  CHECK(report.compared == 1);
+  CHECK(report.compared == 2);
   CHECK(report.differing == 1);
   CHECK(report.failed == 0);
 }

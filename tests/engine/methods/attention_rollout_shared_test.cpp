@@ -11,7 +11,8 @@ namespace loupe::test {
 namespace {
 
 TEST_CASE("attention_rollout meets PyTorch: vit_b_16") {
-  const auto golden = SafetensorsFile::open(LOUPE_SHARED_DIR "/golden/methods/vit_b_16_attention.safetensors");
+  const auto golden =
+      SafetensorsFile::open(LOUPE_SHARED_DIR "/golden/methods/vit_b_16_attention.safetensors");
   const Tensor expected = golden.tensor("attention_rollout");
   const int64_t cls = std::stoll(golden.metadata().at("class"));
   const Tensor x = formula_input({1, 3, 224, 224});
