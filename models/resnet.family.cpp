@@ -1,7 +1,8 @@
 // ResNet: blocks of convolutions around which the signal also passes directly. A bottleneck block narrows
 // the channels by four around its 3×3 convolution, which carries the stride (torchvision's "v1.5"; the
-// paper strides the 1×1 before it). ResNeXt splits that 3×3 into groups and has more of its channels; a
-// wide ResNet has more channels there without groups.
+// paper strides the 1×1 before it). ResNeXt splits that 3×3 into groups and has more of its channels (Xie et
+// al. 2016, "Aggregated residual transformations for deep neural networks"); a wide ResNet has more channels
+// there without groups (Zagoruyko & Komodakis 2016, "Wide residual networks").
 #include <array>
 
 #include "models/catalog/builder.h"
@@ -114,9 +115,8 @@ const std::vector<ResNet> kTable{
 extern const Family resnet_family;
 const Family resnet_family{
     "ResNet",
-    "He et al. 2015, \"Deep residual learning for image recognition\"; resnext: Xie et al. 2016, "
-    "\"Aggregated residual transformations for deep neural networks\"; wide: Zagoruyko & "
-    "Komodakis 2016, \"Wide residual networks\"",
+    "He et al. 2015, \"Deep residual learning for image recognition\" (ResNeXt: Xie et al. 2016; wide: "
+    "Zagoruyko 2016)",
     architectures(kTable, resnet)};
 
 }  // namespace loupe

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
+#include "kernels/attention/attention.h"
 #include "kernels/avg_pool2d/avg_pool2d.h"
 #include "kernels/batch_norm_training/batch_norm_training.h"
 #include "kernels/concat/concat.h"
@@ -10,39 +11,69 @@
 #include "kernels/conv_transpose2d/conv_transpose2d.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dropout/dropout.h"
+#include "kernels/edit/edit.h"
 #include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/embedding/embedding.h"
+#include "kernels/expand/expand.h"
 #include "kernels/flatten/flatten.h"
+#include "kernels/gather/gather.h"
+#include "kernels/group_norm/group_norm.h"
+#include "kernels/layer_norm/layer_norm.h"
 #include "kernels/linear/linear.h"
 #include "kernels/lrn/lrn.h"
+#include "kernels/matmul/matmul.h"
 #include "kernels/max_pool2d/max_pool2d.h"
 #include "kernels/max_unpool2d/max_unpool2d.h"
+#include "kernels/pad/pad.h"
+#include "kernels/reduce/reduce.h"
+#include "kernels/relayout/relayout.h"
+#include "kernels/reshape/reshape.h"
+#include "kernels/rms_norm/rms_norm.h"
+#include "kernels/slice/slice.h"
 #include "kernels/softmax/softmax.h"
+#include "kernels/transpose/transpose.h"
+#include "kernels/upsample/upsample.h"
 
 namespace loupe::bench {
 
-std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor) {
-  const auto part = [&](int64_t size) { return std::max<int64_t>(1, size / divisor); };
-  const auto maps = [&](int64_t channels, int64_t side) {
-    return Shape{batch, part(channels), part(side), part(side)};
-  };
-  std::vector<KernelCase> cases;
-  const auto add_case = [&](std::string name, OpPtr op, std::vector<Shape> inputs,
-                            std::vector<Dtype> types = {}) {
-    cases.push_back({std::move(name), std::move(op), std::move(inputs), std::move(types)});
-  };
+namespace {
 
+// `batch` images; the other sizes divided by `divisor`.
+class Cases {
+ public:
+  Cases(int64_t batch, int64_t divisor) : batch_(batch), divisor_(divisor) {}
+
+  void convolutions();
+  void elementwise();
+  void maps_and_vectors();
+  void tokens();
+  std::vector<KernelCase> list;
+
+ private:
+  int64_t part(int64_t size) const { return std::max<int64_t>(1, size / divisor_); }
+  Shape maps(int64_t channels, int64_t side) const {
+    return {batch_, part(channels), part(side), part(side)};
+  }
+  void add(std::string name, OpPtr op, std::vector<Shape> inputs, std::vector<Dtype> types = {}) {
+    list.push_back({std::move(name), std::move(op), std::move(inputs), std::move(types)});
+  }
+
+  int64_t batch_, divisor_;
+};
+
+void Cases::convolutions() {
   const auto conv = [&](const char* name, int64_t channels, int64_t side, Conv2d c) {
     const Shape x = maps(channels, side);
     c.out_channels = part(c.out_channels);
     c.groups = c.groups > 1 ? x[1] : 1;  // all or none here
-    add_case(name, conv2d(c), {x});
+    add(name, conv2d(c), {x});
   };
-  conv("vgg16/features.0", 3 * divisor, 224, {.out_channels = 64, .kernel = 3, .padding = 1});
+  conv("vgg16/features.0", 3 * divisor_, 224, {.out_channels = 64, .kernel = 3, .padding = 1});
   conv("vgg16/features.2", 64, 224, {.out_channels = 64, .kernel = 3, .padding = 1});
   conv("vgg16/features.12", 256, 56, {.out_channels = 256, .kernel = 3, .padding = 1});
   conv("vgg16/features.26", 512, 14, {.out_channels = 512, .kernel = 3, .padding = 1});
-  conv("resnet50/conv1", 3 * divisor, 224, {.out_channels = 64, .kernel = 7, .stride = 2, .padding = 3});
+  conv("resnet50/conv1", 3 * divisor_, 224, {.out_channels = 64, .kernel = 7, .stride = 2, .padding = 3});
   conv("resnet50/layer1.0.conv3", 64, 56, {.out_channels = 256, .kernel = 1});
   conv("resnet50/layer2.0.conv2", 128, 56, {.out_channels = 128, .kernel = 3, .stride = 2, .padding = 1});
   conv("resnet50/layer3.1.conv2", 256, 14, {.out_channels = 256, .kernel = 3, .padding = 1});
@@ -51,40 +82,84 @@ std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor) {
   conv("squeezenet1_1/features.3.expand3x3", 16, 55, {.out_channels = 64, .kernel = 3, .padding = 1});
   conv("mobilenet_v2/features.4.conv.1, depthwise", 144, 56,
        {.out_channels = 144, .kernel = 3, .stride = 2, .padding = 1, .groups = 144});
-  add_case("2×2, stride 2, as in a U-Net",
-           conv_transpose2d({.out_channels = part(64), .kernel = 2, .stride = 2}), {maps(128, 56)});
-
+  add("2×2, stride 2, as in a U-Net", conv_transpose2d({.out_channels = part(64), .kernel = 2, .stride = 2}),
+      {maps(128, 56)});
   const auto dense = [&](const char* name, int64_t in, int64_t out) {
-    add_case(name, linear({.out_features = part(out)}), {{batch, part(in)}});
+    add(name, linear({.out_features = part(out)}), {{batch_, part(in)}});
   };
   dense("vgg16/classifier.0", 25088, 4096);
   dense("vgg16/classifier.3", 4096, 4096);
   dense("resnet50/fc", 2048, 1000);
+}
 
+void Cases::elementwise() {
   const Shape large = maps(64, 112);
-  add_case("resnet50, first block", relu(), {large});
-  add_case("mobilenet_v2, first block", relu6(), {large});
-  add_case("64 maps", leaky_relu(0.1), {large});
-  add_case("resnet50, first block", batch_norm(), {large});
-  add_case("resnet50, first block", batch_norm_training(), {large});
-  add_case("resnet50/layer1", add(), {maps(256, 56), maps(256, 56)});
-  add_case("squeezenet1_1/features.3", concat(), {maps(64, 55), maps(64, 55)});
-  add_case("alexnet, after conv1", lrn({.size = 5}), {maps(64, 55)});
-  add_case("resnet50/maxpool", max_pool2d({.kernel = 3, .stride = 2, .padding = 1}), {large});
-  add_case("vgg16/features.4", max_pool2d({.kernel = 2}), {maps(64, 224)});
+  for (const FunctionInfo& f : all_functions()) add("64 maps", function_op(f.name), {large});
+  add("resnet50/layer1", loupe::add(), {maps(256, 56), maps(256, 56)});
+  add("squeeze and excitation", mul(), {large, maps(64, 1)});
+  add("64 maps", sub(), {large, large});
+  add("64 maps", div(), {large, large});
+  add("64 maps", maximum(), {large, large});
+  add("64 maps", minimum(), {large, large});
+  add("64 maps, scaled", edit_op(EditKind::scale), {large, large, large},
+      {Dtype::f32, Dtype::u8, Dtype::f32});
+}
+
+void Cases::maps_and_vectors() {
+  const Shape large = maps(64, 112);
+  add("resnet50, first block", batch_norm(), {large});
+  add("resnet50, first block", batch_norm_training(), {large});
+  add("squeezenet1_1/features.3", concat(), {maps(64, 55), maps(64, 55)});
+  add("alexnet, after conv1", lrn({.size = 5}), {maps(64, 55)});
+  add("resnet50/maxpool", max_pool2d({.kernel = 3, .stride = 2, .padding = 1}), {large});
+  add("vgg16/features.4", max_pool2d({.kernel = 2}), {maps(64, 224)});
   const Shape pooled = maps(64, 112);
-  add_case("vgg16/features.4, undone", max_unpool2d({.kernel = 2, .output = {2 * pooled[2], 2 * pooled[3]}}),
-           {pooled, pooled}, {Dtype::f32, Dtype::u8});
-  add_case("densenet121, transition", avg_pool2d({.kernel = 2}), {maps(128, 56)});
-  add_case("resnet50/avgpool", adaptive_avg_pool2d(1), {maps(2048, 7)});
-  add_case("1000 classes", softmax(), {{8 * batch, 1000}});
-  add_case("1000 classes", log_softmax(), {{8 * batch, 1000}});
-  add_case("a loss of 1000 classes", cross_entropy(), {{8 * batch, 1000}, {8 * batch, 1000}});
-  add_case("alexnet/classifier.0", dropout(0.5), {{batch, part(9216)}});
-  add_case("alexnet, before the classifier", flatten(), {maps(256, 6)});
-  for (KernelCase& c : cases)
+  add("vgg16/features.4, undone", max_unpool2d({.kernel = 2, .output = {2 * pooled[2], 2 * pooled[3]}}),
+      {pooled, pooled}, {Dtype::f32, Dtype::u8});
+  add("densenet121, transition", avg_pool2d({.kernel = 2}), {maps(128, 56)});
+  add("resnet50/avgpool", adaptive_avg_pool2d(1), {maps(2048, 7)});
+  add("1000 classes", softmax(), {{8 * batch_, 1000}});
+  add("1000 classes", log_softmax(), {{8 * batch_, 1000}});
+  add("a loss of 1000 classes", cross_entropy(), {{8 * batch_, 1000}, {8 * batch_, 1000}});
+  add("alexnet/classifier.0", dropout(0.5), {{batch_, part(9216)}});
+  add("alexnet, before the classifier", flatten(), {maps(256, 6)});
+  add("a decoder's maps", upsample({.scale = 2, .mode = Upsample::Mode::bilinear}), {maps(64, 56)});
+  add("64 maps", pad({.sides = {{2, 1, 1}, {3, 1, 1}}}), {large});
+  add("64 maps", relayout(), {large});
+}
+
+void Cases::tokens() {
+  const Shape large = maps(64, 112);
+  const Shape tokens{batch_, part(197), part(768)}, queries{batch_, part(12), part(197), part(64)};
+  add("vit_b_16, scores of 12 heads", matmul({.transpose_b = true}), {queries, queries});
+  add("vit_b_16/mlp.0", linear({.out_features = part(3072)}), {tokens});
+  add("vit_b_16/ln_1", layer_norm({.eps = 1e-6}), {tokens});
+  add("convnext_tiny/features.1", layer_norm({.channels = true, .eps = 1e-6}), {maps(96, 56)});
+  add("tokens of vit_b_16", rms_norm(), {tokens});
+  add("resnet50, first block, 1 group", group_norm({.groups = 1}), {large});
+  add("mean of the tokens of vit_b_16", reduce({.kind = Reduce::Kind::mean, .axes = {1}}), {tokens});
+  add("largest of maps", reduce({.kind = Reduce::Kind::max, .axes = {2, 3}}), {large});
+  add("vit_b_16, 12 heads", attention({.heads = 12}), {tokens, tokens, tokens});
+  add("gpt2, tokens", embedding({.count = part(50257), .width = part(768)}), {{batch_, part(197)}},
+      {Dtype::i32});
+  add("vit_b_16, the class token", expand(), {{1, 1, part(768)}, tokens});
+  add("some tokens of vit_b_16", gather(1), {tokens, {part(98)}}, {Dtype::f32, Dtype::i32});
+  add("vit_b_16, heads", reshape({0, 0, -1, std::max<int64_t>(1, part(64))}), {tokens});
+  add("vit_b_16, heads", transpose({0, 2, 1, 3}), {{batch_, part(197), part(12), part(64)}});
+  add("vit_b_16, all but the class token", slice({.axis = 1, .begin = 1}), {tokens});
+}
+
+}  // namespace
+
+std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor) {
+  Cases cases(batch, divisor);
+  cases.convolutions();
+  cases.elementwise();
+  cases.maps_and_vectors();
+  cases.tokens();
+  for (KernelCase& c : cases.list)
     c.ladder = c.name == "vgg16/features.12" || c.name == "vgg16/features.4" || c.name == "1000 classes";
-  return cases;
+  return cases.list;
 }
 
 }  // namespace loupe::bench

@@ -1,5 +1,5 @@
-// Convolutions and fully connected layers on the cpu backend, in the shapes of well-known networks, one
-// image; and every op of a training step of the zoo's network, 64 images (what the counters say: support/call.h):
+// Convolutions and fully connected layers on the cpu backend, in the shapes of well-known networks, one image;
+// and every op of a training step of the zoo's network, 64 images (what the counters say: support/call.h):
 //
 //   build/release/bin/conv2d_bench --benchmark_filter=vgg16
 //   build/release/bin/conv2d_bench --benchmark_filter=zoo
@@ -49,24 +49,25 @@ Shape result_of(const OpPtr& op, const Shape& input) {
   return op->shape(shapes);
 }
 
-void add_training(const std::string& name, Shape map, const std::vector<OpPtr>& ops, const KernelOptions& options = {}) {
+void add_training(const std::string& name, Shape map, const std::vector<OpPtr>& ops,
+                  const KernelOptions& options = {}) {
   std::vector<Layer> layers;
   for (const OpPtr& op : ops) {
     layers.push_back({name + "/features." + std::to_string(layers.size()), op, map});
     map = result_of(op, map);
   }
   for (const Layer& layer : layers) add(layer, training_directions(layer, &layer == &layers[0]), options);
-  benchmark::RegisterBenchmark((name + "/step").c_str(),
-                               [=](benchmark::State& state) {
-                                 std::list<BenchCall> calls;
-                                 for (const Layer& layer : layers)
-                                   calls.emplace_back(layer.op, std::vector{layer.input}, Direction::forward, options);
-                                 for (size_t i = layers.size(); i-- > 0;)
-                                   for (const Direction d : training_directions(layers[i], i == 0))
-                                     if (!d.is_forward())
-                                       calls.emplace_back(layers[i].op, std::vector{layers[i].input}, d, options);
-                                 run(state, calls);
-                               })
+  benchmark::RegisterBenchmark(
+      (name + "/step").c_str(),
+      [=](benchmark::State& state) {
+        std::list<BenchCall> calls;
+        for (const Layer& layer : layers)
+          calls.emplace_back(layer.op, std::vector{layer.input}, Direction::forward, options);
+        for (size_t i = layers.size(); i-- > 0;)
+          for (const Direction d : training_directions(layers[i], i == 0))
+            if (!d.is_forward()) calls.emplace_back(layers[i].op, std::vector{layers[i].input}, d, options);
+        run(state, calls);
+      })
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
 }

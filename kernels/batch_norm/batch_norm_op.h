@@ -1,5 +1,5 @@
-// What batch_norm and batch_norm_training share besides kernels: the op but for where its statistics come from, and the
-// calls of the kernels on each backend.
+// What batch_norm and batch_norm_training share besides kernels: the op but for where its statistics come
+// from, and the calls of the kernels on each backend.
 #pragma once
 #include <string>
 #include <string_view>
@@ -20,8 +20,8 @@ class BatchNormOp : public Op {
   int64_t macs(Shapes inputs) const override { return inputs[0].numel(); }
   LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
   bool in_place() const override { return true; }
-  /// On the cpu the parameters that a direction reads are padded to whole blocks, the variance with ones and the others
-  /// with zeros, so that lanes past the last channel stay zero.
+  /// On the cpu the parameters that a direction reads are padded to whole blocks, the variance with ones and
+  /// the others with zeros, so that lanes past the last channel stay zero.
   Call prepare(Backend, Direction, Shapes inputs, const KernelOptions&) const override;
   double eps() const { return eps_; }
 

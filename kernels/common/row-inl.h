@@ -1,5 +1,5 @@
-// Rows of any length, on the CPU, as blocks of 16 floats of which the last may be a part; and sums over them, whose order follows
-// from the length alone.
+// Rows of any length, on the CPU, as blocks of 16 floats of which the last may be a part; and sums over them,
+// whose order follows from the length alone.
 //
 // For Highway's *.cpu.cpp files: include it after hwy/foreach_target.h; it is compiled once for each target.
 #if defined(LOUPE_ROW_INL_H) == defined(HWY_TARGET_TOGGLE)
@@ -54,8 +54,8 @@ HWY_INLINE float total(const Block& b) {
   return lanes[0];
 }
 
-/// Σ term(i, count) over the blocks of a row: i is a block's first element, and `count` how many it has; the lanes after them
-/// must be zero. Four sums take the blocks in turn.
+/// Σ term(i, count) over the blocks of a row: i is a block's first element, and `count` how many it has; the
+/// lanes after them must be zero. Four sums take the blocks in turn.
 template <typename Term>
 HWY_INLINE float sum_of(int64_t length, const Term& term) {
   Block sum[4] = {fill(0.0f), fill(0.0f), fill(0.0f), fill(0.0f)};

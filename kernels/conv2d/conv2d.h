@@ -70,8 +70,8 @@ void conv2d_vjp_bias(int64_t n, int64_t k, int64_t pixels, const T* gy, T* gb);
 namespace cpu {
 // Blocked float32 arrays. `direction` is forward or vjp_input; weights are packed for one of them (see
 // tap_convolution.h), `bias` is padded with zeros to whole blocks, or null. `workspace` holds at least
-// conv2d_workspace() bytes. Any epilogue: `residual` is like `to`, or null; `record` is what its function keeps, blocked
-// (forward: written, or null; a row reads it).
+// conv2d_workspace() bytes. Any epilogue: `residual` is like `to`, or null; `record` is what its function
+// keeps, blocked (forward: written, or null; a row reads it).
 
 int64_t conv2d_packed_size(const ConvSizes&, Direction direction);
 void conv2d_pack(const ConvSizes&, Direction direction, const float* weight, float* packed);
@@ -114,9 +114,9 @@ int64_t conv2d_packed_size(const ConvSizes&, Direction direction);
 void conv2d_pack(const ConvSizes&, Direction direction, const float* weight, float* packed);
 
 /// forward: from = x, to = y. vjp_input: from = gy, to = gx. `bias`, one value for each channel of `to`, may
-/// be null. Any epilogue: `residual` is like `to`, or null; `record` is what its function keeps, planar (forward: written, or
-/// null; a row reads it). What the convolution's own kernel does not end with (functions that keep numbers, and writing bits)
-/// is a pass over `to` behind it.
+/// be null. Any epilogue: `residual` is like `to`, or null; `record` is what its function keeps, planar
+/// (forward: written, or null; a row reads it). What the convolution's own kernel does not end with
+/// (functions that keep numbers, and writing bits) is a pass over `to` behind it.
 inline constexpr DeviceFunction<void(ConvSizes, Direction direction, ConvTile, const float* from,
                                      const float* packed, const float* bias, Epilogue, const float* residual,
                                      float* to, void* record)>

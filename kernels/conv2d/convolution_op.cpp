@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/conv2d/by_library.h"
+#include "kernels/conv2d/direct/one_cell.h"
 #include "kernels/conv2d/direct/tap_convolution.h"
 #include "kernels/conv2d/winograd/winograd.h"
 #include "kernels/elementwise/elementwise.h"
@@ -120,6 +121,13 @@ void cpu_forward_winograd(const ConvSizes& s, const Arguments& a, Direction d) {
                          (forward ? a.output : a.grad).as<float>(), a.epilogue_record.data, a.workspace);
 }
 
+void cpu_one_cell(const ConvSizes& s, const Arguments& a, Direction conv) {
+  const bool forward = a.direction == Direction::forward;
+  cpu::one_cell_convolve(s, conv, (forward ? a.inputs[0] : a.grad_output).as<float>(), a.inputs[1].as<float>(),
+                         forward ? bias_of<float>(a) : nullptr, a.epilogue, a.residual.as<float>(),
+                         (forward ? a.output : a.grad).as<float>(), a.epilogue_record.data);
+}
+
 void device_by_library(const ConvSizes& s, const Arguments& a, Direction d) {
   const bool forward = a.direction == Direction::forward;
   device::conv2d_by_library(a.queue, s, d, (forward ? a.inputs[0] : a.grad_output).as<float>(),
@@ -163,6 +171,13 @@ Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOpt
     return call;
   }
   if (d == Direction::vjp_weight) return call;
+  if (!is_linear() && cpu::one_cell_fits(s)) {
+    call.describe = "dot products, 16 sums each (1×1 maps)";
+    call.packing.push_back({1, cpu::one_cell_packed_size(s), format_of("one cell", s, conv),
+                            [s, conv](const float* from, float* to) { cpu::one_cell_pack(s, conv, from, to); }});
+    call.run = [s, conv](const Arguments& a) { cpu_one_cell(s, a, conv); };
+    return call;
+  }
   const cpu::TapConvolution taps = conv == Direction::forward ? cpu::forward_taps(s) : cpu::vjp_input_taps(s);
   call.describe = cpu::conv2d_algorithm(s, conv);
   call.workspace = cpu::conv2d_workspace(s, conv);

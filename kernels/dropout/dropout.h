@@ -5,7 +5,8 @@
 
 namespace loupe {
 
-/// Graph node: one input of any shape. `p`, the probability that training drops an element, in [0, 1]; throws UsageError otherwise.
+/// Graph node: one input of any shape. `p`, the probability that training drops an element, in [0, 1]; throws
+/// UsageError otherwise.
 OpPtr dropout(double p);
 
 }  // namespace loupe

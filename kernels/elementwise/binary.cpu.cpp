@@ -1,4 +1,5 @@
-// Binary ops on the CPU: 16 neighbours at once. Floor forward: 8 bytes read (4, where an operand is repeated) and 4 written.
+// Binary ops on the CPU: 16 neighbours at once. Floor forward: 8 bytes read (4, where an operand is repeated)
+// and 4 written.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/elementwise/binary.cpu.cpp"
 #include "kernels/elementwise/binary.h"
@@ -62,8 +63,8 @@ HWY_INLINE Offsets moved(const Offsets& o, const Dim& d, int64_t by) {
 }
 HWY_INLINE Offsets together(const Offsets& o, const Offsets& p) { return {o.g + p.g, o.a + p.a, o.b + p.b}; }
 
-// Results [begin, end) of the innermost kept dimension, for each index [first, last) of the one around it and index `outer` of
-// those around that. Neighbours are results.
+// Results [begin, end) of the innermost kept dimension, for each index [first, last) of the one around it and
+// index `outer` of those around that. Neighbours are results.
 template <typename Term>
 void columns(const BinarySum& s, const BinaryArrays& x, int64_t outer, int64_t first, int64_t last,
              int64_t begin, int64_t end) {

@@ -1,5 +1,5 @@
-// Binary ops on a GPU. Forward, and where an operand's gradient sums over outer dimensions only, a thread makes a result, and a
-// warp reads neighbours; where neighbours are terms of one sum, a warp makes a result.
+// Binary ops on a GPU. Forward, and where an operand's gradient sums over outer dimensions only, a thread
+// makes a result, and a warp reads neighbours; where neighbours are terms of one sum, a warp makes a result.
 #include "kernels/elementwise/binary.h"
 
 #include "kernels/device/cells.h"

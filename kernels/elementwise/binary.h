@@ -1,11 +1,11 @@
-// Binary ops with broadcasting, as numpy's: y = a ∘ b, where a dimension counted from the right is of one size in both
-// operands, or 1 or missing in one, which is then repeated.
+// Binary ops with broadcasting, as numpy's: y = a ∘ b, where a dimension counted from the right is of one
+// size in both operands, or 1 or missing in one, which is then repeated.
 //
 //   add   a + b        mul  a·b       maximum  the larger one, NaN if one is
 //   sub   a − b        div  a / b     minimum  the smaller one, NaN if one is
 //
-// The vjp to an operand is summed over the dimensions in which that operand was repeated. Where a maximum or minimum is a tie,
-// half of the signal goes to each operand, as in PyTorch.
+// The vjp to an operand is summed over the dimensions in which that operand was repeated. Where a maximum or
+// minimum is a tie, half of the signal goes to each operand, as in PyTorch.
 #pragma once
 #include <cstdint>
 
@@ -27,7 +27,8 @@ OpPtr minimum();
 ///
 ///   to[k] = Σ_t term(g, a, b),     term = a ∘ b (forward; nothing is summed) or g · ∂(a ∘ b)/∂operand,
 ///
-/// and the terms are added in the order of t. Neighbouring dimensions that all arrays walk through alike are one.
+/// and the terms are added in the order of t. Neighbouring dimensions that all arrays walk through alike are
+/// one.
 struct BinarySum {
   struct Dim {
     int64_t size = 1, g = 0, a = 0,
@@ -66,7 +67,8 @@ struct BinarySum {
 /// For operands of these shapes, or of the blocked layout of such.
 BinarySum binary_sum(Binary, Direction, const Shape& a, const Shape& b, Layout);
 
-// Arrays that a term does not read are null. `to` may be a forward, and g backward, where they have the shape of the result.
+// Arrays that a term does not read are null. `to` may be a forward, and g backward, where they have the shape
+// of the result.
 namespace ref {
 template <typename T>
 void binary(const BinarySum&, const T* g, const T* a, const T* b, T* to);

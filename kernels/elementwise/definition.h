@@ -6,11 +6,12 @@
 //   value(x, p)   f(x)
 //   vjp(g, kept, p)   g · f′(x): what becomes of the signal g
 //   passes(x, p)  of Keeps::bit: the bit; vjp() is then given it in place of a number
-//   ulps(x), slope_ulps(x)   error bounds of value() and of vjp(1, …) in float32, where a few roundings do not describe them
+//   ulps(x), slope_ulps(x)   float32 error bounds of value() and vjp(1, …), where these are not exact
 //
-// all but the first two once, over a number type X with arithmetic, comparisons and what is in namespace `numbers`. The file
-// has no include guard and includes nothing: it is included once for each target (numbers_ref.h, numbers-inl.h,
-// numbers_device.h), within that target's namespace. The build makes the list of functions from the folder.
+// all but the first two once, over a number type X with arithmetic, comparisons and what is in namespace
+// `numbers`. The file has no include guard and includes nothing: it is included once for each target
+// (numbers_ref.h, numbers-inl.h, numbers_device.h), within that target's namespace. The build makes the list
+// of functions from the folder.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -37,11 +38,13 @@ struct Parameters {
 /// The base of the structs in functions/: what most of them have in common.
 struct FunctionDefaults {
   static constexpr std::array<FunctionParameter, 0> parameters{};
-  /// In float32, |computed − f(x)| ≤ ulps·ε·|f(x)| + (1 + |x|)·2⁻¹⁴⁹ with ε = 2⁻²³; the last term is of factors that are too
-  /// small to have all digits. 0: exact.
+  /// In float32, |computed − f(x)| ≤ ulps·ε·|f(x)| + (1 + |x|)·2⁻¹⁴⁹ with ε = 2⁻²³; the last term is of
+  /// factors that are too small to have all digits. 0: exact.
   static double ulps(double /*x*/) { return 0; }
   /// |computed − f′(x)| ≤ slope_ulps·ε·max(|f′(x)|, 1).
   static double slope_ulps(double /*x*/) { return 0; }
+  /// Of the slope in double, relative: where a constant of it is a float32, as PyTorch has it.
+  static constexpr double slope_error = 0;
 };
 
 }  // namespace loupe

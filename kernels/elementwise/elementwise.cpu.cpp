@@ -1,5 +1,5 @@
-// Elementwise functions on the CPU: one pass over cells of 16 floats, of blocked or planar arrays. The relu family is memory
-// bound: 8 bytes an element forward (4 in place from cache), plus 1/8 byte for the mask.
+// Elementwise functions on the CPU: one pass over cells of 16 floats, of blocked or planar arrays. The relu
+// family is memory bound: 8 bytes an element forward (4 in place from cache), plus 1/8 byte for the mask.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/elementwise/elementwise.cpu.cpp"
 #include "kernels/elementwise/elementwise.h"

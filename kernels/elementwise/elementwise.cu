@@ -1,8 +1,8 @@
-// Elementwise functions and epilogues on a GPU. A thread takes 16 bytes where every image is whole vectors, and two lanes make
-// a byte of bits; else it takes one element, and a warp's ballot makes 32 bits at once.
+// Elementwise functions and epilogues on a GPU. A thread takes 16 bytes where every image is whole vectors,
+// and two lanes make a byte of bits; else it takes one element, and a warp's ballot makes 32 bits at once.
 //
-// Floor: the relu family reads 4 bytes an element and writes 4⅛ forward, its vjp reads 4⅛ and writes 4; functions that keep a
-// number write, and read, 4 bytes more.
+// Floor: the relu family reads 4 bytes an element and writes 4⅛ forward, its vjp reads 4⅛ and writes 4;
+// functions that keep a number write, and read, 4 bytes more.
 #include "kernels/elementwise/elementwise.h"
 
 #include "kernels/device/cells.h"

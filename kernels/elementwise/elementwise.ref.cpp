@@ -16,7 +16,8 @@ constexpr FunctionInfo kFunctions[] = {
    ref::functions::name::parameters, \
    ref::functions::name::keeps,      \
    ref::functions::name::ulps,       \
-   ref::functions::name::slope_ulps},
+   ref::functions::name::slope_ulps, \
+   ref::functions::name::slope_error},
 #include "kernels/elementwise/function_list.inc"  // generated
 #undef LOUPE_FUNCTION
 };

@@ -1,5 +1,6 @@
-// The end of a kernel on the CPU: what becomes of its sums before they are stored. Functions that keep bits (the relu family)
-// are inline here and cost next to nothing; others run in elementwise.cpu.cpp, one call a stretch of cells.
+// The end of a kernel on the CPU: what becomes of its sums before they are stored. Functions that keep bits
+// (the relu family) are inline here and cost next to nothing; others run in elementwise.cpu.cpp, one call a
+// stretch of cells.
 //
 // For Highway's *.cpu.cpp files: include it after hwy/foreach_target.h; it is compiled once for each target.
 #if defined(LOUPE_EPILOGUE_INL_H) == defined(HWY_TARGET_TOGGLE)
@@ -30,7 +31,8 @@ HWY_INLINE Block rectify(const Block& g) {
   return r;
 }
 
-/// How finish_cells() below goes from a sum to what is stored; `cell` counts from the run's first. None: the sum itself.
+/// How finish_cells() below goes from a sum to what is stored; `cell` counts from the run's first. None: the
+/// sum itself.
 struct Unchanged {
   HWY_INLINE Block operator()(const Block& sum, const CellRun&, int64_t) const { return sum; }
 };

@@ -46,7 +46,8 @@ constexpr bool keeps_bits(const Function& f) {
       return false;
   }
 }
-/// The epilogue writes bits, for which several threads must come together: finish() does that, in a pass of its own.
+/// The epilogue writes bits, for which several threads must come together: finish() does that, in a pass of
+/// its own.
 constexpr bool writes_bits(const Epilogue& e, const void* record) {
   return record && e.row == Epilogue::Row::none && keeps_bits(e.function);
 }
@@ -96,7 +97,8 @@ LOUPE_DEVICE float finish_value(const Epilogue& e, const EpilogueArrays& a, floa
   return result;
 }
 
-/// finish() of elementwise.h, of `module`'s stream: for launchers whose kernel does not end with an epilogue itself.
+/// finish() of elementwise.h, of `module`'s stream: for launchers whose kernel does not end with an epilogue
+/// itself.
 void finish(Stream, Epilogue, const float* from, const float* residual, float* to, void* record, int64_t n,
             int64_t image);
 

@@ -1,5 +1,5 @@
-// The functions of functions/, and the binary ops, over Highway's vectors. Number is a vector of float32 with operators; AVX2 and AVX-512 give the
-// same bits.
+// The functions of functions/, and the binary ops, over Highway's vectors. Number is a vector of float32 with
+// operators; AVX2 and AVX-512 give the same bits.
 //
 // For Highway's *.cpu.cpp files: include it after hwy/foreach_target.h; it is compiled once for each target.
 #if defined(LOUPE_NUMBERS_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -1,4 +1,5 @@
-// The functions of functions/, and the binary ops, over float and double, with the standard library's elementary functions.
+// The functions of functions/, and the binary ops, over float and double, with the standard library's
+// elementary functions.
 #pragma once
 #include <cmath>
 
@@ -49,7 +50,8 @@ T logistic(T x) {
   const T e = std::exp(-std::abs(x));
   return (x < 0 ? e : T(1)) / (T(1) + e);
 }
-/// The normal distribution's function and density, by way of double: a rounded square would cost the tails their digits.
+/// The normal distribution's function and density, by way of double: a rounded square would cost the tails
+/// their digits.
 template <typename T>
 T normal_cdf(T x) {
   return static_cast<T>(std::erfc(static_cast<double>(x) * -0.70710678118654752440) / 2);

@@ -1,5 +1,6 @@
-// Group normalisation (Wu, He 2018): the channels of an image (N, C, …) are cut into `groups` equal groups of neighbours; each
-// group of an image is normalised with its own mean and variance. weight and bias (C). See layer_norm/norm.h.
+// Group normalisation (Wu, He 2018): the channels of an image (N, C, …) are cut into `groups` equal groups of
+// neighbours; each group of an image is normalised with its own mean and variance. weight and bias (C). See
+// layer_norm/norm.h.
 #pragma once
 #include "kernels/common/op.h"
 

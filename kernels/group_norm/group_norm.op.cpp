@@ -20,10 +20,14 @@ class GroupNormOp : public NormOp {
     expect_not_empty("group_norm", x);
     if (x.rank() < 2) throw UsageError("group_norm takes an input (N, C, …), got " + x.str());
     if (x[1] % c_.groups != 0)
-      throw UsageError("group_norm: " + std::to_string(x[1]) + " channels do not make " + std::to_string(c_.groups) +
-                       " equal groups");
+      throw UsageError("group_norm: " + std::to_string(x[1]) + " channels do not make " +
+                       std::to_string(c_.groups) + " equal groups");
     const int64_t length = x.numel() / x[0] / c_.groups;
-    return {.outer = x[0] * c_.groups, .length = length, .groups = c_.groups, .share = x.numel() / x[0] / x[1], .eps = c_.eps};
+    return {.outer = x[0] * c_.groups,
+            .length = length,
+            .groups = c_.groups,
+            .share = x.numel() / x[0] / x[1],
+            .eps = c_.eps};
   }
   Shape weight_shape(const Shape& x) const override { return {x[1]}; }
 

@@ -1,5 +1,5 @@
-// Layer normalisation over the channels of blocked maps, on the CPU: a task takes eight neighbouring pixels through all their
-// channel blocks, three times.
+// Layer normalisation over the channels of blocked maps, on the CPU: a task takes eight neighbouring pixels
+// through all their channel blocks, three times.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/layer_norm/channel_norm.cpu.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for each instruction set
@@ -21,13 +21,16 @@ struct Pixels {
   const Norm& n;
   int64_t image, first, count;
   Pixels(const Norm& norm, int64_t task)
-      : n(norm), image(task / tasks(norm)), first(task % tasks(norm) * kPixels), count(std::min(kPixels, n.inner - first)) {}
+      : n(norm),
+        image(task / tasks(norm)),
+        first(task % tasks(norm) * kPixels),
+        count(std::min(kPixels, n.inner - first)) {}
   static int64_t tasks(const Norm& n) { return ceil_div(n.inner, kPixels); }  // of an image
 
   int64_t group(int64_t pixel) const { return image * n.inner + first + pixel; }
 
-  /// Calls body(at, lanes, block, pixel) for every block of 16 channels and every pixel: its place in the array, and how many of
-  /// its lanes are channels.
+  /// Calls body(at, lanes, block, pixel) for every block of 16 channels and every pixel: its place in the
+  /// array, and how many of its lanes are channels.
   template <typename Body>
   HWY_INLINE void for_cells(const Body& body) const {
     for (int64_t block = 0; block < blocks(n.length); ++block) {
@@ -53,7 +56,8 @@ HWY_INLINE Block weights(const float* weight, int64_t block, int64_t lanes, floa
   return weight ? load_part(weight + block * kBlock, lanes) : fill(otherwise);
 }
 
-void ChannelNorm(const Norm& n, const float* x, const float* weight, const float* bias, float* y, float* record) {
+void ChannelNorm(const Norm& n, const float* x, const float* weight, const float* bias, float* y,
+                 float* record) {
   parallel_for(n.outer * Pixels::tasks(n), [=](int64_t task) {
     const Pixels pixels(n, task);
     const auto count = static_cast<float>(n.length);
@@ -76,8 +80,8 @@ void ChannelNorm(const Norm& n, const float* x, const float* weight, const float
   });
 }
 
-void ChannelNormVjpInput(const Norm& n, const float* x, const float* weight, const float* record, const float* gy,
-                         float* gx) {
+void ChannelNormVjpInput(const Norm& n, const float* x, const float* weight, const float* record,
+                         const float* gy, float* gx) {
   parallel_for(n.outer * Pixels::tasks(n), [=](int64_t task) {
     const Pixels pixels(n, task);
     const auto count = static_cast<float>(n.length);
@@ -107,14 +111,16 @@ void sum_channels(const Norm& n, float* g, const Term& term) {
       for (int64_t begin = 0; begin < n.inner; begin += kLine) {
         Block line = fill(0.0f);
         for (int64_t p = begin; p < std::min(n.inner, begin + kLine); ++p)
-          line = add(line, term(((image * blocks(n.length) + block) * n.inner + p) * kBlock, image * n.inner + p));
+          line = add(line,
+                     term(((image * blocks(n.length) + block) * n.inner + p) * kBlock, image * n.inner + p));
         sum = add(sum, line);
       }
     store_part(sum, g + block * kBlock, std::min(kBlock, n.length - block * kBlock));
   });
 }
 
-void ChannelNormVjpWeight(const Norm& n, const float* x, const float* record, const float* gy, float* gweight) {
+void ChannelNormVjpWeight(const Norm& n, const float* x, const float* record, const float* gy,
+                          float* gweight) {
   sum_channels(n, gweight, [=](int64_t at, int64_t group) {
     return mul(load(gy + at), Statistics::read(n, record, group).normalise(load(x + at)));
   });
@@ -138,14 +144,16 @@ HWY_EXPORT(ChannelNormVjpBias);
 
 namespace cpu {
 
-void channel_norm(const Norm& n, const float* x, const float* weight, const float* bias, float* y, float* record) {
+void channel_norm(const Norm& n, const float* x, const float* weight, const float* bias, float* y,
+                  float* record) {
   HWY_DYNAMIC_DISPATCH(ChannelNorm)(n, x, weight, bias, y, record);
 }
-void channel_norm_vjp_input(const Norm& n, const float* x, const float* weight, const float* record, const float* gy,
-                            float* gx) {
+void channel_norm_vjp_input(const Norm& n, const float* x, const float* weight, const float* record,
+                            const float* gy, float* gx) {
   HWY_DYNAMIC_DISPATCH(ChannelNormVjpInput)(n, x, weight, record, gy, gx);
 }
-void channel_norm_vjp_weight(const Norm& n, const float* x, const float* record, const float* gy, float* gweight) {
+void channel_norm_vjp_weight(const Norm& n, const float* x, const float* record, const float* gy,
+                             float* gweight) {
   HWY_DYNAMIC_DISPATCH(ChannelNormVjpWeight)(n, x, record, gy, gweight);
 }
 void channel_norm_vjp_bias(const Norm& n, const float* gy, float* gbias) {

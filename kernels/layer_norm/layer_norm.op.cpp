@@ -35,8 +35,8 @@ class LayerNormOp : public NormOp {
     }
     expect_not_empty("layer_norm", x);
     if (x.rank() <= c_.axes)
-      throw UsageError("layer_norm over the last " + std::to_string(c_.axes) + " axes takes an input with a batch before them, got " +
-                       x.str());
+      throw UsageError("layer_norm over the last " + std::to_string(c_.axes) +
+                       " axes takes an input with a batch before them, got " + x.str());
     n.length = weight_shape(x).numel();
     n.outer = x.numel() / n.length;
     return n;

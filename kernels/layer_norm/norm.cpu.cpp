@@ -1,4 +1,5 @@
-// Norms of groups that lie in one piece, on the CPU: a task is a group, which stays in the cache while it is read three times.
+// Norms of groups that lie in one piece, on the CPU: a task is a group, which stays in the cache while it is
+// read three times.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/layer_norm/norm.cpu.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for each instruction set
@@ -25,7 +26,8 @@ struct Scale {
   }
 };
 
-// The runs of a group whose weights are read in one way: the whole group, or its channels where those share a weight.
+// The runs of a group whose weights are read in one way: the whole group, or its channels where those share a
+// weight.
 template <typename Body>
 HWY_INLINE void for_runs(const Norm& n, const Body& body) {
   const int64_t run = n.share > 1 ? n.share : n.length;
@@ -35,7 +37,8 @@ HWY_INLINE Scale scale_of(const Norm& n, const float* weight, int64_t o, int64_t
   return {weight ? weight + n.weight_of(o, l) : nullptr, n.share > 1, otherwise};
 }
 
-void NormRows(const Norm& n, const float* x, const float* weight, const float* bias, float* y, float* record) {
+void NormRows(const Norm& n, const float* x, const float* weight, const float* bias, float* y,
+              float* record) {
   parallel_for(n.outer, [=](int64_t o) {
     const float* row = x + o * n.length;
     Statistics s;
@@ -57,20 +60,24 @@ void NormRows(const Norm& n, const float* x, const float* weight, const float* b
   });
 }
 
-void NormRowsVjpInput(const Norm& n, const float* x, const float* weight, const float* record, const float* gy, float* gx) {
+void NormRowsVjpInput(const Norm& n, const float* x, const float* weight, const float* record,
+                      const float* gy, float* gx) {
   parallel_for(n.outer, [=](int64_t o) {
     const Statistics s = Statistics::read(n, record, o);
     const float *row = x + o * n.length, *signal = gy + o * n.length;
     float sum = 0, products = 0;
     for_runs(n, [&](int64_t l, int64_t run) {
       const Scale w = scale_of(n, weight, o, l, 1);
-      const auto h = [=](int64_t i, int64_t count) { return mul(load_part(signal + l + i, count), w(i, count)); };
+      const auto h = [=](int64_t i, int64_t count) {
+        return mul(load_part(signal + l + i, count), w(i, count));
+      };
       if (n.centred) sum += sum_of(run, [=](int64_t i, int64_t count) { return only(h(i, count), count); });
       products += sum_of(run, [=](int64_t i, int64_t count) {
         return only(mul(h(i, count), s.normalise(load_part(row + l + i, count))), count);
       });
     });
-    const Block mean = fill(sum / static_cast<float>(n.length)), tilt = fill(products / static_cast<float>(n.length));
+    const Block mean = fill(sum / static_cast<float>(n.length)),
+                tilt = fill(products / static_cast<float>(n.length));
     for_runs(n, [&](int64_t l, int64_t run) {
       const Scale w = scale_of(n, weight, o, l, 1);
       for_blocks(run, [=](int64_t i, int64_t count) {
@@ -90,13 +97,16 @@ void sum_weights(const Norm& n, float* g, const Term& term) {
       const int64_t group = w * n.share / n.length, l = w * n.share % n.length;
       float sum = 0;
       for (int64_t o = group; o < n.outer; o += n.groups)
-        sum += sum_of(n.share, [&](int64_t i, int64_t count) { return only(term(o * n.length + l + i, count, o), count); });
+        sum += sum_of(n.share, [&](int64_t i, int64_t count) {
+          return only(term(o * n.length + l + i, count, o), count);
+        });
       g[w] = sum;
     });
   }
   const int64_t row_blocks = blocks(n.length);
   parallel_for(n.groups * row_blocks, [=](int64_t task) {
-    const int64_t group = task / row_blocks, l = task % row_blocks * kBlock, count = std::min(kBlock, n.length - l);
+    const int64_t group = task / row_blocks, l = task % row_blocks * kBlock,
+                  count = std::min(kBlock, n.length - l);
     Block sum = fill(0.0f);
     for (int64_t begin = group; begin < n.outer; begin += kLine * n.groups) {
       Block line = fill(0.0f);
@@ -110,7 +120,8 @@ void sum_weights(const Norm& n, float* g, const Term& term) {
 
 void NormRowsVjpWeight(const Norm& n, const float* x, const float* record, const float* gy, float* gweight) {
   sum_weights(n, gweight, [=](int64_t start, int64_t count, int64_t o) {
-    return mul(load_part(gy + start, count), Statistics::read(n, record, o).normalise(load_part(x + start, count)));
+    return mul(load_part(gy + start, count),
+               Statistics::read(n, record, o).normalise(load_part(x + start, count)));
   });
 }
 
@@ -134,7 +145,8 @@ namespace cpu {
 
 namespace {
 void expect_rows(const Norm& n) {
-  if (n.inner != 1) throw Error("norms on the cpu are of groups that lie in one piece, or of blocked channels");
+  if (n.inner != 1)
+    throw Error("norms on the cpu are of groups that lie in one piece, or of blocked channels");
 }
 }  // namespace
 
@@ -142,7 +154,8 @@ void norm(const Norm& n, const float* x, const float* weight, const float* bias,
   expect_rows(n);
   HWY_DYNAMIC_DISPATCH(NormRows)(n, x, weight, bias, y, record);
 }
-void norm_vjp_input(const Norm& n, const float* x, const float* weight, const float* record, const float* gy, float* gx) {
+void norm_vjp_input(const Norm& n, const float* x, const float* weight, const float* record, const float* gy,
+                    float* gx) {
   expect_rows(n);
   HWY_DYNAMIC_DISPATCH(NormRowsVjpInput)(n, x, weight, record, gy, gx);
 }

@@ -1,12 +1,13 @@
 // layer_norm, rms_norm and group_norm on a GPU.
 //
-// A group that lies in one piece belongs to a warp, or to a block if it is long; its threads read 16 bytes each where it is whole
-// vectors. Over the channels of maps a block takes 32 neighbouring pixels: each of its 8 warps has every eighth channel of all
-// 32, so that a warp reads pixels that lie together. Gradients of weights are one block's sums: over rows, of 32 neighbouring
-// columns; over maps, of a channel. Threads, warps and lanes are added up in a fixed order.
+// A group that lies in one piece belongs to a warp, or to a block if it is long; its threads read 16 bytes each
+// where it is whole vectors. Over the channels of maps a block takes 32 neighbouring pixels: each of its 8
+// warps has every eighth channel of all 32, so that a warp reads pixels that lie together. Gradients of weights
+// are one block's sums: over rows, of 32 neighbouring columns; over maps, of a channel. Threads, warps and
+// lanes are added up in a fixed order.
 //
-// Floor: 4 bytes read and 4 written an element (the vjp to the input reads 8, those to weight and bias 8 and 4). A group is
-// read three times, the second and third time from the L1 cache.
+// Floor: 4 bytes read and 4 written an element (the vjp to the input reads 8, those to weight and bias 8 and
+// 4). A group is read three times, the second and third time from the L1 cache.
 #include "kernels/batch_norm/channel_sum.h"
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
@@ -37,9 +38,13 @@ struct DeviceNorm {
         by_share(n.share) {}
   LOUPE_DEVICE bool centred() const { return kept == 2; }
   /// The first weight of outer place o, and how far behind it that of element l is.
-  LOUPE_DEVICE int first_weight(int64_t o) const { return static_cast<int>(o % groups) * by_share.quotient(length); }
+  LOUPE_DEVICE int first_weight(int64_t o) const {
+    return static_cast<int>(o % groups) * by_share.quotient(length);
+  }
   LOUPE_DEVICE int weight_of(int l) const { return by_share.quotient(l); }
-  LOUPE_DEVICE float r_of(float squares) const { return 1.0f / sqrtf(squares / static_cast<float>(length) + eps); }
+  LOUPE_DEVICE float r_of(float squares) const {
+    return 1.0f / sqrtf(squares / static_cast<float>(length) + eps);
+  }
 };
 
 struct Statistics {
@@ -77,7 +82,8 @@ LOUPE_DEVICE void for_own(int length, const Body& body) {
 
 /// Weights are one for each element, or the same for all of a vector.
 template <int Width>
-LOUPE_DEVICE Vector<float, Width> weights(const DeviceNorm& n, const float* weight, int first, int l, float otherwise) {
+LOUPE_DEVICE Vector<float, Width> weights(const DeviceNorm& n, const float* weight, int first, int l,
+                                          float otherwise) {
   Vector<float, Width> w;
   if (weight && n.share == 1) return load_vector<Width>(weight + first + l);
   const float one = weight ? weight[first + n.weight_of(l)] : otherwise;
@@ -119,8 +125,8 @@ LOUPE_KERNEL norm_rows_kernel(DeviceNorm n, const float* x, const float* weight,
 }
 
 template <int Threads, int Width>
-LOUPE_KERNEL norm_rows_vjp_kernel(DeviceNorm n, const float* x, const float* weight, const float* record, const float* gy,
-                                  float* gx) {
+LOUPE_KERNEL norm_rows_vjp_kernel(DeviceNorm n, const float* x, const float* weight, const float* record,
+                                  const float* gy, float* gx) {
   using Row = Team<Threads>;
   const int64_t row = Row::row();
   if (row >= n.outer) return;
@@ -131,7 +137,8 @@ LOUPE_KERNEL norm_rows_vjp_kernel(DeviceNorm n, const float* x, const float* wei
   const int first = n.first_weight(row);
   float sum = 0, products = 0;
   for_own<Threads, Width>(n.length, [&](int l) {
-    const auto v = load_vector<Width>(x + l), g = load_vector<Width>(gy + l), w = weights<Width>(n, weight, first, l, 1);
+    const auto v = load_vector<Width>(x + l), g = load_vector<Width>(gy + l),
+               w = weights<Width>(n, weight, first, l, 1);
     for (int i = 0; i < Width; ++i) {
       sum += g[i] * w[i];
       products += g[i] * w[i] * s.normalise(v[i]);
@@ -183,16 +190,18 @@ LOUPE_KERNEL norm_maps_kernel(DeviceNorm n, const float* x, const float* weight,
   x += me.start;
   y += me.start;
   Statistics s;
-  if (n.centred()) s.mean = me.sum(n, part.first, [&](int l) { return x[l * step]; }) / static_cast<float>(n.length);
-  s.r = n.r_of(me.sum(n, part.second, [&](int l) { return (x[l * step] - s.mean) * (x[l * step] - s.mean); }));
+  if (n.centred())
+    s.mean = me.sum(n, part.first, [&](int l) { return x[l * step]; }) / static_cast<float>(n.length);
+  s.r =
+      n.r_of(me.sum(n, part.second, [&](int l) { return (x[l * step] - s.mean) * (x[l * step] - s.mean); }));
   if (!me.exists) return;
   if (record && me.share == 0) s.write(n, record, me.group);
   for (int l = me.share; l < n.length; l += kWarps)
     y[l * step] = fused(s.normalise(x[l * step]), weight ? weight[l] : 1.0f, bias ? bias[l] : 0.0f);
 }
 
-LOUPE_KERNEL norm_maps_vjp_kernel(DeviceNorm n, const float* x, const float* weight, const float* record, const float* gy,
-                                  float* gx) {
+LOUPE_KERNEL norm_maps_vjp_kernel(DeviceNorm n, const float* x, const float* weight, const float* record,
+                                  const float* gy, float* gx) {
   auto& part = shared_storage<PixelParts>();
   const Pixel me(n);
   const int64_t step = n.inner;
@@ -204,20 +213,22 @@ LOUPE_KERNEL norm_maps_vjp_kernel(DeviceNorm n, const float* x, const float* wei
   const auto h = [&](int l) { return gy[l * step] * (weight ? weight[l] : 1.0f); };
   float sum = 0;
   if (n.centred()) sum = me.sum(n, part.first, h) / static_cast<float>(n.length);
-  const float products =
-      me.sum(n, part.second, [&](int l) { return h(l) * s.normalise(x[l * step]); }) / static_cast<float>(n.length);
+  const float products = me.sum(n, part.second, [&](int l) { return h(l) * s.normalise(x[l * step]); }) /
+                         static_cast<float>(n.length);
   for (int l = me.share; me.exists && l < n.length; l += kWarps)
     gx[l * step] = s.r * (h(l) - fused(s.normalise(x[l * step]), products, sum));
 }
 
 /// What a weight's gradient adds up: gy · x̂, or gy for a bias (x is null).
-LOUPE_DEVICE float term_of(const DeviceNorm& n, const float* x, const float* record, const float* gy, int64_t at,
-                           int64_t group) {
+LOUPE_DEVICE float term_of(const DeviceNorm& n, const float* x, const float* record, const float* gy,
+                           int64_t at, int64_t group) {
   return x ? gy[at] * Statistics::read(n, record, group).normalise(x[at]) : gy[at];
 }
 
-/// Rows with a weight for each element: a block's 32 columns; each of its 8 warps adds every eighth row of them.
-LOUPE_KERNEL norm_rows_vjp_weight_kernel(DeviceNorm n, const float* x, const float* record, const float* gy, float* g) {
+/// Rows with a weight for each element: a block's 32 columns; each of its 8 warps adds every eighth row of
+/// them.
+LOUPE_KERNEL norm_rows_vjp_weight_kernel(DeviceNorm n, const float* x, const float* record, const float* gy,
+                                         float* g) {
   struct Parts {
     float of_warp[kWarps][kWarp];
   };
@@ -237,14 +248,16 @@ LOUPE_KERNEL norm_rows_vjp_weight_kernel(DeviceNorm n, const float* x, const flo
 }
 
 /// Maps, or groups whose channels share a weight: a block a channel.
-LOUPE_KERNEL norm_maps_vjp_weight_kernel(DeviceNorm n, const float* x, const float* record, const float* gy, float* g) {
+LOUPE_KERNEL norm_maps_vjp_weight_kernel(DeviceNorm n, const float* x, const float* record, const float* gy,
+                                         float* g) {
   const int channel = static_cast<int>(blockIdx.x), of_group = n.by_share.quotient(n.length);
   const int group = channel / of_group, first = channel % of_group * n.share;
   const int pixels = n.inner > 1 ? n.inner : n.share;
   float sum = 0;
   for (int64_t o = group; o < n.outer; o += n.groups)
     for (int p = thread_number(); p < pixels; p += kChannelThreads)
-      sum += term_of(n, x, record, gy, (o * n.length + first) * n.inner + p, n.inner > 1 ? o * n.inner + p : o);
+      sum +=
+          term_of(n, x, record, gy, (o * n.length + first) * n.inner + p, n.inner > 1 ? o * n.inner + p : o);
   sum = block_sum(sum);
   if (thread_number() == 0) g[channel] = sum;
 }
@@ -261,36 +274,40 @@ Launch over_rows(Stream stream, const Norm& n) {
 
 }  // namespace
 
-void norm(Stream stream, Norm n, const float* x, const float* weight, const float* bias, float* y, float* record) {
+void norm(Stream stream, Norm n, const float* x, const float* weight, const float* bias, float* y,
+          float* record) {
   const DeviceNorm d(n);
   if (n.inner > 1) return launch(over_maps(stream, n), norm_maps_kernel, d, x, weight, bias, y, record);
   if (n.length <= kMostForAWarp)
-    launch(over_rows<kWarp>(stream, n), whole_vectors(n) ? norm_rows_kernel<kWarp, 4> : norm_rows_kernel<kWarp, 1>, d, x,
-           weight, bias, y, record);
+    launch(over_rows<kWarp>(stream, n),
+           whole_vectors(n) ? norm_rows_kernel<kWarp, 4> : norm_rows_kernel<kWarp, 1>, d, x, weight, bias, y,
+           record);
   else
     launch(over_rows<kChannelThreads>(stream, n),
-           whole_vectors(n) ? norm_rows_kernel<kChannelThreads, 4> : norm_rows_kernel<kChannelThreads, 1>, d, x, weight,
-           bias, y, record);
+           whole_vectors(n) ? norm_rows_kernel<kChannelThreads, 4> : norm_rows_kernel<kChannelThreads, 1>, d,
+           x, weight, bias, y, record);
 }
 
-void norm_vjp_input(Stream stream, Norm n, const float* x, const float* weight, const float* record, const float* gy,
-                    float* gx) {
+void norm_vjp_input(Stream stream, Norm n, const float* x, const float* weight, const float* record,
+                    const float* gy, float* gx) {
   const DeviceNorm d(n);
   if (n.inner > 1) return launch(over_maps(stream, n), norm_maps_vjp_kernel, d, x, weight, record, gy, gx);
   if (n.length <= kMostForAWarp)
-    launch(over_rows<kWarp>(stream, n), whole_vectors(n) ? norm_rows_vjp_kernel<kWarp, 4> : norm_rows_vjp_kernel<kWarp, 1>,
-           d, x, weight, record, gy, gx);
+    launch(over_rows<kWarp>(stream, n),
+           whole_vectors(n) ? norm_rows_vjp_kernel<kWarp, 4> : norm_rows_vjp_kernel<kWarp, 1>, d, x, weight,
+           record, gy, gx);
   else
     launch(over_rows<kChannelThreads>(stream, n),
-           whole_vectors(n) ? norm_rows_vjp_kernel<kChannelThreads, 4> : norm_rows_vjp_kernel<kChannelThreads, 1>, d, x,
-           weight, record, gy, gx);
+           whole_vectors(n) ? norm_rows_vjp_kernel<kChannelThreads, 4>
+                            : norm_rows_vjp_kernel<kChannelThreads, 1>,
+           d, x, weight, record, gy, gx);
 }
 
 void norm_vjp_weight(Stream stream, Norm n, const float* x, const float* record, const float* gy, float* g) {
   const DeviceNorm d(n);
   if (n.inner > 1 || n.share > 1)
-    return launch({{blocks_for(n.weights(), 1)}, {kChannelThreads}, 0, stream}, norm_maps_vjp_weight_kernel, d, x, record,
-                  gy, g);
+    return launch({{blocks_for(n.weights(), 1)}, {kChannelThreads}, 0, stream}, norm_maps_vjp_weight_kernel,
+                  d, x, record, gy, g);
   launch({{blocks_for(n.groups * ((n.length + kWarp - 1) / kWarp), 1)}, {kChannelThreads}, 0, stream},
          norm_rows_vjp_weight_kernel, d, x, record, gy, g);
 }

@@ -2,8 +2,9 @@
 //
 //   x̂ = (x − μ) · r      r = 1 / √(σ² + eps)      y = x̂ · weight + bias
 //
-// μ and σ² (the biased variance: divided by the number of elements, as in PyTorch) are of a *group* of elements of one image,
-// found in two passes, so that nothing cancels. rms_norm leaves μ out: r = 1 / √(mean of x² + eps). With h = gy · weight,
+// μ and σ² (the biased variance: divided by the number of elements, as in PyTorch) are of a *group* of elements
+// of one image, found in two passes, so that nothing cancels. rms_norm leaves μ out: r = 1 / √(mean of x² +
+// eps). With h = gy · weight,
 //
 //   gx = r · (h − mean(h) − x̂ · mean(h · x̂))      without the mean(h) where μ is left out
 //   gweight = Σ gy · x̂      gbias = Σ gy          over all elements that share a weight
@@ -16,7 +17,8 @@
 
 namespace loupe {
 
-/// x, y and their gradients are (outer, length, inner), row-major: a group is all of `length` at one outer and one inner place.
+/// x, y and their gradients are (outer, length, inner), row-major: a group is all of `length` at one outer and
+/// one inner place.
 struct Norm {
   int64_t outer = 1, length = 1, inner = 1;
   /// Element l of outer place o has weight number ((o % groups) · length + l) / share.
@@ -45,27 +47,32 @@ void norm_vjp_bias(const Norm&, const T* gy, T* gbias);
 namespace cpu {
 /// As ref's, for inner = 1.
 void norm(const Norm&, const float* x, const float* weight, const float* bias, float* y, float* record);
-void norm_vjp_input(const Norm&, const float* x, const float* weight, const float* record, const float* gy, float* gx);
+void norm_vjp_input(const Norm&, const float* x, const float* weight, const float* record, const float* gy,
+                    float* gx);
 void norm_vjp_weight(const Norm&, const float* x, const float* record, const float* gy, float* gweight);
 void norm_vjp_bias(const Norm&, const float* gy, float* gbias);
 
-/// Over the channels of blocked maps: outer images of ⌈length/16⌉ blocks of `inner` pixels. weight and bias: (length).
-void channel_norm(const Norm&, const float* x, const float* weight, const float* bias, float* y, float* record);
-void channel_norm_vjp_input(const Norm&, const float* x, const float* weight, const float* record, const float* gy,
-                            float* gx);
-void channel_norm_vjp_weight(const Norm&, const float* x, const float* record, const float* gy, float* gweight);
+/// Over the channels of blocked maps: outer images of ⌈length/16⌉ blocks of `inner` pixels. weight and bias:
+/// (length).
+void channel_norm(const Norm&, const float* x, const float* weight, const float* bias, float* y,
+                  float* record);
+void channel_norm_vjp_input(const Norm&, const float* x, const float* weight, const float* record,
+                            const float* gy, float* gx);
+void channel_norm_vjp_weight(const Norm&, const float* x, const float* record, const float* gy,
+                             float* gweight);
 void channel_norm_vjp_bias(const Norm&, const float* gy, float* gbias);
 }  // namespace cpu
 
 namespace device {  // norm.cu; as ref's
-inline constexpr DeviceFunction<void(Norm, const float* x, const float* weight, const float* bias, float* y, float* record)>
+inline constexpr DeviceFunction<void(Norm, const float* x, const float* weight, const float* bias, float* y,
+                                     float* record)>
     norm{"norm"};
-inline constexpr DeviceFunction<void(Norm, const float* x, const float* weight, const float* record, const float* gy,
-                                     float* gx)>
+inline constexpr DeviceFunction<void(Norm, const float* x, const float* weight, const float* record,
+                                     const float* gy, float* gx)>
     norm_vjp_input{"norm_vjp_input"};
 /// With x and record gweight, without (null) gbias.
-inline constexpr DeviceFunction<void(Norm, const float* x, const float* record, const float* gy, float* g)> norm_vjp_weight{
-    "norm_vjp_weight"};
+inline constexpr DeviceFunction<void(Norm, const float* x, const float* record, const float* gy, float* g)>
+    norm_vjp_weight{"norm_vjp_weight"};
 }  // namespace device
 
 /// The base of the three ops: operands input, weight, bias.

@@ -86,10 +86,10 @@ void norm_vjp_bias(const Norm& n, const T* gy, T* gbias) {
   }
 }
 
-#define LOUPE_INSTANTIATE(T)                                                                     \
-  template void norm(const Norm&, const T*, const T*, const T*, T*, T*);                         \
-  template void norm_vjp_input(const Norm&, const T*, const T*, const T*, const T*, T*);         \
-  template void norm_vjp_weight(const Norm&, const T*, const T*, const T*, T*);                  \
+#define LOUPE_INSTANTIATE(T)                                                             \
+  template void norm(const Norm&, const T*, const T*, const T*, T*, T*);                 \
+  template void norm_vjp_input(const Norm&, const T*, const T*, const T*, const T*, T*); \
+  template void norm_vjp_weight(const Norm&, const T*, const T*, const T*, T*);          \
   template void norm_vjp_bias(const Norm&, const T*, T*);
 LOUPE_INSTANTIATE(float)
 LOUPE_INSTANTIATE(double)

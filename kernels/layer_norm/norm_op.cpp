@@ -38,7 +38,9 @@ int64_t NormOp::accumulation_length(Direction d, Shapes inputs) const {
 
 namespace {
 
-Norm sizes_of(const Op& op, const Arguments& a) { return static_cast<const NormOp&>(op).sizes(a.inputs[0].shape); }
+Norm sizes_of(const Op& op, const Arguments& a) {
+  return static_cast<const NormOp&>(op).sizes(a.inputs[0].shape);
+}
 
 // Operand 1 or 2, or null where the op has none.
 template <typename T>
@@ -52,7 +54,8 @@ void ref_kernel(const Op& op, const Arguments& a) {
     using T = decltype(t);
     const T *x = a.inputs[0].as<T>(), *weight = parameter<T>(a, 1), *gy = a.grad_output.as<T>();
     T *record = a.record.as<T>(), *grad = a.grad.as<T>();
-    if (a.direction.is_forward()) return ref::norm(n, x, weight, parameter<T>(a, 2), a.output.as<T>(), record);
+    if (a.direction.is_forward())
+      return ref::norm(n, x, weight, parameter<T>(a, 2), a.output.as<T>(), record);
     if (a.direction == Direction::vjp_input) return ref::norm_vjp_input<T>(n, x, weight, record, gy, grad);
     if (a.direction == Direction::vjp_weight) return ref::norm_vjp_weight<T>(n, x, record, gy, grad);
     ref::norm_vjp_bias(n, gy, grad);
@@ -65,7 +68,8 @@ void cpu_kernel(const Op& op, const Arguments& a) {
   const float *x = a.inputs[0].as<float>(), *weight = parameter<float>(a, 1), *gy = a.grad_output.as<float>();
   float *record = a.record.as<float>(), *grad = a.grad.as<float>();
   if (a.direction.is_forward())
-    return (blocked ? cpu::channel_norm : cpu::norm)(n, x, weight, parameter<float>(a, 2), a.output.as<float>(), record);
+    return (blocked ? cpu::channel_norm : cpu::norm)(n, x, weight, parameter<float>(a, 2),
+                                                     a.output.as<float>(), record);
   if (a.direction == Direction::vjp_input)
     return (blocked ? cpu::channel_norm_vjp_input : cpu::norm_vjp_input)(n, x, weight, record, gy, grad);
   if (a.direction == Direction::vjp_weight)
@@ -79,7 +83,8 @@ void device_kernel(const Op& op, const Arguments& a) {
   float *record = a.record.as<float>(), *grad = a.grad.as<float>();
   if (a.direction.is_forward())
     return device::norm(a.queue, n, x, weight, parameter<float>(a, 2), a.output.as<float>(), record);
-  if (a.direction == Direction::vjp_input) return device::norm_vjp_input(a.queue, n, x, weight, record, gy, grad);
+  if (a.direction == Direction::vjp_input)
+    return device::norm_vjp_input(a.queue, n, x, weight, record, gy, grad);
   const bool bias = a.direction == Direction::vjp_bias;
   device::norm_vjp_weight(a.queue, n, bias ? nullptr : x, bias ? nullptr : record, gy, grad);
 }
@@ -88,7 +93,8 @@ void device_kernel(const Op& op, const Arguments& a) {
 
 std::vector<OpKind::Row> norm_kernels() {
   std::vector<OpKind::Row> rows;
-  for (const Direction d : {Direction::forward, Direction::vjp_input, Direction::vjp_weight, Direction::vjp_bias})
+  for (const Direction d :
+       {Direction::forward, Direction::vjp_input, Direction::vjp_weight, Direction::vjp_bias})
     rows.push_back({d, ref_kernel, cpu_kernel, device_kernel});
   return rows;
 }

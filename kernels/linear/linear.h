@@ -2,9 +2,10 @@
 //
 //   x (N, …, F)   weight (O, F)   bias (O)   y (N, …, O)
 //
-// vjp_input: gx = gy · weight; vjp_weight: gyᵀ · x; vjp_bias: sums of gy over all rows. Of vectors (N, F) it is a 1×1
-// convolution whose pixels are the images of the batch, and runs in the same micro-kernel (conv2d/direct/tap_convolution.h).
-// Of a higher rank it is one matrix product over all rows (matmul/product.h), on planar arrays.
+// vjp_input: gx = gy · weight; vjp_weight: gyᵀ · x; vjp_bias: sums of gy over all rows. Of vectors (N, F) it is
+// a 1×1 convolution whose pixels are the images of the batch, and runs in the same micro-kernel
+// (conv2d/direct/tap_convolution.h). Of a higher rank it is one matrix product over all rows
+// (matmul/product.h), on planar arrays.
 #pragma once
 #include <cstdint>
 
@@ -23,8 +24,8 @@ struct LinearSizes {
   int64_t n, in, out;
 };
 
-/// How a linear layer of rank 3 or more, x of that shape, is computed on cpu, cuda and sim (linear_rows.cpp). `call` is the
-/// table's.
+/// How a linear layer of rank 3 or more, x of that shape, is computed on cpu, cuda and sim (linear_rows.cpp).
+/// `call` is the table's.
 Call linear_rows_call(Backend, Direction, const Shape& x, int64_t out_features, bool bias, Call call);
 
 namespace ref {

@@ -33,7 +33,8 @@ struct Factors {
 
 }  // namespace
 
-Call linear_rows_call(Backend backend, Direction direction, const Shape& x, int64_t out_features, bool bias, Call call) {
+Call linear_rows_call(Backend backend, Direction direction, const Shape& x, int64_t out_features, bool bias,
+                      Call call) {
   if (backend == Backend::ref) return call;
   const LinearProduct sizes{x[0], x.numel() / x.back() / x[0], x.back(), out_features};
   const bool host = backend == Backend::cpu;
@@ -52,20 +53,23 @@ Call linear_rows_call(Backend backend, Direction direction, const Shape& x, int6
     LinearProduct one = sizes;
     one.n = one.rows = 1;
     const Product weight = product_of(one, direction);
-    call.packing.push_back({1, cpu::packed_floats(weight), direction.is_forward() ? "panels of 16 outputs" : "panels of 16 inputs",
+    call.packing.push_back({1, cpu::packed_floats(weight),
+                            direction.is_forward() ? "panels of 16 outputs" : "panels of 16 inputs",
                             [weight](const float* from, float* to) { cpu::pack(weight, from, to); }});
   }
   if (host) {
     call.workspace = cpu::product_workspace(p, packed);
-    call.describe = std::string("tiles of 14×32 sums (AVX-512) or 6×16") + (packed ? "" : ", x packed a stretch of rows at a time");
+    call.describe = std::string("tiles of 14×32 sums (AVX-512) or 6×16") +
+                    (packed ? "" : ", x packed a stretch of rows at a time");
     call.run = [=](const Arguments& a) {
       const Factors f(a);
       cpu::product(p, f.left, f.right, packed, tail_of(a, bias), f.result, a.workspace);
     };
     return call;
   }
-  call.describe = backend == Backend::cuda ? "cuBLAS, an image at a time; where it is missing, tiles of 128×128 to 32×64"
-                                           : "tiles of 128×128 to 32×64";
+  call.describe = backend == Backend::cuda
+                      ? "cuBLAS, an image at a time; where it is missing, tiles of 128×128 to 32×64"
+                      : "tiles of 128×128 to 32×64";
   call.run = [=](const Arguments& a) {
     const Factors f(a);
     device::product(a.queue, p, true, f.left, f.right, tail_of(a, bias), f.result);

@@ -11,7 +11,8 @@ namespace {
 // A batch of matrices: operands, or dL/dy, seen in the batch of the output.
 struct Matrices {
   Product::Strides strides;
-  int64_t batch[Product::kDims] = {};  // from one matrix to the next along each dimension; 0 where it is repeated
+  int64_t batch[Product::kDims] =
+      {};  // from one matrix to the next along each dimension; 0 where it is repeated
 
   Matrices transposed() const {
     Matrices t = *this;
@@ -53,7 +54,9 @@ class MatMulOp : public Op {
   Shape shape(Shapes inputs) const override;
   int64_t macs(Shapes inputs) const override { return shape(inputs).numel() * inner(inputs); }
   std::optional<Window> window() const override { return std::nullopt; }
-  Needs needs(Direction d) const override { return {.operands = d.is_forward() ? 0u : d.operand == 0 ? 2u : 1u}; }
+  Needs needs(Direction d) const override {
+    return {.operands = d.is_forward() ? 0u : d.operand == 0 ? 2u : 1u};
+  }
   Call prepare(Backend, Direction, Shapes, const KernelOptions&) const override;
   int64_t accumulation_length(Direction d, Shapes inputs) const override {
     return roles(d, inputs).product.length();
@@ -116,7 +119,8 @@ Roles MatMulOp::roles(Direction direction, Shapes inputs) const {
   r.product.a = left->strides;
   r.product.b = right->strides;
   for (int d = 0; d < Product::kDims; ++d) {
-    const bool summed = !direction.is_forward() && batch_size(inputs[static_cast<size_t>(direction.operand)], d) == 1;
+    const bool summed =
+        !direction.is_forward() && batch_size(inputs[static_cast<size_t>(direction.operand)], d) == 1;
     (summed ? r.product.terms : r.product.results)[d] = {batch_size(y, d), left->batch[d], right->batch[d]};
   }
   return r;
@@ -149,8 +153,8 @@ void cpu_product(const Op& op, const Arguments& a) {
 
 void device_product(const Op& op, const Arguments& a) {
   const Roles r = roles_of(op, a);
-  device::product(a.queue, r.product, true, operand(a, r.left).as<float>(), operand(a, r.right).as<float>(), Tail{},
-                  result(a).as<float>());
+  device::product(a.queue, r.product, true, operand(a, r.left).as<float>(), operand(a, r.right).as<float>(),
+                  Tail{}, result(a).as<float>());
 }
 
 }  // namespace
@@ -162,7 +166,8 @@ Call MatMulOp::prepare(Backend backend, Direction direction, Shapes inputs, cons
     call.workspace = cpu::product_workspace(p, false);
     call.describe = "tiles of 14×32 sums (AVX-512) or 6×16, b packed before each product";
   } else if (backend == Backend::cuda) {
-    call.describe = "cuBLAS, a product at a time; for small products and where it is missing, tiles of 128×128 to 32×64";
+    call.describe =
+        "cuBLAS, a product at a time; for small products and where it is missing, tiles of 128×128 to 32×64";
   } else if (backend == Backend::sim) {
     call.describe = "tiles of 128×128 to 32×64";
   }

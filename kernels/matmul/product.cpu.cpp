@@ -1,9 +1,10 @@
 // Matrix products on the CPU, in float32.
 //
-// b is cut into panels of 16 columns and packed, so that the kernel reads it in one run: once and for all where it is a
-// parameter, else before each product into the workspace. A task makes a block of c, some 126 rows by 256 columns: for each 256
-// steps of k it packs its rows of a into memory of its thread, and walks over tiles of 14 × 32 sums (AVX-512; 6 × 16 by AVX2)
-// that live in registers. A tile's share of b, 32 KiB, then stays in the L1 cache while the rows of a pass by.
+// b is cut into panels of 16 columns and packed, so that the kernel reads it in one run: once and for all where
+// it is a parameter, else before each product into the workspace. A task makes a block of c, some 126 rows by
+// 256 columns: for each 256 steps of k it packs its rows of a into memory of its thread, and walks over tiles
+// of 14 × 32 sums (AVX-512; 6 × 16 by AVX2) that live in registers. A tile's share of b, 32 KiB, then stays in
+// the L1 cache while the rows of a pass by.
 //
 //   a, packed    groups of 4 rows, (group, k, 4): packing is one transposition of vectors (StoreInterleaved4)
 //   b, packed    (panel, k, 16)
@@ -12,164 +13,22 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/matmul/product.cpu.cpp"
 #include <algorithm>
-#include <array>
-#include <utility>
 #include "hwy/foreach_target.h"  // compiles this file once for each instruction set
 
 #include "hwy/highway.h"
-#include "kernels/common/block-inl.h"
 #include "kernels/common/parallel.h"
 #include "kernels/elementwise/epilogue-inl.h"
-#include "kernels/matmul/product.h"
-
-// What every instruction set and the dispatch below share.
-#ifndef LOUPE_PRODUCT_PLAN
-#define LOUPE_PRODUCT_PLAN
-namespace loupe::cpu {
-
-inline constexpr int64_t kDepth = 256;                // steps of k that a task packs at once
-inline constexpr int64_t kPiece = 4 * kDepth;         // of an unpacked b that is packed at once
-inline constexpr int64_t kGroup = kDepth * 4 + 16;    // floats of 4 packed rows; not a power of two, for the cache's sets
-inline constexpr int64_t kGroups = 36;                // of a task
-inline constexpr int64_t kPackedAtOnce = 1 << 20;     // floats of b, where there are several
-
-// A stretch of the long sum: of one term, or of a part of its k.
-struct Piece {
-  int64_t term, k_begin, k_end;
-  bool first, last;
-};
-
-// The work on `items` results, from result `first` on.
-struct Work {
-  Product p;
-  const float *a, *b;
-  Tail tail;         // what the tiles end with
-  bool tail_in_bits;  // the epilogue's record is of bits
-  float* c;
-  float* packed;  // b: (item, panel, k of the piece, 16)
-  bool b_is_packed;
-  float* scratch;  // kGroups · kGroup floats for each thread
-  int64_t first, items;
-
-  int64_t panels() const { return blocks(p.n); }
-  /// Floats from one packed panel to the next.
-  int64_t panel_stride() const { return (b_is_packed ? p.k : std::min(p.k, kPiece)) * kBlock; }
-  Product::Offsets operands(int64_t item, const Piece& piece) const {
-    const Product::Offsets r = Product::offsets(p.results, first + item), t = Product::offsets(p.terms, piece.term);
-    return {r.a + t.a, r.b + t.b};
-  }
-};
-
-}  // namespace loupe::cpu
-#endif
+#include "kernels/matmul/product_plan.h"
+#include "kernels/matmul/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace loupe {
 namespace HWY_NAMESPACE {
 namespace {
 
-using cpu::kDepth, cpu::kGroup, cpu::kGroups, cpu::Piece, cpu::Work;
+using cpu::kGroups, cpu::Piece, cpu::Work;
 
-constexpr int kRows = kVectors == 1 ? 14 : kVectors == 2 ? 6 : 2;  // of a tile
-constexpr int kPanels = kVectors == 1 ? 2 : 1;                     // and its columns, 16 each
-constexpr int kRowGroups = (kRows + 3) / 4;
 constexpr int64_t kTilePanels = 16 / kPanels;  // tiles from left to right in a task, at most
-
-// ---- packing
-
-// A part of b, k steps of it, as panels: `columns` of b, 16 a panel, `stride` floats from one panel to the next.
-void pack_panels(Product::Strides b, const float* from, int64_t k, int64_t columns, int64_t stride, float* to) {
-  const int64_t whole = columns / kBlock, rest = columns % kBlock;
-  if (rest) std::fill_n(to + whole * stride, k * kBlock, 0.0f);
-  if (b.col == 1) {
-    for (int64_t i = 0; i < k; ++i, from += b.row, to += kBlock) {
-      for (int64_t j = 0; j < whole; ++j) store(load(from + j * kBlock), to + j * stride);
-      std::copy_n(from + whole * kBlock, rest, to + whole * stride);
-    }
-    return;
-  }
-  HWY_ALIGN float part[4 * kLanes];
-  const int64_t vectors = k / kLanes * kLanes;
-  for (int64_t column = 0; column < columns; column += kBlock, from += kBlock * b.col, to += stride) {
-    const bool full = columns - column >= kBlock;
-    for (int64_t i = 0; full && i < vectors; i += kLanes)
-      for (int64_t j = 0; j < kBlock; j += 4) {
-        const float* at = from + j * b.col + i;
-        hn::StoreInterleaved4(hn::LoadU(D(), at), hn::LoadU(D(), at + b.col), hn::LoadU(D(), at + 2 * b.col),
-                              hn::LoadU(D(), at + 3 * b.col), D(), part);
-        for (int64_t l = 0; l < kLanes; ++l) std::memcpy(to + (i + l) * kBlock + j, part + 4 * l, 4 * sizeof(float));
-      }
-    for (int64_t i = full ? vectors : 0; i < k; ++i)
-      for (int64_t j = 0; j < std::min(kBlock, columns - column); ++j) to[i * kBlock + j] = from[j * b.col + i];
-  }
-}
-
-// The rows of a tile, k steps of them, as groups of four.
-void pack_rows(Product::Strides a, const float* from, int64_t k, int64_t rows, float* to) {
-  if (a.col != 1) {
-    const int64_t whole = rows / 4, rest = rows % 4;
-    for (int64_t i = 0; i < k; ++i, from += a.col, to += 4) {
-      for (int64_t g = 0; g < whole; ++g) std::memcpy(to + g * kGroup, from + 4 * g, 4 * sizeof(float));
-      std::copy_n(from + 4 * whole, rest, to + whole * kGroup);
-    }
-    return;
-  }
-  for (int64_t first = 0; first < rows; first += 4, to += kGroup) {
-    const float* row[4];  // those that are missing repeat the last one; nobody reads them
-    for (int64_t r = 0; r < 4; ++r) row[r] = from + std::min(first + r, rows - 1) * a.row;
-    int64_t i = 0;
-    for (; i + kLanes <= k; i += kLanes)
-      hn::StoreInterleaved4(hn::LoadU(D(), row[0] + i), hn::LoadU(D(), row[1] + i), hn::LoadU(D(), row[2] + i),
-                            hn::LoadU(D(), row[3] + i), D(), to + 4 * i);
-    for (; i < k; ++i)
-      for (int64_t r = 0; r < 4; ++r) to[4 * i + r] = row[r][i];
-  }
-}
-
-// ---- tiles
-
-struct Tile {
-  int64_t k;
-  const float *a, *b;
-  int64_t b_panel;
-  float* c;
-  int64_t c_row, c_panel;  // from row to row, and from 16 columns to the next
-  bool add;                // to what is in c
-};
-
-template <int kTileRows, int kTilePanels_>
-void multiply(const Tile& t) {
-  Block sum[kTileRows][kTilePanels_];
-#pragma GCC unroll 16
-  for (int i = 0; i < kTileRows; ++i)
-#pragma GCC unroll 2
-    for (int j = 0; j < kTilePanels_; ++j) sum[i][j] = t.add ? load(t.c + i * t.c_row + j * t.c_panel) : fill(0.0f);
-  const float *a = t.a, *b = t.b;
-  for (int64_t k = 0; k < t.k; ++k, a += 4, b += kBlock) {
-    Block column[kTilePanels_];
-#pragma GCC unroll 2
-    for (int j = 0; j < kTilePanels_; ++j) column[j] = load(b + j * t.b_panel);
-#pragma GCC unroll 16
-    for (int i = 0; i < kTileRows; ++i) {
-      const Block value = fill(a[i / 4 * kGroup + i % 4]);
-#pragma GCC unroll 2
-      for (int j = 0; j < kTilePanels_; ++j) sum[i][j] = fma(value, column[j], sum[i][j]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < kTileRows; ++i)
-#pragma GCC unroll 2
-    for (int j = 0; j < kTilePanels_; ++j) store(sum[i][j], t.c + i * t.c_row + j * t.c_panel);
-}
-
-// The kernels by their number of rows, 1 to kRows.
-using TileFunction = void (*)(const Tile&);
-template <int kTilePanels_, int... i>
-constexpr std::array<TileFunction, sizeof...(i)> tile_table(std::integer_sequence<int, i...>) {
-  return {multiply<i + 1, kTilePanels_>...};
-}
-using Rows = std::make_integer_sequence<int, kRows>;
-constexpr std::array<TileFunction, kRows> kTiles[2] = {tile_table<1>(Rows()), tile_table<kPanels>(Rows())};
 
 // Where a tile's sums go: rows × columns of c, from `row` (counted through all results) and `column` on.
 struct Place {
@@ -190,7 +49,8 @@ template <typename Body>
 HWY_INLINE void for_cells(const Work& w, const Place& at, Sums& sums, const Body& body) {
   for (int64_t column = 0; column < at.columns; column += kBlock)
     for (int64_t i = 0; i < at.rows; ++i)
-      body(sums.cell(i, column / kBlock), (at.row + i) * w.p.n + at.column + column, std::min(kBlock, at.columns - column));
+      body(sums.cell(i, column / kBlock), (at.row + i) * w.p.n + at.column + column,
+           std::min(kBlock, at.columns - column));
 }
 
 // The sums of a tile become elements of c.
@@ -201,7 +61,9 @@ void finish(const Work& w, const Place& at, Sums& sums) {
       for (int64_t j = 0; j < count; ++j) cell[j] += bias[start % w.p.n + j];
     });
   if (!w.tail.epilogue)
-    return for_cells(w, at, sums, [&](float* cell, int64_t start, int64_t count) { std::copy_n(cell, count, w.c + start); });
+    return for_cells(w, at, sums, [&](float* cell, int64_t start, int64_t count) {
+      std::copy_n(cell, count, w.c + start);
+    });
   const auto* residual = static_cast<const float*>(w.tail.residual);
   for (int64_t column = 0; column < at.columns; column += kBlock) {  // whole panels: see product()
     const int64_t start = at.row * w.p.n + at.column + column;
@@ -238,7 +100,8 @@ void make_tile(const Work& w, const Place& at, Tile t, bool last) {
     });
   function(t);
   if (last) return finish(w, at, sums);
-  for_cells(w, at, sums, [&](float* cell, int64_t start, int64_t count) { std::copy_n(cell, count, w.c + start); });
+  for_cells(w, at, sums,
+            [&](float* cell, int64_t start, int64_t count) { std::copy_n(cell, count, w.c + start); });
 }
 
 // ---- tasks
@@ -249,8 +112,8 @@ struct Range {
   Range(int64_t count, int64_t parts, int64_t i) : begin(i * count / parts), end((i + 1) * count / parts) {}
 };
 
-// How c is cut into blocks, one a task: an item's columns first, then its rows, in whole tiles. Columns are cut into an even number
-// of blocks, fours where there are many, so that few threads share them evenly.
+// How c is cut into blocks, one a task: an item's columns first, then its rows, in whole tiles. Columns are cut
+// into an even number of blocks, fours where there are many, so that few threads share them evenly.
 struct Grid {
   int64_t row_tiles, column_tiles, row_blocks, column_blocks;
   explicit Grid(const Product& p)
@@ -258,13 +121,16 @@ struct Grid {
         column_tiles(ceil_div(blocks(p.n), kPanels)),
         row_blocks(ceil_div(row_tiles, kGroups / kRowGroups)),
         column_blocks(ceil_div(column_tiles, kTilePanels)) {
-    if (column_tiles >= 8) column_blocks = round_up(column_blocks, 4);
-    else if (column_tiles >= 2) column_blocks = round_up(column_blocks, 2);
+    if (column_tiles >= 8)
+      column_blocks = round_up(column_blocks, 4);
+    else if (column_tiles >= 2)
+      column_blocks = round_up(column_blocks, 2);
   }
   int64_t tasks() const { return row_blocks * column_blocks; }
 };
 
-void multiply_block(const Work& w, const Piece& piece, int64_t item, const Range& rows, const Range& columns) {
+void multiply_block(const Work& w, const Piece& piece, int64_t item, const Range& rows,
+                    const Range& columns) {
   const Product& p = w.p;
   float* scratch = w.scratch + thread_index() * kGroups * kGroup;
   const float* a = w.a + w.operands(item, piece).a;
@@ -272,13 +138,15 @@ void multiply_block(const Work& w, const Piece& piece, int64_t item, const Range
   for (int64_t k0 = piece.k_begin; k0 < piece.k_end; k0 += kDepth) {
     const int64_t k = std::min(kDepth, piece.k_end - k0);
     for (int64_t tile = rows.begin; tile < rows.end; ++tile)
-      pack_rows(p.a, a + tile * kRows * p.a.row + k0 * p.a.col, k, std::min<int64_t>(kRows, p.m - tile * kRows),
+      pack_rows(p.a, a + tile * kRows * p.a.row + k0 * p.a.col, k,
+                std::min<int64_t>(kRows, p.m - tile * kRows),
                 scratch + (tile - rows.begin) * kRowGroups * kGroup);
     const bool last = piece.last && k0 + k == piece.k_end;
     for (int64_t j = columns.begin; j < columns.end; ++j)
       for (int64_t tile = rows.begin; tile < rows.end; ++tile) {
         const int64_t row = tile * kRows, column = j * kPanels * kBlock;
-        const Place at{(w.first + item) * p.m + row, column, static_cast<int>(std::min<int64_t>(kRows, p.m - row)),
+        const Place at{(w.first + item) * p.m + row, column,
+                       static_cast<int>(std::min<int64_t>(kRows, p.m - row)),
                        std::min(kPanels * kBlock, p.n - column)};
         const Tile t{.k = k,
                      .a = scratch + (tile - rows.begin) * kRowGroups * kGroup,
@@ -299,8 +167,8 @@ void PackPiece(const Work& w, const Piece& piece) {
   parallel_for(w.items * tasks, [&](int64_t i) {
     const int64_t item = i / tasks, panel = i % tasks * kPanelsOfATask, column = panel * kBlock;
     const float* b = w.b + w.operands(item, piece).b + piece.k_begin * w.p.b.row + column * w.p.b.col;
-    pack_panels(w.p.b, b, piece.k_end - piece.k_begin, std::min(kPanelsOfATask * kBlock, w.p.n - column), w.panel_stride(),
-                w.packed + (item * w.panels() + panel) * w.panel_stride());
+    pack_panels(w.p.b, b, piece.k_end - piece.k_begin, std::min(kPanelsOfATask * kBlock, w.p.n - column),
+                w.panel_stride(), w.packed + (item * w.panels() + panel) * w.panel_stride());
   });
 }
 
@@ -308,7 +176,8 @@ void MultiplyPiece(const Work& w, const Piece& piece) {
   const Grid grid(w.p);
   parallel_for(w.items * grid.tasks(), [&](int64_t i) {
     const int64_t in_item = i % grid.tasks();
-    multiply_block(w, piece, i / grid.tasks(), Range(grid.row_tiles, grid.row_blocks, in_item % grid.row_blocks),
+    multiply_block(w, piece, i / grid.tasks(),
+                   Range(grid.row_tiles, grid.row_blocks, in_item % grid.row_blocks),
                    Range(grid.column_tiles, grid.column_blocks, in_item / grid.row_blocks));
   });
 }
@@ -349,12 +218,15 @@ namespace cpu {
 
 namespace {
 
-// Floats of a b that is packed for one result, and how many results are made at once. The latter changes no bit.
+// Floats of a b that is packed for one result, and how many results are made at once. The latter changes no
+// bit.
 int64_t packed_at_once(const Product& p) { return blocks(p.n) * kBlock * std::min(p.k, kPiece); }
 int64_t items_at_once(const Product& p) {
   return std::clamp<int64_t>(kPackedAtOnce / packed_at_once(p), 1, p.result_count());
 }
-int64_t floats_of_b(const Product& p, bool b_is_packed) { return b_is_packed ? 0 : items_at_once(p) * packed_at_once(p); }
+int64_t floats_of_b(const Product& p, bool b_is_packed) {
+  return b_is_packed ? 0 : items_at_once(p) * packed_at_once(p);
+}
 
 void expect_one_b(const Product& p) {
   if (p.result_count() != 1 || p.term_count() != 1)
@@ -373,16 +245,18 @@ void pack(const Product& product, const float* b, float* to) {
 }
 
 int64_t product_workspace(const Product& p, bool b_is_packed) {
-  return (floats_of_b(p.merged(), b_is_packed) + kGroups * kGroup * max_threads()) * static_cast<int64_t>(sizeof(float));
+  return (floats_of_b(p.merged(), b_is_packed) + kGroups * kGroup * max_threads()) *
+         static_cast<int64_t>(sizeof(float));
 }
 
-void product(const Product& product, const float* a, const float* b, bool b_is_packed, const Tail& tail, float* c,
-             std::span<std::byte> workspace) {
+void product(const Product& product, const float* a, const float* b, bool b_is_packed, const Tail& tail,
+             float* c, std::span<std::byte> workspace) {
   const Product p = product.merged();
   if (b_is_packed) expect_one_b(p);
   if (static_cast<int64_t>(workspace.size()) < product_workspace(p, b_is_packed))
     throw Error("matmul: the workspace of " + std::to_string(workspace.size()) + " bytes is too small for " +
-                std::to_string(max_threads()) + " threads: set the number of threads before the plan is made");
+                std::to_string(max_threads()) +
+                " threads: set the number of threads before the plan is made");
   float* memory = reinterpret_cast<float*>(workspace.data());
   Work w{p, a, b, tail, false, c, memory, b_is_packed, memory + floats_of_b(p, b_is_packed), 0, 1};
   // The tiles end with the epilogue where their rows are whole cells, as masks of bits need it.

@@ -1,15 +1,16 @@
 // Matrix products on a GPU: GemmTile (conv2d/gemm/gemm_tile.h) over matrices that lie anywhere (product.h).
 //
-// A block makes a tile of one result. It walks along the terms of the sum and along k in steps of eight, and cp.async brings
-// each step's slabs: of an operand whose neighbours along the tile's side are neighbours in memory 16 bytes at a time (4, where
-// its rows are not whole vectors); of one that is contiguous along k, 4 bytes at a time, eight lanes along k and four beside
-// them, so that whole sectors are read and no two lanes of a warp write to one bank.
+// A block makes a tile of one result. It walks along the terms of the sum and along k in steps of eight, and
+// cp.async brings each step's slabs: of an operand whose neighbours along the tile's side are neighbours in
+// memory 16 bytes at a time (4, where its rows are not whole vectors); of one that is contiguous along k, 4
+// bytes at a time, eight lanes along k and four beside them, so that whole sectors are read and no two lanes of
+// a warp write to one bank.
 //
-// Floor: m·n·k multiply-adds a product; to read a and b once and write c once. A tile of R × C sums reads R + C values from L2
-// for R·C multiply-adds.
+// Floor: m·n·k multiply-adds a product; to read a and b once and write c once. A tile of R × C sums reads R + C
+// values from L2 for R·C multiply-adds.
 //
 //   tile       threads   shared memory   for
-//   128 × 128  256       25 344 bytes    large results, or many
+//   128 × 128  256       25 344 bytes    large results, where they make blocks for all multiprocessors
 //   64 × 64    64        13 056 bytes    what lies between
 //   32 × 64    32        9 984 bytes     where else there would be too few blocks
 //
@@ -22,6 +23,10 @@
 #include "kernels/matmul/product.h"
 
 namespace loupe::LOUPE_TARGET {
+
+// conv2d/by_library.cu
+void bias_and_epilogue(Stream stream, int64_t n, int64_t k, int64_t pixels, const float* bias,
+                       Epilogue epilogue, const float* residual, float* y, void* record);
 
 namespace {
 
@@ -41,7 +46,8 @@ struct Side {
 
 /// Queues the copies of `k_left` steps of k, eight at most, into a slab; the rest of what is read becomes zero.
 template <typename Tile, int Size, int Part>
-LOUPE_DEVICE void copy_side(const Side& s, const float* from, int64_t k_left, float (&slab)[Tile::kDepth][Size + 4]) {
+LOUPE_DEVICE void copy_side(const Side& s, const float* from, int64_t k_left,
+                            float (&slab)[Tile::kDepth][Size + 4]) {
   const auto is_read = [&](int i) { return Tile::template is_read<Part>(i, s.count); };
   if (s.access == Access::vectors) {
     for (int i = thread_number(); i < Tile::kDepth * Size / 4; i += Tile::kThreads) {
@@ -86,13 +92,15 @@ struct LoadSlabs {
 
 template <typename Tile>
 LOUPE_KERNEL_FOR(Tile::kThreads, Tile::kBlocks)
-product_kernel(Product p, Access of_a, Access of_b, const float* a, const float* b, const float* bias, const float* residual,
-               float* c) {
-  const int64_t row_tiles = (p.m + Tile::kRows - 1) / Tile::kRows, column_tiles = (p.n + Tile::kCols - 1) / Tile::kCols;
+product_kernel(Product p, Access of_a, Access of_b, const float* a, const float* b, const float* bias,
+               const float* residual, float* c) {
+  const int64_t row_tiles = (p.m + Tile::kRows - 1) / Tile::kRows,
+                column_tiles = (p.n + Tile::kCols - 1) / Tile::kCols;
   // Blocks that differ in their rows alone are neighbours, and find each other's columns in L2.
   const int64_t result = blockIdx.x / (row_tiles * column_tiles);
   const int64_t in_result = blockIdx.x - result * row_tiles * column_tiles;
-  const int64_t first_row = in_result % row_tiles * Tile::kRows, first_column = in_result / row_tiles * Tile::kCols;
+  const int64_t first_row = in_result % row_tiles * Tile::kRows,
+                first_column = in_result / row_tiles * Tile::kCols;
   const auto left = [](int64_t size, int64_t first, int most) {
     return static_cast<int>(size - first < most ? size - first : most);
   };
@@ -133,19 +141,8 @@ product_kernel(Product p, Access of_a, Access of_b, const float* a, const float*
 
 constexpr int kThreads = 256;
 
-/// c += bias of its column + residual, one thread an element: after a library's product.
-LOUPE_KERNEL add_kernel(Cells cells, int n, const float* bias, const float* residual, float* c) {
-  int64_t row;
-  int column;
-  if (!cells.find(row, column)) return;
-  const int64_t i = row * n + column;
-  float y = c[i];
-  if (bias) y += bias[column];
-  if (residual) y += residual[i];
-  c[i] = y;
-}
-
-/// A block's 32 columns: each of its 8 warps adds every eighth row of them, then the warps' sums are added in order.
+/// A block's 32 columns: each of its 8 warps adds every eighth row of them, then the warps' sums are added in
+/// order.
 LOUPE_KERNEL column_sums_kernel(int64_t rows, int64_t columns, const float* x, float* sums) {
   constexpr int kWarps = kThreads / kWarp;
   struct Parts {
@@ -172,7 +169,8 @@ bool all_multiples_of_4(const Product::Dim (&dims)[Product::kDims], int64_t Prod
   return true;
 }
 
-Access access_of(const Product& p, int64_t side_step, int64_t k_step, int64_t side, int64_t Product::Dim::*stride) {
+Access access_of(const Product& p, int64_t side_step, int64_t k_step, int64_t side,
+                 int64_t Product::Dim::*stride) {
   if (side_step != 1) return Access::along_k;
   const bool whole = k_step % 4 == 0 && side % 4 == 0 && all_multiples_of_4(p.results, stride) &&
                      all_multiples_of_4(p.terms, stride);
@@ -185,29 +183,32 @@ int64_t blocks_of(const Product& p) {
 }
 
 template <typename Tile>
-void launch_tiles(Stream stream, const Product& p, const float* a, const float* b, const float* bias, const float* residual,
-                  float* c) {
+void launch_tiles(Stream stream, const Product& p, const float* a, const float* b, const float* bias,
+                  const float* residual, float* c) {
   const Access of_a = access_of(p, p.a.row, p.a.col, p.m, &Product::Dim::a);
   const Access of_b = access_of(p, p.b.col, p.b.row, p.n, &Product::Dim::b);
-  launch({{blocks_for(blocks_of<Tile>(p), 1)}, {Tile::kThreads}, 0, stream}, product_kernel<Tile>, p, of_a, of_b, a, b, bias,
-         residual, c);
+  launch({{blocks_for(blocks_of<Tile>(p), 1)}, {Tile::kThreads}, 0, stream}, product_kernel<Tile>, p, of_a,
+         of_b, a, b, bias, residual, c);
 }
 
-void multiply(Stream stream, const Product& whole, const float* a, const float* b, const float* bias, const float* residual,
-              float* c) {
+void multiply(Stream stream, const Product& whole, const float* a, const float* b, const float* bias,
+              const float* residual, float* c) {
   const Product p = whole.merged();
   small(p.length());
   constexpr int64_t kEnough = 200;  // blocks: more than a GPU has multiprocessors
   using Large = GemmTile<4, 2>;
   using Medium = GemmTile<2, 1>;
   using Small = GemmTile<1, 1>;
-  if (blocks_of<Large>(p) >= kEnough) return launch_tiles<Large>(stream, p, a, b, bias, residual, c);
-  if (blocks_of<Medium>(p) >= kEnough) return launch_tiles<Medium>(stream, p, a, b, bias, residual, c);
+  if (p.m > 64 && p.n > 64 && blocks_of<Large>(p) >= kEnough)
+    return launch_tiles<Large>(stream, p, a, b, bias, residual, c);
+  if (p.m > 32 && blocks_of<Medium>(p) >= kEnough)
+    return launch_tiles<Medium>(stream, p, a, b, bias, residual, c);
   launch_tiles<Small>(stream, p, a, b, bias, residual, c);
 }
 
-/// Product by product by a library. False, with nothing done: none serves, or the products are too small to be worth a call
-/// each. What decides is the shape of one product, so that a result's bits do not depend on the batch.
+/// Product by product by a library. False, with nothing done: none serves, or the products are too small to be
+/// worth a call each. What decides is the shape of one product, so that a result's bits do not depend on the
+/// batch.
 bool multiply_by_library(Stream stream, const Product& p, const float* a, const float* b, float* c) {
   constexpr int64_t kWorthACall = 1 << 20;  // multiply-adds
   if (p.m * p.n * p.k < kWorthACall) return false;
@@ -225,15 +226,15 @@ bool multiply_by_library(Stream stream, const Product& p, const float* a, const 
 void product(Stream stream, Product p, bool library, const float* a, const float* b, Tail tail, float* c) {
   const auto* bias = static_cast<const float*>(tail.bias);
   const auto* residual = tail.epilogue.residual ? static_cast<const float*>(tail.residual) : nullptr;
-  if (!library || !multiply_by_library(stream, p, a, b, c)) {
+  if (library && multiply_by_library(stream, p, a, b, c))
+    bias_and_epilogue(stream, p.result_count() * p.m, p.n, 1, bias, {.residual = residual != nullptr},
+                      residual, c, nullptr);
+  else
     multiply(stream, p, a, b, bias, residual, c);
-  } else if (bias || residual) {
-    const Cells cells(p.result_count() * p.m, p.n);
-    launch(cells.launch_in(stream), add_kernel, cells, small(p.n), bias, residual, c);
-  }
   tail.epilogue.residual = false;
   if (tail.epilogue)  // beside a tile's 64 sums there is no room for functions
-    finish(stream, tail.epilogue, c, nullptr, c, tail.record, p.result_count() * p.m * p.n / tail.image, tail.image);
+    finish(stream, tail.epilogue, c, nullptr, c, tail.record, p.result_count() * p.m * p.n / tail.image,
+           tail.image);
 }
 
 void column_sums(Stream stream, int64_t rows, int64_t columns, const float* x, float* sums) {

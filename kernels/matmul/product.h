@@ -2,11 +2,11 @@
 //
 //   c[i, :, :] = Σ_t a[i, t] · b[i, t]        a: m × k    b: k × n    c: m × n, row-major, one after another
 //
-// i counts the results, t the products that are added up in one result: the gradient of an operand that was broadcast
-// over a batch is a sum over that batch. Matrices lie anywhere: an element is reached by two strides, one of which is 1, and
-// a matrix of a batch by its offset. Each element of c is one chain of fused multiply-adds, over t and then k, that begins
-// at zero: its bits follow from the shape alone, whatever the tiles, threads, instruction set or packing. (`ref` adds in
-// another order.)
+// i counts the results, t the products that are added up in one result: the gradient of an operand that was
+// broadcast over a batch is a sum over that batch. Matrices lie anywhere: an element is reached by two strides,
+// one of which is 1, and a matrix of a batch by its offset. Each element of c is one chain of fused
+// multiply-adds, over t and then k, that begins at zero: its bits follow from the shape alone, whatever the
+// tiles, threads, instruction set or packing. (`ref` adds in another order.)
 #pragma once
 #include <cstdint>
 #include <span>
@@ -52,15 +52,16 @@ struct Product {
   /// Length of the sum behind an element.
   constexpr int64_t length() const { return term_count() * k; }
 
-  /// The same numbers by fewer and larger products: a batch of rows that all meet the same b, or the terms of a sum that lie one
-  /// behind the other, become one matrix.
+  /// The same numbers by fewer and larger products: a batch of rows that all meet the same b, or the terms of a
+  /// sum that lie one behind the other, become one matrix.
   Product merged() const;
 
  private:
   static void simplify(Dim (&dims)[kDims]);
 };
 
-/// Drops dimensions of size 1 and joins neighbours that both operands cross as if they were one; what is left stands last.
+/// Drops dimensions of size 1 and joins neighbours that both operands cross as if they were one; what is left
+/// stands last.
 inline void Product::simplify(Dim (&dims)[kDims]) {
   Dim kept[kDims];
   int count = 0;
@@ -95,18 +96,21 @@ inline Product Product::merged() const {
   return p;
 }
 
-/// What becomes of a sum before it is stored: the bias of its column is added, then the epilogue follows. Pointers are to
-/// T = float or double, as the product's.
+/// What becomes of a sum before it is stored: the bias of its column is added, then the epilogue follows.
+/// Pointers are to T = float or double, as the product's.
 struct Tail {
   const void* bias = nullptr;  // (n), or null
   Epilogue epilogue = {};
   const void* residual = nullptr;  // of the epilogue; like c
-  void* record = nullptr;          // of the epilogue: what its function keeps, written by forward if not null, read by a vjp
-  int64_t image = 0;               // elements of c in an image, with an epilogue: bits of each begin at a byte of their own
+  void* record =
+      nullptr;  // of the epilogue: what its function keeps, written by forward if not null, read by a vjp
+  int64_t image =
+      0;  // elements of c in an image, with an epilogue: bits of each begin at a byte of their own
   explicit operator bool() const { return bias || epilogue; }
 };
 
-/// The three products of a linear layer with x (n, rows, in), weight (out, in) and y (n, rows, out); n is the batch.
+/// The three products of a linear layer with x (n, rows, in), weight (out, in) and y (n, rows, out); n is the
+/// batch.
 struct LinearProduct {
   int64_t n, rows, in, out;
   Product forward() const;     // y = x · weightᵀ
@@ -124,8 +128,9 @@ void column_sums(int64_t rows, int64_t columns, const T* x, T* sums);
 }  // namespace ref
 
 namespace cpu {
-/// b in the order in which the kernel reads it: panels of 16 columns, (⌈n/16⌉, k, 16), zeros past the last column. For
-/// a b that is the same in all products (merged().result_count() and term_count() are 1). Floats, and the packing itself.
+/// b in the order in which the kernel reads it: panels of 16 columns, (⌈n/16⌉, k, 16), zeros past the last
+/// column. For a b that is the same in all products (merged().result_count() and term_count() are 1). Floats,
+/// and the packing itself.
 int64_t packed_floats(const Product&);
 void pack(const Product&, const float* b, float* to);
 
@@ -139,8 +144,8 @@ void column_sums(int64_t rows, int64_t columns, const float* x, float* sums);
 
 namespace device {  // product.cu
 /// By our kernel, or with `library` by cuBLAS where it is there.
-inline constexpr DeviceFunction<void(Product, bool library, const float* a, const float* b, Tail, float* c)> product{
-    "product"};
+inline constexpr DeviceFunction<void(Product, bool library, const float* a, const float* b, Tail, float* c)>
+    product{"product"};
 inline constexpr DeviceFunction<void(int64_t rows, int64_t columns, const float* x, float* sums)> column_sums{
     "column_sums"};
 }  // namespace device

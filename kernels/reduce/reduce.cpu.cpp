@@ -1,5 +1,5 @@
-// Sums, means and maxima on the CPU. Where the last axis is reduced a task is a group, and lanes are neighbours in it; where it
-// is kept a task is 16 neighbouring groups, one a lane.
+// Sums, means and maxima on the CPU. Where the last axis is reduced a task is a group, and lanes are neighbours
+// in it; where it is kept a task is 16 neighbouring groups, one a lane.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/reduce/reduce.cpu.cpp"
 #include <cmath>
@@ -28,7 +28,8 @@ void ReduceSum(const Reduction& r, float divisor, const float* x, float* y) {
       y[i] = sum / divisor;
     });
   parallel_for(r.kept_count() * blocks(r.run), [=](int64_t task) {
-    const int64_t i = task / blocks(r.run), t = task % blocks(r.run) * kBlock, count = std::min(kBlock, r.run - t);
+    const int64_t i = task / blocks(r.run), t = task % blocks(r.run) * kBlock,
+                  count = std::min(kBlock, r.run - t);
     Block sum = fill(0.0f);
     for (int64_t j = 0; j < stretches; ++j) sum = add(sum, load_part(x + r.start(i, j) + t, count));
     for (Vec& v : sum.v) v = hn::Div(v, hn::Set(D(), divisor));
@@ -61,7 +62,8 @@ struct Best {
 };
 
 // Groups [t, t + count) of kept place i.
-void max_of_lanes(const Reduction& r, int64_t i, int64_t t, int64_t count, const float* x, float* y, int32_t* index) {
+void max_of_lanes(const Reduction& r, int64_t i, int64_t t, int64_t count, const float* x, float* y,
+                  int32_t* index) {
   Best best[kBlock];
   for (int64_t lane = 0; lane < count; ++lane) best[lane] = {x[r.start(i, 0) + t + lane], 0};
   for (int64_t j = 1; j < r.reduced_count(); ++j) {
@@ -74,11 +76,12 @@ void max_of_lanes(const Reduction& r, int64_t i, int64_t t, int64_t count, const
   }
 }
 
-// Calls write(i, j, from) for each run of x, in parallel.
+// Calls write(i, j, start(i, j)) for each run of x, in parallel.
 template <typename Write>
 void for_runs(const Reduction& r, const Write& write) {
-  parallel_for(r.kept_count(), [=](int64_t i) {
-    for (int64_t j = 0; j < r.reduced_count(); ++j) write(i, j, r.start(i, j));
+  parallel_for(r.kept_count() * r.reduced_count(), [=](int64_t run) {
+    const int64_t i = run / r.reduced_count(), j = run % r.reduced_count();
+    write(i, j, r.start(i, j));
   });
 }
 

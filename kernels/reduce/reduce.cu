@@ -1,6 +1,7 @@
-// Sums, means and maxima on a GPU. Where the last axis is reduced a warp takes a group, or a block a large one, its threads
-// reading neighbours. Where it is kept a block takes 32 neighbouring groups, one a lane: each of its 8 warps sees every eighth
-// element of all of them. Threads, warps and lanes are put together in a fixed order; of equal maxima the first one wins.
+// Sums, means and maxima on a GPU. Where the last axis is reduced a warp takes a group, or a block a large one,
+// its threads reading neighbours. Where it is kept a block takes 32 neighbouring groups, one a lane: each of
+// its 8 warps sees every eighth element of all of them. Threads, warps and lanes are put together in a fixed
+// order; of equal maxima the first one wins.
 //
 // Floor: to read 4 bytes an element (the vjp writes them). Sums take one addition an element.
 #include "kernels/device/cells.h"
@@ -48,7 +49,9 @@ LOUPE_DEVICE State of_warp(State mine) {
   return mine;
 }
 
-LOUPE_DEVICE void store_result(const Sum& s, float divisor, float* y, int32_t*, int64_t o) { y[o] = s.value / divisor; }
+LOUPE_DEVICE void store_result(const Sum& s, float divisor, float* y, int32_t*, int64_t o) {
+  y[o] = s.value / divisor;
+}
 LOUPE_DEVICE void store_result(const Best& b, float, float* y, int32_t* index, int64_t o) {
   y[o] = b.value;
   if (index) index[o] = b.place;
@@ -103,7 +106,8 @@ LOUPE_KERNEL reduce_columns_kernel(Reduction r, float divisor, const float* x, f
 }
 
 /// One thread an element of x; a plane is a run.
-LOUPE_KERNEL reduce_vjp_kernel(Cells cells, Reduction r, float divisor, const int32_t* index, const float* gy, float* gx) {
+LOUPE_KERNEL reduce_vjp_kernel(Cells cells, Reduction r, float divisor, const int32_t* index, const float* gy,
+                               float* gx) {
   int64_t plane;
   int t;
   if (!cells.find(plane, t)) return;
@@ -118,10 +122,10 @@ void reduce_by(Stream stream, const Reduction& r, float divisor, const float* x,
     return launch({{blocks_for(r.kept_count() * ((r.run + kWarp - 1) / kWarp), 1)}, {kThreads}, 0, stream},
                   reduce_columns_kernel<State>, r, divisor, x, y, index);
   if (r.group() <= kMostForAWarp)
-    return launch({{blocks_for(r.kept_count(), kWarps)}, {kThreads}, 0, stream}, reduce_rows_kernel<State, kWarp>, r, divisor,
-                  x, y, index);
-  launch({{blocks_for(r.kept_count(), 1)}, {kThreads}, 0, stream}, reduce_rows_kernel<State, kThreads>, r, divisor, x, y,
-         index);
+    return launch({{blocks_for(r.kept_count(), kWarps)}, {kThreads}, 0, stream},
+                  reduce_rows_kernel<State, kWarp>, r, divisor, x, y, index);
+  launch({{blocks_for(r.kept_count(), 1)}, {kThreads}, 0, stream}, reduce_rows_kernel<State, kThreads>, r,
+         divisor, x, y, index);
 }
 
 }  // namespace

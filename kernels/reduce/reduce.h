@@ -4,8 +4,8 @@
 //   mean  y = Σ x / count     gx = gy / count
 //   max   y = max x           gx = gy at the first greatest of each group, in row-major order, 0 elsewhere
 //
-// A NaN is greater than everything, so that it is never lost. The tape keeps of max the place of the first greatest within its
-// group, as an int32. A reduced axis goes, or with `keep` stays with size 1.
+// A NaN is greater than everything, so that it is never lost. The tape keeps of max the place of the first
+// greatest within its group, as an int32. A reduced axis goes, or with `keep` stays with size 1.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -25,8 +25,8 @@ OpPtr reduce(Reduce);
 /// Whether the op is the mean over height and width of maps (N, C, H, W), as some networks end with.
 bool is_mean_over_maps(const Op&);
 
-/// x as the kernels see it: of its last dimensions that are all reduced, or all kept, a `run` in one piece; of those before it,
-/// three kept and three reduced ones at most, since neighbours of one sort count as one.
+/// x as the kernels see it: of its last dimensions that are all reduced, or all kept, a `run` in one piece; of
+/// those before it, three kept and three reduced ones at most, since neighbours of one sort count as one.
 struct Reduction {
   static constexpr int kDims = 3;
   struct Dim {
@@ -36,13 +36,16 @@ struct Reduction {
   int64_t run = 1;
   bool run_is_reduced = false;
 
-  static constexpr int64_t count(const Dim (&dims)[kDims]) { return dims[0].size * dims[1].size * dims[2].size; }
+  static constexpr int64_t count(const Dim (&dims)[kDims]) {
+    return dims[0].size * dims[1].size * dims[2].size;
+  }
   static constexpr int64_t offset(const Dim (&dims)[kDims], int64_t i) {
     const int64_t outer = i / dims[2].size;
     return i % dims[2].size * dims[2].stride + outer % dims[1].size * dims[1].stride +
            outer / dims[1].size * dims[0].stride;
   }
-  /// Element `t` of the run that is at x[start(i, j)] belongs to group output(i, t), and is its number place(j, t).
+  /// Element `t` of the run that is at x[start(i, j)] belongs to group output(i, t), and is its number place(j,
+  /// t).
   constexpr int64_t start(int64_t i, int64_t j) const { return offset(kept, i) + offset(reduced, j); }
   constexpr int64_t output(int64_t i, int64_t t) const { return run_is_reduced ? i : i * run + t; }
   constexpr int64_t place(int64_t j, int64_t t) const { return run_is_reduced ? j * run + t : j; }
@@ -77,11 +80,14 @@ void reduce_max_vjp(const Reduction&, const int32_t* index, const float* gy, flo
 }  // namespace cpu
 
 namespace device {  // reduce.cu; as ref's
-inline constexpr DeviceFunction<void(Reduction, float divisor, const float* x, float* y)> reduce_sum{"reduce_sum"};
-inline constexpr DeviceFunction<void(Reduction, const float* x, float* y, int32_t* index)> reduce_max{"reduce_max"};
+inline constexpr DeviceFunction<void(Reduction, float divisor, const float* x, float* y)> reduce_sum{
+    "reduce_sum"};
+inline constexpr DeviceFunction<void(Reduction, const float* x, float* y, int32_t* index)> reduce_max{
+    "reduce_max"};
 /// With an index the vjp of max, without (null) that of a sum.
-inline constexpr DeviceFunction<void(Reduction, float divisor, const int32_t* index, const float* gy, float* gx)> reduce_vjp{
-    "reduce_vjp"};
+inline constexpr DeviceFunction<void(Reduction, float divisor, const int32_t* index, const float* gy,
+                                     float* gx)>
+    reduce_vjp{"reduce_vjp"};
 }  // namespace device
 
 }  // namespace loupe

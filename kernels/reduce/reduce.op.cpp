@@ -44,7 +44,9 @@ class ReduceOp : public Op {
   const OpKind& kind() const override { return reduce_kind; }
   const Reduce& attributes() const { return c_; }
   std::string describe() const override {
-    std::string text = c_.kind == Reduce::Kind::sum ? "sum over" : c_.kind == Reduce::Kind::mean ? "mean over" : "max over";
+    std::string text = c_.kind == Reduce::Kind::sum    ? "sum over"
+                       : c_.kind == Reduce::Kind::mean ? "mean over"
+                                                       : "max over";
     for (size_t i = 0; i < c_.axes.size(); ++i) text += (i ? ", " : " ") + std::to_string(c_.axes[i]);
     return text;
   }
@@ -55,8 +57,10 @@ class ReduceOp : public Op {
     const uint32_t mask = mask_of(x);
     std::vector<int64_t> dims;
     for (int d = 0; d < x.rank(); ++d) {
-      if (!(mask >> d & 1)) dims.push_back(x[d]);
-      else if (c_.keep) dims.push_back(1);
+      if (!(mask >> d & 1))
+        dims.push_back(x[d]);
+      else if (c_.keep)
+        dims.push_back(1);
     }
     if (dims.empty()) throw UsageError("reduce leaves no axis of " + x.str() + ": keep them");
     if (is_max() && reduction(x).group() > std::numeric_limits<int32_t>::max())
@@ -127,8 +131,8 @@ void device_kernel(const Op& op, const Arguments& a) {
   const auto divisor = static_cast<float>(reduce_of(op).divisor(r));
   const float* x = a.inputs[0].as<float>();
   if (!a.direction.is_forward())
-    return device::reduce_vjp(a.queue, r, divisor, is_max ? a.record.as<int32_t>() : nullptr, a.grad_output.as<float>(),
-                              a.grad.as<float>());
+    return device::reduce_vjp(a.queue, r, divisor, is_max ? a.record.as<int32_t>() : nullptr,
+                              a.grad_output.as<float>(), a.grad.as<float>());
   if (is_max) return device::reduce_max(a.queue, r, x, a.output.as<float>(), a.record.as<int32_t>());
   device::reduce_sum(a.queue, r, divisor, x, a.output.as<float>());
 }

@@ -43,9 +43,8 @@ void reduce_max(const Reduction& r, const T* x, T* y, int32_t* index) {
 
 template <typename T>
 void reduce_sum_vjp(const Reduction& r, T divisor, const T* gy, T* gx) {
-  parallel_for(r.outputs(), [=](int64_t o) {
-    for_group(r, o, [&](int64_t at, int64_t) { gx[at] = gy[o] / divisor; });
-  });
+  parallel_for(r.outputs(),
+               [=](int64_t o) { for_group(r, o, [&](int64_t at, int64_t) { gx[at] = gy[o] / divisor; }); });
 }
 
 template <typename T>
@@ -55,10 +54,10 @@ void reduce_max_vjp(const Reduction& r, const int32_t* index, const T* gy, T* gx
   });
 }
 
-#define LOUPE_INSTANTIATE(T)                                             \
-  template void reduce_sum(const Reduction&, T, const T*, T*);           \
-  template void reduce_max(const Reduction&, const T*, T*, int32_t*);    \
-  template void reduce_sum_vjp(const Reduction&, T, const T*, T*);       \
+#define LOUPE_INSTANTIATE(T)                                          \
+  template void reduce_sum(const Reduction&, T, const T*, T*);        \
+  template void reduce_max(const Reduction&, const T*, T*, int32_t*); \
+  template void reduce_sum_vjp(const Reduction&, T, const T*, T*);    \
   template void reduce_max_vjp(const Reduction&, const int32_t*, const T*, T*);
 LOUPE_INSTANTIATE(float)
 LOUPE_INSTANTIATE(double)

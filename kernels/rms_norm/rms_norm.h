@@ -1,5 +1,5 @@
-// Root mean square normalisation (Zhang, Sennrich 2019): y = x / √(mean of x² + eps) · weight along the last dimension.
-// weight has its size; there is no bias. See layer_norm/norm.h.
+// Root mean square normalisation (Zhang, Sennrich 2019): y = x / √(mean of x² + eps) · weight along the last
+// dimension. weight has its size; there is no bias. See layer_norm/norm.h.
 #pragma once
 #include "kernels/common/op.h"
 

@@ -18,7 +18,8 @@ void ref_vjp(const Op& op, const Arguments& a) {
   const auto [n, c, pixels] = softmax_of(op).sizes(a.grad.shape);
   with_float_type(a.grad.dtype, [&, n = n, c = c, pixels = pixels](auto t) {
     using T = decltype(t);
-    ref::softmax_vjp(softmax_of(op).log(), a.output.as<T>(), a.grad_output.as<T>(), a.grad.as<T>(), n, c, pixels);
+    ref::softmax_vjp(softmax_of(op).log(), a.output.as<T>(), a.grad_output.as<T>(), a.grad.as<T>(), n, c,
+                     pixels);
   });
 }
 
@@ -26,7 +27,8 @@ void cpu_forward(const Op& op, const Arguments& a) {
   const SoftmaxSizes s = softmax_of(op).sizes(a.output.shape);
   const bool log = softmax_of(op).log();
   const float* x = a.inputs[0].as<float>();
-  if (a.output.layout == Layout::blocked) return cpu::softmax(log, x, a.output.as<float>(), s.n, s.c, s.pixels);
+  if (a.output.layout == Layout::blocked)
+    return cpu::softmax(log, x, a.output.as<float>(), s.n, s.c, s.pixels);
   cpu::softmax_planar(log, x, a.output.as<float>(), s);
 }
 
@@ -34,7 +36,8 @@ void cpu_vjp(const Op& op, const Arguments& a) {
   const SoftmaxSizes s = softmax_of(op).sizes(a.grad.shape);
   const bool log = softmax_of(op).log();
   const float *y = a.output.as<float>(), *gy = a.grad_output.as<float>();
-  if (a.grad.layout == Layout::blocked) return cpu::softmax_vjp(log, y, gy, a.grad.as<float>(), s.n, s.c, s.pixels);
+  if (a.grad.layout == Layout::blocked)
+    return cpu::softmax_vjp(log, y, gy, a.grad.as<float>(), s.n, s.c, s.pixels);
   cpu::softmax_planar_vjp(log, y, gy, a.grad.as<float>(), s);
 }
 
@@ -45,8 +48,8 @@ void device_forward(const Op& op, const Arguments& a) {
 
 void device_vjp(const Op& op, const Arguments& a) {
   const auto [n, c, pixels] = softmax_of(op).sizes(a.grad.shape);
-  device::softmax_vjp(a.queue, softmax_of(op).log(), a.output.as<float>(), a.grad_output.as<float>(), a.grad.as<float>(),
-                      n, c, pixels);
+  device::softmax_vjp(a.queue, softmax_of(op).log(), a.output.as<float>(), a.grad_output.as<float>(),
+                      a.grad.as<float>(), n, c, pixels);
 }
 
 }  // namespace

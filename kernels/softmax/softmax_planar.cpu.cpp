@@ -1,5 +1,6 @@
-// softmax of planar arrays on the CPU: a task is one row of scores, or 16 neighbouring pixels through all their scores. The
-// exponential and the logarithm are the elementwise functions' (elementwise/approximations.inc), 16 at once.
+// softmax of planar arrays on the CPU: a task is one row of scores, or 16 neighbouring pixels through all their
+// scores. The exponential and the logarithm are the elementwise functions' (elementwise/approximations.inc), 16
+// at once.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/softmax/softmax_planar.cpu.cpp"
 #include <limits>
@@ -57,7 +58,8 @@ void softmax_row(bool log, const float* x, float* y, int64_t c) {
   }));
   const Block log_sum = log ? logarithm(sum) : sum;
   for_blocks(c, [=](int64_t i, int64_t count) {
-    const Block v = log ? subtract(subtract(load_part(x + i, count), max), log_sum) : divide(load_part(y + i, count), sum);
+    const Block v = log ? subtract(subtract(load_part(x + i, count), max), log_sum)
+                        : divide(load_part(y + i, count), sum);
     store_part(v, y + i, count);
   });
 }
@@ -74,7 +76,8 @@ void softmax_pixels(bool log, const float* x, float* y, int64_t c, int64_t pixel
   }
   const Block log_sum = log ? logarithm(sum) : sum;
   for (int64_t k = 0; k < c; ++k)
-    store_part(log ? subtract(subtract(at(x, k), max), log_sum) : divide(at(y, k), sum), y + k * pixels, count);
+    store_part(log ? subtract(subtract(at(x, k), max), log_sum) : divide(at(y, k), sum), y + k * pixels,
+               count);
 }
 
 // Of the signal g at scores whose softmax (or its logarithm) is y: what goes into the sum, and what comes out.
@@ -92,11 +95,13 @@ void softmax_row_vjp(bool log, const float* y, const float* gy, float* gx, int64
   });
 }
 
-void softmax_pixels_vjp(bool log, const float* y, const float* gy, float* gx, int64_t c, int64_t pixels, int64_t count) {
+void softmax_pixels_vjp(bool log, const float* y, const float* gy, float* gx, int64_t c, int64_t pixels,
+                        int64_t count) {
   const auto at = [=](const float* p, int64_t k) { return load_part(p + k * pixels, count); };
   Block sum = fill(0.0f);
   for (int64_t k = 0; k < c; ++k) sum = add(sum, vjp_term(log, at(y, k), at(gy, k)));
-  for (int64_t k = 0; k < c; ++k) store_part(vjp_result(log, at(y, k), at(gy, k), sum), gx + k * pixels, count);
+  for (int64_t k = 0; k < c; ++k)
+    store_part(vjp_result(log, at(y, k), at(gy, k), sum), gx + k * pixels, count);
 }
 
 // body(start, count) for every group of up to 16 pixels.
@@ -111,14 +116,15 @@ void for_pixels(const SoftmaxSizes& s, const Body& body) {
 void SoftmaxPlanar(bool log, const float* x, float* y, const SoftmaxSizes& s) {
   if (s.pixels == 1)
     return parallel_for(s.n, [=](int64_t row) { softmax_row(log, x + row * s.c, y + row * s.c, s.c); });
-  for_pixels(s, [=](int64_t start, int64_t count) { softmax_pixels(log, x + start, y + start, s.c, s.pixels, count); });
+  for_pixels(s, [=](int64_t start, int64_t count) {
+    softmax_pixels(log, x + start, y + start, s.c, s.pixels, count);
+  });
 }
 
 void SoftmaxPlanarVjp(bool log, const float* y, const float* gy, float* gx, const SoftmaxSizes& s) {
   if (s.pixels == 1)
-    return parallel_for(s.n, [=](int64_t row) {
-      softmax_row_vjp(log, y + row * s.c, gy + row * s.c, gx + row * s.c, s.c);
-    });
+    return parallel_for(
+        s.n, [=](int64_t row) { softmax_row_vjp(log, y + row * s.c, gy + row * s.c, gx + row * s.c, s.c); });
   for_pixels(s, [=](int64_t start, int64_t count) {
     softmax_pixels_vjp(log, y + start, gy + start, gx + start, s.c, s.pixels, count);
   });

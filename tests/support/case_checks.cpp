@@ -44,6 +44,9 @@ Numbers drawn(Random& random, Draw draw, const Shape& shape, int64_t limit) {
       case Draw::positive:
         x = std::floor((0.6 + 0.5 * random.uniform()) * 0x1p23) / 0x1p23;
         break;
+      case Draw::apart:
+        x = random.integer(128) / 16;
+        break;
       case Draw::switches:
       case Draw::indices:
         x = static_cast<double>(random.below(limit));

@@ -1,5 +1,5 @@
-// One case of a suite under test: its operands, the calls that it makes, and the bounds on their results. The checks of
-// op_checks.h are functions over it, a file each: check_<what>.cpp.
+// One case of a suite under test: its operands, the calls that it makes, and the bounds on their results. The
+// checks of op_checks.h are functions over it, a file each: check_<what>.cpp.
 #pragma once
 #include <optional>
 #include <set>

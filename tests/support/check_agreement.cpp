@@ -60,7 +60,8 @@ void check_agreement(const CaseChecks& c, const Target& t) {
   if (oracle.record.has_value() != result.record.has_value())
     return c.fail("agreement", "the tape's record is missing");
   if (oracle.record) same_record(c, t, *oracle.record, *result.record, o);
-  // The vjps start from what this backend's forward left, on either side: a tie broken by rounding is forward's affair.
+  // The vjps start from what this backend's forward left, on either side: a tie broken by rounding is
+  // forward's affair.
   for (const Direction d : c.steps(t.backend)) {
     if (d.is_forward()) continue;
     c.guarded(c.name(d) + " on " + t.name(), [&] {

@@ -68,7 +68,7 @@ void check_derivative(const CaseChecks& c, Direction s, double s_forward, double
   const Operands& o = c.operands();
   const Stored gradient = c.call_on(kOracle, s, o).value;
   const Numbers g = gradient.numbers(), m = c.magnitude(s, o);
-  const double vjp_rounding = gamma(c.roundings(s, o), kUnit64);
+  const double vjp_rounding = gamma(c.roundings(s, o), kUnit64) + c.suite.derivative_error;
   for (int trial = 0; trial < 3; ++trial) {
     Numbers d(g.size());  // no element is left still; x + hd is exact in double
     for (double& x : d) x = static_cast<double>(1 + random.below(16)) / 16 * (random.below(2) ? 1 : -1);

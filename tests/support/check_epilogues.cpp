@@ -1,5 +1,6 @@
-// What a call does to its result before it stores it must be what the steps of their own would do, bit for bit: adding a
-// residual and a function after forward, and on the way back the function's slope or a rule's row.
+// What a call does to its result before it stores it must be what the steps of their own would do, bit for
+// bit: adding a residual and a function after forward, and on the way back the function's slope or a rule's
+// row.
 #include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/elementwise.h"
 #include "tests/support/case_checks.h"

@@ -52,7 +52,8 @@ struct Setting {
   int64_t batch;
 };
 
-// ref's loops are slow and simple: a few pairs do for it. The order of the pairs also mixes the starting images.
+// ref's loops are slow and simple: a few pairs do for it. The order of the pairs also mixes the starting
+// images.
 std::vector<Setting> settings_on(Backend backend) {
   std::vector<Setting> settings = {{5, 1}, {3, 7}, {2, 16}};
   if (backend == Backend::cpu || backend == Backend::cuda)

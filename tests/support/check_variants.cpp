@@ -1,5 +1,5 @@
-// Variants of a call that must not change its bits: in place, without a tape, as a view, with an output that nobody wants
-// or a signal that is zero; and the bias that a folded batch norm adds.
+// Variants of a call that must not change its bits: in place, without a tape, as a view, with an output that
+// nobody wants or a signal that is zero; and the bias that a folded batch norm adds.
 #include <cmath>
 
 #include "tests/support/case_checks.h"
@@ -69,7 +69,8 @@ void added_bias(const CaseChecks& c, const Target& t) {
   const double n = c.roundings(Direction::forward, o);
   const Result with = c.call_on(kOracle, Direction::forward, o);
   compare(c, Direction::forward, with, c.call_on(t, Direction::forward, o), m, n, false);
-  // The oracle's own use of the bias: y − y without it is the bias of the channel, the axis 1 of maps, the last of rows.
+  // The oracle's own use of the bias: y − y without it is the bias of the channel, the axis 1 of maps, the
+  // last of rows.
   const Shape& y = with.value.shape;
   size_t inner = 1;
   for (int i = weight.rank() == 2 ? y.rank() : 2; i < y.rank(); ++i) inner *= static_cast<size_t>(y[i]);

@@ -98,6 +98,7 @@ OpSuite suite_of(std::string_view name) {
                        text + " takes at most"}};
   // Half an ulp is the result of ref in double, rounded to float32.
   suite.exact = info.ulps(0) <= 0.5 && info.ulps(-8) <= 0.5 && info.ulps(8) <= 0.5;
+  suite.derivative_error = info.slope_error;
   suite.magnitude = [](const OpCase& c, Direction d, const Operands& o) { return magnitude(*c.op, d, o); };
   if (info.keeps == Keeps::output)
     suite.record_magnitude = [op](const Operands& o) { return magnitude(*op, Direction::forward, o); };

@@ -8,8 +8,8 @@
 
 namespace loupe::test {
 
-/// Aligned as an arena would align it. On a device it has a copy there: with its walls on cuda; on sim an allocation of
-/// its own size, outside which any access is an error.
+/// Aligned as an arena would align it. On a device it has a copy there: with its walls on cuda; on sim an
+/// allocation of its own size, outside which any access is an error.
 class Guarded {
  public:
   Guarded(std::string what, int64_t size, const Queue& queue)

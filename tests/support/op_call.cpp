@@ -102,7 +102,8 @@ class GuardedCall {
   }
   Stored relayed(const Stored& s) const { return laid_out(s.numbers(), recorded(s.dtype), s.shape); }
 
-  // A given operand that the direction does not name is null; a parameter is there all the same, but holds whatever.
+  // A given operand that the direction does not name is null; a parameter is there all the same, but holds
+  // whatever.
   void operands() {
     const uint32_t read = a_.direction.is_forward() ? ~0u : op_.needs(a_.direction).operands;
     for (size_t i = 0; i < in_.shapes.size(); ++i) {

@@ -1,8 +1,8 @@
-// One kernel call under guard, for the tests of ops. call() lays the operands out as the op wants them on that backend,
-// surrounds every buffer with sentinel bytes, packs what Op::prepare() asks for, runs the call twice over differently
-// filled memory, and throws Violation where the kernel wrote outside its results, changed an operand, left a byte of a
-// result unwritten, let a result depend on what was in memory before or on an operand that Op::needs() does not name, or
-// left a padding lane other than zero.
+// One kernel call under guard, for the tests of ops. call() lays the operands out as the op wants them on
+// that backend, surrounds every buffer with sentinel bytes, packs what Op::prepare() asks for, runs the call
+// twice over differently filled memory, and throws Violation where the kernel wrote outside its results,
+// changed an operand, left a byte of a result unwritten, let a result depend on what was in memory before or
+// on an operand that Op::needs() does not name, or left a padding lane other than zero.
 #pragma once
 #include <optional>
 #include <span>

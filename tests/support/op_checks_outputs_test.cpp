@@ -1,5 +1,5 @@
-// The harness itself, continued: an op with integer operands, two outputs and both layouts, and one with epilogues. Each is
-// passed where it is sound, and every planted bug is found.
+// The harness itself, continued: an op with integer operands, two outputs and both layouts, and one with
+// epilogues. Each is passed where it is sound, and every planted bug is found.
 #include <doctest/doctest.h>
 
 #include "kernels/elementwise/elementwise.h"
@@ -8,7 +8,8 @@
 namespace loupe::test {
 namespace {
 
-// y[n, k] = x[n, index[n, k]] and total[n] = Σ x[n, f], in either layout: integers, two outputs, either wanted or not.
+// y[n, k] = x[n, index[n, k]] and total[n] = Σ x[n, f], in either layout: integers, two outputs, either
+// wanted or not.
 class Lookup : public Op {
  public:
   enum Flaw {
@@ -169,8 +170,10 @@ const OpKind double_kind{
 const OpKind& Double::kind() const { return double_kind; }
 
 std::string failures_of(Double::Flaw flaw) {
-  const OpSuite suite{
-      .cases = {{"odd rows", std::make_shared<Double>(flaw), {{3, 5, 7}}}}, .rejections = {}, .linear = true, .exact = true};
+  const OpSuite suite{.cases = {{"odd rows", std::make_shared<Double>(flaw), {{3, 5, 7}}}},
+                      .rejections = {},
+                      .linear = true,
+                      .exact = true};
   std::string all;
   for (const std::string& f : check_op(double_kind, suite)) all += f + "\n";
   return all;

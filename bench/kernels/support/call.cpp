@@ -19,7 +19,8 @@ Array BenchCall::make(Dtype dtype, const Shape& shape, Layout layout) {
   return array;
 }
 
-BenchCall::BenchCall(const OpPtr& op, const std::vector<Shape>& given, Direction direction, const KernelOptions& options)
+BenchCall::BenchCall(const OpPtr& op, const std::vector<Shape>& given, Direction direction,
+                     const KernelOptions& options)
     : op_(op) {
   std::vector<Shape> shapes = given;
   for (const ParameterSpec& p : op->parameters(given)) shapes.push_back(p.shape);

@@ -1,9 +1,11 @@
-// What the benches of kernels have in common: one direction of an op with memory of its own, and what it is measured against.
+// What the benches of kernels have in common: one direction of an op with memory of its own, and what it is
+// measured against.
 //
-// `GFLOP/s` counts two operations for each multiply-accumulate; `of_peak` is its share of the fused multiply-adds that the same
-// threads do from registers alone, measured at the start. `of_floor` is the share of the time that a call cannot do without: its
-// multiply-accumulates at that peak, or every byte that it reads and writes once, at the speed of a copy between large arrays,
-// whichever takes longer. Weights are packed beforehand, as in a plan.
+// `GFLOP/s` counts two operations for each multiply-accumulate; `of_peak` is its share of the fused
+// multiply-adds that the same threads do from registers alone, measured at the start. `of_floor` is the share
+// of the time that a call cannot do without: its multiply-accumulates at that peak, or every byte that it reads
+// and writes once, at the speed of a copy between large arrays, whichever takes longer. Weights are packed
+// beforehand, as in a plan.
 #pragma once
 #include <benchmark/benchmark.h>
 
@@ -68,7 +70,7 @@ class BenchCall {
 /// Runs the calls one after the other, and sets the counters.
 void run(benchmark::State&, const std::list<BenchCall>&);
 /// A bench for each of these directions, "<name>/forward".
-void add_benches(const std::string& name, const OpPtr&, const std::vector<Shape>& given, const std::vector<Direction>&,
-                 const KernelOptions& = {});
+void add_benches(const std::string& name, const OpPtr&, const std::vector<Shape>& given,
+                 const std::vector<Direction>&, const KernelOptions& = {});
 
 }  // namespace loupe

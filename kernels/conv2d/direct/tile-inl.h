@@ -1,4 +1,5 @@
-// The micro-kernels of convolutions on the CPU: tiles of output pixels, and sums over pixels for the gradient of weights.
+// The micro-kernels of convolutions on the CPU: tiles of output pixels, and sums over pixels for the gradient
+// of weights.
 //
 // For Highway's *.cpu.cpp files: include it after hwy/foreach_target.h; it is compiled once for each target.
 #if defined(LOUPE_TILE_INL_H) == defined(HWY_TARGET_TOGGLE)

@@ -20,7 +20,7 @@
 //   128 × 128  256       25 344 bytes    157, 161                               many channels and pixels
 //   64 × 64    64        13 056 bytes    150, 155                               what lies between
 //   32 × 64    32        9 984 bytes     150, 155                               few channels, or few pixels
-//   direct     128       none            60, 48                                 small groups (depthwise)
+//   direct     128       none            56, 44                                 small groups (depthwise)
 //
 // 64 registers are a thread's sums, 32 two steps' values of the slab, up to 16 the places of its columns.
 // conv2d_tile() chooses by the layer's shape without the batch; a sum's order of additions is the same in
@@ -308,8 +308,8 @@ Convolution described(const ConvSizes& s, Direction direction, ConvTile tile) {
   return c;
 }
 
-/// The kernel ends with the epilogue; else finish() follows it. In a tile's 64 copies of a thread's last step there is room for
-/// the relu family, not for an exponential.
+/// The kernel ends with the epilogue; else finish() follows it. In a tile's 64 copies of a thread's last step
+/// there is room for the relu family, not for an exponential.
 bool ends_with(ConvTile tile, const Epilogue& e, const void* record) {
   if (writes_bits(e, record)) return false;
   return tile == ConvTile::direct || !e.function || e.row == Epilogue::Row::deconvnet ||

@@ -13,8 +13,7 @@ struct Product {
   int64_t rows, cols;
 };
 Product product_of(const ConvSizes& s, Direction d) {
-  if (d == Direction::vjp_input)
-    return {s.group_c(), ceil_div(s.h, s.stride.h) * ceil_div(s.w, s.stride.w)};
+  if (d == Direction::vjp_input) return {s.group_c(), ceil_div(s.h, s.stride.h) * ceil_div(s.w, s.stride.w)};
   if (d == Direction::vjp_weight) return {s.group_k(), s.group_c() * s.kernel.h * s.kernel.w};
   return {s.group_k(), s.oh * s.ow};
 }

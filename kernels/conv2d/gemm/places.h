@@ -1,4 +1,5 @@
-// Where the kernels of conv2d.cu work: the axes of a convolution, its phases, a block's part of the output, its pixels.
+// Where the kernels of conv2d.cu work: the axes of a convolution, its phases, a block's part of the output,
+// its pixels.
 #pragma once
 #include "kernels/device/target.h"
 

@@ -1,4 +1,5 @@
-// min(max(x, low), high). At the limits themselves the derivative is 1, as in PyTorch; NaN passes, but no signal does there.
+// min(max(x, low), high). At the limits themselves the derivative is 1, as in PyTorch; NaN passes, but no
+// signal does there.
 struct clamp : FunctionDefaults {
   static constexpr std::string_view summary = "min(max(x, low), high)";
   static constexpr std::array<FunctionParameter, 2> parameters{

@@ -1,5 +1,6 @@
-// ½x·(1 + tanh u) = x / (1 + exp(−2u)), u = √(2/π)·(x + 0.044715 x³): the approximation of gelu (Hendrycks, Gimpel 2016). The
-// rounding of 2u costs the lower tail |2u| ulps, and 1 − s the slope up to 5·2u′/2 of them before it is 0.
+// ½x·(1 + tanh u) = x / (1 + exp(−2u)), u = √(2/π)·(x + 0.044715 x³): the approximation of gelu (Hendrycks,
+// Gimpel 2016). The rounding of 2u costs the lower tail |2u| ulps, and 1 − s the slope up to 5·2u′/2 of them
+// before it is 0.
 struct gelu_tanh : FunctionDefaults {
   static constexpr std::string_view summary = "½x·(1 + tanh(√(2/π)·(x + 0.044715 x³)))";
   static constexpr Keeps keeps = Keeps::input;

@@ -1,4 +1,5 @@
-// x·hard_sigmoid(x) (A. Howard et al. 2019). At ±3 the slope is that of the outer sides, 0 and 1; NaN at −∞, as in PyTorch.
+// x·hard_sigmoid(x) (A. Howard et al. 2019). At ±3 the slope is that of the outer sides, 0 and 1; NaN at −∞,
+// as in PyTorch.
 struct hard_swish : FunctionDefaults {
   static constexpr std::string_view summary = "x·min(max(x + 3, 0), 6)/6";
   static constexpr Keeps keeps = Keeps::input;

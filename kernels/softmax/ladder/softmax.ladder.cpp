@@ -9,9 +9,9 @@ namespace {
 
 template <const device::SoftmaxRung& rung>
 void forward(const Op& op, const Arguments& a) {
-  const auto [n, c, h, w] = Nchw::of(a.output.shape);
-  rung(a.queue, static_cast<const SoftmaxOp&>(op).log(), a.inputs[0].as<float>(), a.output.as<float>(), n, c,
-       h * w);
+  const auto& softmax = static_cast<const SoftmaxOp&>(op);
+  const auto [n, c, pixels] = softmax.sizes(a.output.shape);
+  rung(a.queue, softmax.log(), a.inputs[0].as<float>(), a.output.as<float>(), n, c, pixels);
 }
 
 }  // namespace

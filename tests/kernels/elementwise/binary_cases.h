@@ -11,13 +11,13 @@ namespace loupe::test {
 
 /// The second operand is drawn apart from the first, so that maximum and minimum have no ties.
 inline std::vector<OpCase> binary_cases(const OpPtr& op, Draw draw = Draw::uniform) {
-  const std::vector<Draw> draws{draw, draw == Draw::distinct ? Draw::uniform : draw};
+  const std::vector<Draw> draws{draw, draw == Draw::distinct ? Draw::apart : draw};
   std::vector<OpCase> cases;
   // `unbatched` as OpCase has it: bit 1, the second operand is the same for every image.
   const auto add = [&](const char* name, const Shape& a, const Shape& b, uint32_t unbatched = 0) {
     cases.push_back({name, op, {a, b}, draws, 0, unbatched});
   };
-  add("odd map, 17 channels, batch of 3", {3, 17, 5, 7}, {3, 17, 5, 7});
+  add("odd map, 17 channels, three images", {3, 17, 5, 7}, {3, 17, 5, 7});
   add("1×1 map", {1, 16, 1, 1}, {1, 16, 1, 1});
   add("vectors", {3, 33}, {3, 33});
   add("one element", {1, 1, 1, 1}, {1, 1, 1, 1});

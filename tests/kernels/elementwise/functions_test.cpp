@@ -1,6 +1,7 @@
 // ctest: FIXTURES_SETUP sim_coverage LABELS sim
-// Elementwise functions at single numbers, beside their case tables: PyTorch's values and derivatives at kinks and at ±∞, NaN,
-// the error bounds that each function states over all magnitudes of floats, and the same bits on cpu and simulator.
+// Elementwise functions at single numbers, beside their case tables: PyTorch's values and derivatives at
+// kinks and at ±∞, NaN, the error bounds that each function states over all magnitudes of floats, and the
+// same bits on cpu and simulator.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -27,9 +27,17 @@ extern const OpSuite group_norm_suite{
         },
     .rejections =
         {
-            {"empty", [] { infer(group_norm({.groups = 1}), {{2, 0, 3}}); }, "group_norm takes a non-empty input"},
+            {"empty",
+             [] {
+               infer(group_norm({.groups = 1}), {{2, 0, 3}});
+             },
+             "group_norm takes a non-empty input"},
             {"no channels", [] { infer(group_norm({.groups = 1}), {{5}}); }, "got (5)"},
-            {"does not divide", [] { infer(group_norm({.groups = 4}), {{1, 6, 2, 2}}); }, "6 channels do not make 4 equal groups"},
+            {"does not divide",
+             [] {
+               infer(group_norm({.groups = 4}), {{1, 6, 2, 2}});
+             },
+             "6 channels do not make 4 equal groups"},
             {"no groups", [] { group_norm({.groups = 0}); }, "one group at least"},
             {"negative eps", [] { group_norm({.groups = 1, .eps = -1}); }, "eps must be 0 or more"},
         },

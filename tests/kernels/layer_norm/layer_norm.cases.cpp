@@ -19,8 +19,9 @@ Rejection refuses(std::string name, Shape input, LayerNorm config, std::string m
 
 }  // namespace
 
-// Roundings beside the sums: those of the variance (the square, eps, the root: half of each counts), the reciprocal, two
-// subtractions, products by r, by the weight, and of the vjp by the mean: 8 of half an ulp, of which the bound has 4 already.
+// Roundings beside the sums: those of the variance (the square, eps, the root: half of each counts), the
+// reciprocal, two subtractions, products by r, by the weight, and of the vjp by the mean: 8 of half an ulp, of
+// which the bound has 4 already.
 extern const OpSuite layer_norm_suite{
     .cases =
         {
@@ -51,7 +52,10 @@ extern const OpSuite layer_norm_suite{
             refuses("no axes", {4, 5}, {.axes = 0}, "one axis at least"),
             refuses("channels of vectors", {4, 5}, {.channels = true}, "over channels takes non-empty maps"),
             refuses("negative eps", {4, 5}, {.eps = -1}, "eps must be 0 or more"),
-            {"a weight of another size", [] { layer_norm()->infer(std::vector<Type>{{.shape = {2, 4}}, {.shape = {5}}, {.shape = {4}}}); },
+            {"a weight of another size",
+             [] {
+               layer_norm()->infer(std::vector<Type>{{.shape = {2, 4}}, {.shape = {5}}, {.shape = {4}}});
+             },
              "weight must be (4), got (5)"},
         },
     .function_ulps = 2,

@@ -1,4 +1,5 @@
-// Bounds for the suites of layer_norm, rms_norm and group_norm: the magnitude of the terms behind each result (op_suite.h).
+// Bounds for the suites of layer_norm, rms_norm and group_norm: the magnitude of the terms behind each result
+// (op_suite.h).
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -16,7 +17,9 @@ struct NormGroup {
   int64_t i;
   double mean = 0, r = 0;
 
-  size_t at(int64_t l) const { return static_cast<size_t>((i / n.inner * n.length + l) * n.inner + i % n.inner); }
+  size_t at(int64_t l) const {
+    return static_cast<size_t>((i / n.inner * n.length + l) * n.inner + i % n.inner);
+  }
   double x(int64_t l) const { return o.inputs[0][at(l)]; }
   double weight(int64_t l) const { return o.inputs.size() > 1 ? std::fabs(o.inputs[1][weight_of(l)]) : 1; }
   double bias(int64_t l) const { return o.inputs.size() > 2 ? std::fabs(o.inputs[2][weight_of(l)]) : 0; }
@@ -31,9 +34,10 @@ struct NormGroup {
   }
 };
 
-/// A rounding of the mean moves x − μ by that of mean |x|, and 1/√(σ² + eps) follows σ² to first order in its relative error
-/// alone (the differences add up to zero): so forward's terms are (|x − μ| + mean |x|) · r · |weight| + |bias|, those of the vjp
-/// to the input r · (|h| + mean |h| + |x̂| · mean |h · x̂|) with h = gy · weight, and those to the weight Σ |gy · x̂|.
+/// A rounding of the mean moves x − μ by that of mean |x|, and 1/√(σ² + eps) follows σ² to first order in its
+/// relative error alone (the differences add up to zero): so forward's terms are (|x − μ| + mean |x|) · r ·
+/// |weight| + |bias|, those of the vjp to the input r · (|h| + mean |h| + |x̂| · mean |h · x̂|) with h = gy ·
+/// weight, and those to the weight Σ |gy · x̂|.
 inline std::vector<double> norm_magnitude(const OpCase& test, Direction d, const Operands& o) {
   if (d == Direction::vjp_bias) return {};
   const Norm n = static_cast<const NormOp&>(*test.op).sizes(o.shapes[0]);

@@ -32,6 +32,7 @@ extern const OpSuite linear_suite{
             vectors("tokens, longer than a packed stretch", {2, 3, 1030}, {.out_features = 16}),
             vectors("tokens, more outputs than a task", {1, 15, 16}, {.out_features = 290}),
             vectors("more rows than a packed stretch", {2, 520, 3}, {.out_features = 5}),
+            vectors("tokens, large enough for a library", {2, 40, 160}, {.out_features = 165}),
             vectors("pixels of maps", {2, 3, 4, 18}, {.out_features = 64}),
         },
     .rejections =

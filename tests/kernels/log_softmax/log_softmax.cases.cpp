@@ -56,10 +56,22 @@ extern const OpSuite log_softmax_suite{
               {"the keys of attention, whole blocks", log_softmax(3), {{1, 2, 3, 64}}},
               {"axis 2 of 5", log_softmax(2), {{2, 3, 7, 5, 4}}},
               {.name = "over the batch", .op = log_softmax(0), .inputs = {{6, 5}}, .unbatched = 1}},
-    .rejections = {{"no class", [] { infer(log_softmax(), {{1, 0}}); }, "log_softmax takes a non-empty input, got (1, 0)"},
-                   {"no such axis", [] { infer(log_softmax(3), {{1, 2, 3}}); }, "(1, 2, 3) has no axis 3"},
+    .rejections = {{"no class",
+                    [] {
+                      infer(log_softmax(), {{1, 0}});
+                    },
+                    "log_softmax takes a non-empty input, got (1, 0)"},
+                   {"no such axis",
+                    [] {
+                      infer(log_softmax(3), {{1, 2, 3}});
+                    },
+                    "(1, 2, 3) has no axis 3"},
                    {"no axis 1", [] { infer(log_softmax(), {{4}}); }, "(4) has no axis 1"},
-                   {"two inputs", [] { infer(log_softmax(), {{1, 2}, {1, 2}}); }, "1 input(s), got 2"}},
+                   {"two inputs",
+                    [] {
+                      infer(log_softmax(), {{1, 2}, {1, 2}});
+                    },
+                    "1 input(s), got 2"}},
     .function_ulps = 4,
     .magnitude = magnitude,
 };

@@ -17,7 +17,11 @@ constexpr uint32_t kNoImages = 1;  // OpCase::unbatched
 
 OpCase reduced(std::string name, Shape input, Reduce config, uint32_t unbatched = 0) {
   const Draw draw = config.kind == Kind::max ? Draw::distinct : Draw::uniform;
-  return {.name = std::move(name), .op = reduce(config), .inputs = {input}, .draws = {draw}, .unbatched = unbatched};
+  return {.name = std::move(name),
+          .op = reduce(config),
+          .inputs = {input},
+          .draws = {draw},
+          .unbatched = unbatched};
 }
 
 Rejection refuses(std::string name, Shape input, Reduce config, std::string message) {
@@ -37,19 +41,24 @@ extern const OpSuite reduce_suite{
             reduced("mean of vectors, kept", {3, 100}, {.kind = Kind::mean, .keep = true}),
             reduced("max of vectors", {3, 37}, {.kind = Kind::max}),
             reduced("sum over tokens", {2, 11, 5}, {.kind = Kind::sum, .axes = {1}}),
-            reduced("mean over tokens, more than a block of features", {2, 20, 37}, {.kind = Kind::mean, .axes = {1}}),
+            reduced("mean over tokens, more than a block of features", {2, 20, 37},
+                    {.kind = Kind::mean, .axes = {1}}),
             reduced("max over tokens, kept", {2, 11, 35}, {.kind = Kind::max, .axes = {1}, .keep = true}),
             reduced("mean of maps", {2, 3, 9, 10}, {.kind = Kind::mean, .axes = {2, 3}}),
             reduced("max of maps", {2, 3, 4, 5}, {.kind = Kind::max, .axes = {-2, -1}}),
-            reduced("sum over channels and columns", {2, 5, 3, 17}, {.kind = Kind::sum, .axes = {1, 3}, .keep = true}),
+            reduced("sum over channels and columns", {2, 5, 3, 17},
+                    {.kind = Kind::sum, .axes = {1, 3}, .keep = true}),
             reduced("max over channels and columns", {2, 5, 3, 17}, {.kind = Kind::max, .axes = {3, 1}}),
             reduced("mean over channels and rows", {2, 5, 3, 18}, {.kind = Kind::mean, .axes = {1, 2}}),
-            reduced("max over every other axis of 6", {2, 3, 2, 3, 2, 3}, {.kind = Kind::max, .axes = {1, 3, 5}}),
-            reduced("sum over every other axis of 6", {2, 3, 2, 3, 2, 3}, {.kind = Kind::sum, .axes = {0, 2, 4}}, kNoImages),
+            reduced("max over every other axis of 6", {2, 3, 2, 3, 2, 3},
+                    {.kind = Kind::max, .axes = {1, 3, 5}}),
+            reduced("sum over every other axis of 6", {2, 3, 2, 3, 2, 3},
+                    {.kind = Kind::sum, .axes = {0, 2, 4}}, kNoImages),
             reduced("more than a warp's share", {3, 1033}, {.kind = Kind::mean}),
             reduced("max of more than a warp's share", {2, 3, 1100}, {.kind = Kind::max, .axes = {1, 2}}),
             reduced("axes of size 1", {3, 1, 7, 1}, {.kind = Kind::sum, .axes = {1, 3}}),
-            reduced("everything, kept", {3, 4, 5}, {.kind = Kind::max, .axes = {0, 1, 2}, .keep = true}, kNoImages),
+            reduced("everything, kept", {3, 4, 5}, {.kind = Kind::max, .axes = {0, 1, 2}, .keep = true},
+                    kNoImages),
             reduced("over the batch", {6, 20}, {.kind = Kind::mean, .axes = {0}}, kNoImages),
         },
     .rejections =

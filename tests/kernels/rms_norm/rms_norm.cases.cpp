@@ -25,7 +25,11 @@ extern const OpSuite rms_norm_suite{
         },
     .rejections =
         {
-            {"empty", [] { infer(rms_norm(), {{2, 0}}); }, "rms_norm takes a non-empty input"},
+            {"empty",
+             [] {
+               infer(rms_norm(), {{2, 0}});
+             },
+             "rms_norm takes a non-empty input"},
             {"no batch", [] { infer(rms_norm(), {{5}}); }, "got (5)"},
             {"negative eps", [] { rms_norm({.eps = -1}); }, "eps must be 0 or more"},
         },

@@ -57,29 +57,60 @@ extern const OpSuite softmax_suite{
               {"the keys of attention, whole blocks", softmax(3), {{1, 2, 3, 64}}},
               {"axis 2 of 5", softmax(2), {{2, 3, 7, 5, 4}}},
               {.name = "over the batch", .op = softmax(0), .inputs = {{6, 5}}, .unbatched = 1}},
-    .rejections = {{"no class", [] { infer(softmax(), {{1, 0}}); }, "softmax takes a non-empty input, got (1, 0)"},
-                   {"no such axis", [] { infer(softmax(3), {{1, 2, 3}}); }, "(1, 2, 3) has no axis 3"},
+    .rejections = {{"no class",
+                    [] {
+                      infer(softmax(), {{1, 0}});
+                    },
+                    "softmax takes a non-empty input, got (1, 0)"},
+                   {"no such axis",
+                    [] {
+                      infer(softmax(3), {{1, 2, 3}});
+                    },
+                    "(1, 2, 3) has no axis 3"},
                    {"no axis 1", [] { infer(softmax(), {{4}}); }, "(4) has no axis 1"},
-                   {"two inputs", [] { infer(softmax(), {{1, 2}, {1, 2}}); }, "1 input(s), got 2"}},
+                   {"two inputs",
+                    [] {
+                      infer(softmax(), {{1, 2}, {1, 2}});
+                    },
+                    "1 input(s), got 2"}},
     .function_ulps = 4,
     .magnitude = magnitude,
 };
 
 TEST_CASE("softmax: large scores do not overflow, and NaN spreads over its pixel alone") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (const Backend backend : host_and_simulator()) {
+  const auto check = [&](Backend backend, int axis, Shape shape) {
     const How how{.backend = backend, .dtype = Dtype::f32};
-    const Operands o{.shapes = {{3, 3}}, .inputs = {{1000, 999, -1000, -5000, -5000, -5000, 1, nan, 2}}};
-    const Numbers y = call(*softmax(), Direction::forward, how, o).value.numbers();
+    const Operands o{.shapes = {shape}, .inputs = {{1000, 999, -1000, -5000, -5000, -5000, 1, nan, 2}}};
+    const Numbers y = call(*softmax(axis), Direction::forward, how, o).value.numbers();
     CHECK(y[0] == doctest::Approx(1 / (1 + std::exp(-1.0))));
     CHECK(y[2] == 0);
     CHECK(y[3] == doctest::Approx(1.0 / 3));
     for (size_t i = 6; i < 9; ++i) CHECK(std::isnan(y[i]));
-    const Numbers log = call(*log_softmax(), Direction::forward, how, o).value.numbers();
+    const Numbers log = call(*log_softmax(axis), Direction::forward, how, o).value.numbers();
     CHECK(log[2] == doctest::Approx(-2000 - std::log(1 + std::exp(-1.0))));
     CHECK(log[3] == doctest::Approx(-std::log(3.0)));
     for (size_t i = 6; i < 9; ++i) CHECK(std::isnan(log[i]));
+  };
+  for (const Backend backend : host_and_simulator()) {
+    check(backend, 1, {3, 3});
+    check(backend, 2, {3, 1, 3});
+    check(backend, 1, {3, 3, 1});
   }
+}
+
+TEST_CASE("softmax: minus infinity along the last axis and along pixels") {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const Backend backend : host_and_simulator())
+    for (const int axis : {1, 2}) {
+      const Operands o{.shapes = {axis == 1 ? Shape{2, 2, 1} : Shape{2, 1, 2}},
+                       .inputs = {{-inf, 3, -inf, -inf}}};
+      const How how{.backend = backend, .dtype = Dtype::f32};
+      const Numbers y = call(*softmax(axis), Direction::forward, how, o).value.numbers();
+      CHECK(y[0] == 0);
+      CHECK(y[1] == 1);
+      for (size_t i = 2; i < 4; ++i) CHECK(std::isnan(y[i]));
+    }
 }
 
 TEST_CASE("softmax: a score of minus infinity counts nothing, on every rung of the ladder too") {
