@@ -276,8 +276,8 @@ Probe Tapes::record_and_account() {
 Probe Tapes::inject() const {
   return {.look = [this](Execution& e, int64_t first) {
     if (rows_.empty()) return;
-    for (const NodeId n : e.recorded()) {
-      if (!rows_.at(static_cast<size_t>(first)).contains(n)) continue;  // smooth: its own numbers serve
+    for (const NodeId n : recorders(fast_.graph())) {
+      if (e.plan().record_of(n) < 0) continue;  // this rule does not look at it
       std::vector<Tensor> records;
       for (int64_t i = 0; i < e.plan().batch(); ++i)
         records.push_back(rows_.at(static_cast<size_t>(first + i)).at(n));
