@@ -42,9 +42,8 @@ Chain maps_chain() {
              return g.add("relu2", relu(), {g.add("add", add(), {conv("conv2")(g, x), x})});
            },
            [](Graph& g, NodeId x) { return g.add("pool", max_pool2d({.kernel = 3, .stride = 2}), {x}); },
-           [](Graph& g, NodeId x) {
-             return g.add("fc", linear({.out_features = 4}), {g.add("flatten", flatten(), {x})});
-           }}};
+           [](Graph& g, NodeId x) { return g.add("flatten", flatten(), {x}); },
+           [](Graph& g, NodeId x) { return g.add("fc", linear({.out_features = 4}), {x}); }}};
 }
 
 Chain tokens_chain() {

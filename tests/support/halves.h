@@ -26,7 +26,7 @@ struct Chain {
 };
 
 /// Convolutions, a residual sum, a pool and a linear layer; 17 channels, which a CPU keeps in two blocks.
-/// (1, 3, 9, 11) → 4 classes. Stages: conv1, relu1, a residual block, pool, head.
+/// (1, 3, 9, 11) → 4 classes. Stages: conv1, relu1, a residual block, pool, flatten, fc.
 Chain maps_chain();
 /// Six tokens of width 8, attention with two heads. (1, 3, 12, 8) → 4 classes. Stages: tokens, heads, out,
 /// norm, head.

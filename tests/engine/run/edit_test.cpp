@@ -128,6 +128,7 @@ TEST_CASE("edits of maps: everywhere, a channel, a position, an image, what seve
                  {"channel 3 of image 0 at a position",
                   Cells::channel(3) & Cells::image(0) & Cells::position(0, 7)}});
   check_edits(chain, 3, {{"channel 2", Cells::channel(2)}, {"position", Cells::position(1, 2)}});
+  check_edits(chain, 4, {{"feature 339", Cells::channel(339)}, {"image 0", Cells::image(0)}});
 }
 
 TEST_CASE("edits of tokens: one of them, a head, a head of a token") {
