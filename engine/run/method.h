@@ -1,5 +1,5 @@
 // Method: one way to explain a class score, with its options, as the command line and the report see it. A
-// new method is one file engine/methods/<name>.cpp that defines `extern const Method <name>_method`; the
+// new method is one file engine/methods/<name>.method.cpp that defines `extern const Method <name>_method`; the
 // build lists it in all_methods().
 #pragma once
 #include <functional>
@@ -89,7 +89,7 @@ struct Method {
   std::function<void(const ImageModel&, const Shape& input, Options&)> fit = {};
 };
 
-/// Every method, in alphabetical order. (Generated from the files in engine/methods/.)
+/// Every method, in alphabetical order. (Generated from the names of the files *.method.cpp.)
 std::span<const Method* const> all_methods();
 /// Throws UsageError with near names.
 const Method& find_method(const std::string& name);

@@ -90,6 +90,12 @@ std::string Pooling::str() const {
   return s;
 }
 
+void expect_switch_fits(std::string_view op, Pair kernel) {
+  if (kernel.h * kernel.w > 256)
+    throw UsageError(std::string(op) + ": a window has at most 256 cells (a switch is one byte), not " +
+                     kernel.str());
+}
+
 std::string short_str(Pair p) { return p.h == p.w ? std::to_string(p.h) : p.str(); }
 
 }  // namespace loupe

@@ -39,6 +39,9 @@ struct Pooling {
   std::string str() const;
 };
 
+/// For ops with switches: throws UsageError if the window has more than 256 cells.
+void expect_switch_fits(std::string_view op, Pair kernel);
+
 /// "2" or, if the two differ, "2×1".
 std::string short_str(Pair);
 

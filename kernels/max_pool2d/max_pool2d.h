@@ -33,9 +33,6 @@ OpPtr max_pool2d(MaxPool2d);
 /// Of an op that max_pool2d() made.
 const Pooling& max_pool2d_pooling(const Op&);
 
-/// Throws UsageError if the window has more than 256 cells.
-void expect_switch_fits(std::string_view op, Pair kernel);
-
 namespace ref {
 /// x: (planes, map.h, map.w); y and switches: (planes, pooled.h, pooled.w), switches may be null.
 template <typename T>

@@ -91,10 +91,4 @@ OpPtr max_pool2d(MaxPool2d attributes) { return std::make_shared<MaxPool2dOp>(at
 
 const Pooling& max_pool2d_pooling(const Op& op) { return pooling_of(op); }
 
-void expect_switch_fits(std::string_view op, Pair kernel) {
-  if (kernel.h * kernel.w > 256)
-    throw UsageError(std::string(op) + ": a window has at most 256 cells (a switch is one byte), not " +
-                     kernel.str());
-}
-
 }  // namespace loupe

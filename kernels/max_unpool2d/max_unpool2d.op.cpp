@@ -1,7 +1,5 @@
 #include "kernels/max_unpool2d/max_unpool2d.h"
 
-#include "kernels/max_pool2d/max_pool2d.h"
-
 namespace loupe {
 
 namespace {
