@@ -66,7 +66,8 @@ void PlanBuilder::share_in_place() {
       also_read |= s.operands[k].value >= 0 && plan_.value(s.operands[k].value).slot == source;
     for (const ValueId v : {s.residual, s.epilogue_record, s.record})
       also_read |= v >= 0 && plan_.value(v).slot == source;
-    if (slot.last != i || also_read || slot.bytes != plan_.slots_[at(target)].bytes || source == target)
+    const bool alike = plan_.value(from).type.shape == plan_.value(to).type.shape;  // broadcasting may not be
+    if (slot.last != i || also_read || !alike || slot.bytes != plan_.slots_[at(target)].bytes || source == target)
       continue;
     slot.last = plan_.slots_[at(target)].last;
     plan_.slots_[at(target)].bytes = 0;
