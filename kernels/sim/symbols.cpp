@@ -37,10 +37,11 @@ Dwfl* session() {
 }
 
 // "…/kernels/softmax/softmax.cu" without what stands before kernels/, or before the tests that mirror it.
-std::string shortened(const std::string& file) {
+std::string shortened(const std::string& name) {
+  const std::string file = "/" + name;  // a compiler may have been given a relative path
   for (const char* root : {"/tests/kernels/", "/kernels/"})
     if (const size_t at = file.rfind(root); at != std::string::npos) return file.substr(at + 1);
-  return file;
+  return name;
 }
 
 bool is_wrapper(const std::string& file) {
