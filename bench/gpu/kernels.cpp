@@ -220,10 +220,10 @@ Timed time(const Settings& s, const DeviceModule& module, const Subject& subject
 
 // Who else computes it.
 struct Library {
-  const char *name, *option, *library, *own;
+  const char *name, *option, *library, *own;  // of the module; none where a call says it (KernelOptions)
 };
 const Library* library_of(const OpKind& kind) {
-  static constexpr Library cudnn{"cuDNN", "conv", "cudnn", "own"},
+  static constexpr Library cudnn{"cuDNN", nullptr, nullptr, nullptr},
       cublas{"cuBLAS", "linear", "cublas", "own"};
   if (kind.name == "conv2d" || kind.name == "conv_transpose2d") return &cudnn;
   return kind.name == "linear" ? &cublas : nullptr;
@@ -260,19 +260,22 @@ Json measure_op(const Settings& s, const DeviceModule& module, const KernelCase&
   Json row = title(c, d);
   row["algorithm"] = c.op->prepare(s.backend, d, shapes_of(operands_of(c)), {}).describe;
   const Library* library = s.backend == Backend::cuda ? library_of(c.op->kind()) : nullptr;
-  if (library) module.configure(library->option, library->own);
+  const auto choose = [&](const char* value) {
+    if (library && library->option) module.configure(library->option, value);
+  };
+  choose(library ? library->own : nullptr);
   row.update(measure(s, module, {c, d}));
   if (!library || d == Direction::vjp_bias) return row;  // neither library has one of its own
   row["library"] = library->name;
   try {
-    module.configure(library->option, library->library);
+    choose(library->library);
     const double us = time(s, module, {c, d, nullptr, {.library_convolution = true}}).us;
     row["library_us"] = us;
     row["ratio"] = us / row["us"].get<double>();
   } catch (const std::exception& e) {
     row["library_error"] = e.what();
   }
-  module.configure(library->option, library->own);
+  choose(library->own);
   return row;
 }
 

@@ -96,7 +96,7 @@ void run_all(const std::string& device_name, bool quick, const std::vector<std::
   run(device, engine, quick, networks, size);
   if (device != Device::cuda()) return;
   try {
-    device.module()->configure("conv", "cudnn");
+    device.module()->query("cudnn");
   } catch (const Error& e) {
     std::printf("%s\n", e.what());
     return;

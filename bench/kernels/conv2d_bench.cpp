@@ -1,5 +1,6 @@
-// Convolutions and fully connected layers on the cpu backend, in the shapes of well-known networks, one image;
-// and every op of a training step of the zoo's network, 64 images (what the counters say: support/call.h):
+// Convolutions and fully connected layers on the cpu backend, in the shapes of well-known networks, one
+// image; and every op of a training step of the zoo's network, 64 images (what the counters say:
+// support/call.h):
 //
 //   build/release/bin/conv2d_bench --benchmark_filter=vgg16
 //   build/release/bin/conv2d_bench --benchmark_filter=zoo

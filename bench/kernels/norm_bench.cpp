@@ -1,5 +1,6 @@
-// Norms, softmax and reductions on the cpu backend, in the shapes of well-known networks, one image. They move bytes: what
-// counts is `of_floor` (support/call.h), where an array that fits the caches can be more than 1.
+// Norms, softmax and reductions on the cpu backend, in the shapes of well-known networks, one image. They
+// move bytes: what counts is `of_floor` (support/call.h), where an array that fits the caches can be more
+// than 1.
 //
 //   build/release/bin/norm_bench
 #include "bench/kernels/support/call.h"

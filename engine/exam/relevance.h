@@ -10,8 +10,8 @@ namespace loupe {
 /// but does not say what speaks for the class. Null where there is none.
 const Map* scored_map(const Explanation& explanation);
 
-/// One number a pixel of a height×width picture; the larger, the more the pixel speaks for the class. Only the
-/// style decides:
+/// One number a pixel of a height×width picture; the larger, the more the pixel speaks for the class. Only
+/// the style decides:
 ///   magnitude, reconstruction  the largest |·| over channels (0 and up)
 ///   contribution               the sum over channels (signed)
 ///   evidence, level            the sum over channels, at the places that its grid says; of evidence only what

@@ -58,7 +58,8 @@ NodeId Graph::add(std::string name, OpPtr op, std::vector<Port> operands) {
   } catch (const Error& e) {
     throw UsageError("node '" + name + "': " + e.what());
   }
-  return append({.name = std::move(name), .op = std::move(op), .inputs = std::move(operands), .types = outputs});
+  return append(
+      {.name = std::move(name), .op = std::move(op), .inputs = std::move(operands), .types = outputs});
 }
 
 std::vector<NodeId> Graph::inputs() const {
@@ -117,7 +118,8 @@ std::vector<std::vector<Type>> Graph::types(std::span<const Shape> inputs) const
       continue;
     }
     std::vector<Type> in;
-    for (const Port& p : n.inputs) in.push_back(all[static_cast<size_t>(p.node)][static_cast<size_t>(p.output)]);
+    for (const Port& p : n.inputs)
+      in.push_back(all[static_cast<size_t>(p.node)][static_cast<size_t>(p.output)]);
     try {
       all.push_back(n.op->infer(in));
     } catch (const Error& e) {

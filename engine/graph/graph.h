@@ -1,8 +1,9 @@
-// Graph says what a network computes: named nodes (inputs, parameters, constants and ops) and where the operands of each
-// op come from. No algorithm, no memory and no learned values are in it.
+// Graph says what a network computes: named nodes (inputs, parameters, constants and ops) and where the
+// operands of each op come from. No algorithm, no memory and no learned values are in it.
 //
-// A graph knows no sizes that belong to an input. Its inputs have *nominal* types, those that an architecture was made
-// for, from which the sizes of parameters follow and at which people look at layers; a plan binds the sizes of a run.
+// A graph knows no sizes that belong to an input. Its inputs have *nominal* types, those that an architecture
+// was made for, from which the sizes of parameters follow and at which people look at layers; a plan binds
+// the sizes of a run.
 #pragma once
 #include <optional>
 #include <string>
@@ -47,9 +48,9 @@ class Graph {
   NodeId parameter(std::string name, Shape shape, ParameterSpec::Role role = ParameterSpec::Role::weight);
   /// Values that belong to the architecture.
   NodeId constant(std::string name, Tensor value);
-  /// Appends an op; its operands are earlier nodes. Parameters that the op has (Op::parameters) and that are not among the
-  /// operands become nodes "name.weight" … before it. Throws UsageError, naming the node, if the types do not fit or the
-  /// name is taken.
+  /// Appends an op; its operands are earlier nodes. Parameters that the op has (Op::parameters) and that are
+  /// not among the operands become nodes "name.weight" … before it. Throws UsageError, naming the node, if
+  /// the types do not fit or the name is taken.
   NodeId add(std::string name, OpPtr op, std::vector<Port> operands);
   /// The node whose value is the network's result (logits); the last added if never called.
   void set_output(NodeId id) { output_ = id; }
@@ -60,15 +61,16 @@ class Graph {
   std::vector<NodeId> inputs() const;
   std::vector<NodeId> consumers(NodeId id) const;
 
-  /// The op or input of that name, or the last one inside the module of that name ("layer4", "features.12"). Throws
-  /// UsageError with near names.
+  /// The op or input of that name, or the last one inside the module of that name ("layer4", "features.12").
+  /// Throws UsageError with near names.
   NodeId find(const std::string& name) const;
   std::optional<NodeId> try_find(const std::string& name) const;
 
-  /// Types of all outputs of all nodes where the inputs, in the order of inputs(), have the shapes given. Throws
-  /// UsageError naming the node that they do not fit.
+  /// Types of all outputs of all nodes where the inputs, in the order of inputs(), have the shapes given.
+  /// Throws UsageError naming the node that they do not fit.
   std::vector<std::vector<Type>> types(std::span<const Shape> inputs) const;
-  /// Shapes of all nodes' first outputs, for one input of that shape or for the nominal sizes with a batch of n.
+  /// Shapes of all nodes' first outputs, for one input of that shape or for the nominal sizes with a batch of
+  /// n.
   std::vector<Shape> shapes(const Shape& input) const;
   std::vector<Shape> shapes(int64_t n) const;
   /// The nominal shapes of the inputs, with a batch of n.
@@ -88,16 +90,16 @@ class Graph {
 /// Whether gradients teach it: all but a batch norm's running statistics.
 bool is_learned(ParameterSpec::Role role);
 
-/// The pixels of the graph's first input that one cell of a node sees: rows [offset + i·stride, offset + i·stride + size).
-/// Offsets are negative where padding is seen.
+/// The pixels of the graph's first input that one cell of a node sees: rows [offset + i·stride, offset +
+/// i·stride + size). Offsets are negative where padding is seen.
 struct ReceptiveField {
   bool whole = false;  // every cell sees all of the input
   Pair size{1};
   double stride_h = 1, stride_w = 1;
   double offset_h = 0, offset_w = 0;
 };
-/// One a node. A node that joins branches sees the union. (Araujo, Norris & Sim 2019, "Computing receptive fields of
-/// convolutional neural networks".)
+/// One a node. A node that joins branches sees the union. (Araujo, Norris & Sim 2019, "Computing receptive
+/// fields of convolutional neural networks".)
 std::vector<ReceptiveField> receptive_fields(const Graph&);
 
 /// Multiply-accumulates of one input of nominal size, of a node.

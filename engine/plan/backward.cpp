@@ -19,7 +19,7 @@ class PlanBuilder::Signal : public SignalStep {
   ValueId vjp(ValueId signal, int i) override { return builder_.vjp(unit_, node_, signal, i); }
   ValueId rectify(ValueId signal) override { return builder_.rectify(unit_, node_, signal); }
   RowOperand operand(int i) override;
-  ValueId output() override { return builder_.unedited(node_); }
+  ValueId output() override;
   ValueId apply(const OpPtr& op, const std::vector<RowOperand>& operands) override;
   ValueId apply_vjp(const OpPtr& op, int i, ValueId signal, const std::vector<RowOperand>& operands) override;
   void pass(ValueId signal, int i) override { pass_(signal, i); }
@@ -39,10 +39,18 @@ RowOperand PlanBuilder::Signal::operand(int i) {
   const Port& p = node().inputs.at(at(i));
   if (builder_.graph_.node(p.node).is_weight()) return {.weight = i};
   const ValueId value = builder_.plan_.value_of(p);
-  if (value >= 0) return {.value = value};
-  if (unit_.function == node_) return {.value = builder_.kept_by(unit_, node_)};
-  throw Error("the rule " + builder_.purpose_.rule.name + " asks for what '" + node().name +
-              "' reads, which was fused away");
+  if (value < 0)
+    throw Error("the rule " + builder_.purpose_.rule.name +
+                " says that it reads nothing, and asks for what '" + node().name + "' reads");
+  return {.value = value};
+}
+
+ValueId PlanBuilder::Signal::output() {
+  const ValueId value = builder_.unedited(node_);
+  if (value < 0)
+    throw Error("the rule " + builder_.purpose_.rule.name +
+                " says that it reads nothing, and asks for what '" + node().name + "' makes");
+  return value;
 }
 
 std::vector<PlanOperand> PlanBuilder::Signal::planned(const std::vector<RowOperand>& operands,
@@ -272,7 +280,8 @@ ValueId PlanBuilder::rectify(const Unit& u, NodeId n, ValueId signal) {
   return out;
 }
 
-// The step that makes the later of two signals adds the earlier one to it, if nothing else reads it and the step can.
+// The step that makes the later of two signals adds the earlier one to it, if nothing else reads it and the
+// step can.
 bool PlanBuilder::fuse_meeting(ValueId earlier, ValueId later) {
   if (!options_.fuse || plan_.value(earlier).type != plan_.value(later).type) return false;
   PlanStep* maker = only_maker(later, 0);
@@ -305,7 +314,8 @@ bool PlanBuilder::can_end_with(const PlanStep& step, const Epilogue& epilogue) c
   return step.op->fuses(backend(), step.direction, epilogue, shapes);
 }
 
-// Puts the row of function n into the step that makes the signal, if nothing else reads that and the step can.
+// Puts the row of function n into the step that makes the signal, if nothing else reads that and the step
+// can.
 bool PlanBuilder::fuse_row(const Unit& u, NodeId n, ValueId signal, Epilogue::Row row) {
   if (!options_.fuse || wanted(n)) return false;
   PlanStep* maker = only_maker(signal, 1);  // n itself

@@ -1,6 +1,6 @@
-// PlanBuilder makes a Plan in four passes, one file each: units.cpp chooses what is folded and fused; forward.cpp and
-// backward.cpp lay down steps that each write a fresh value; memory.cpp lets in-place steps take over the memory of a value
-// that dies in them, and gives every slot its place in the arena.
+// PlanBuilder makes a Plan in four passes, one file each: units.cpp chooses what is folded and fused;
+// forward.cpp and backward.cpp lay down steps that each write a fresh value; memory.cpp lets in-place steps
+// take over the memory of a value that dies in them, and gives every slot its place in the arena.
 #pragma once
 #include <limits>
 #include <map>

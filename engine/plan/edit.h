@@ -1,12 +1,12 @@
-// Edit: a value that is changed in the middle of a pass. A purpose says where and how; an execution says with what, for
-// each run anew: which cells (Cells, or any mask) and which numbers.
+// Edit: a value that is changed in the middle of a pass. A purpose says where and how; an execution says with
+// what, for each run anew: which cells (Cells, or any mask) and which numbers.
 //
 //   set     y = v at the cells of the cells, x elsewhere     (zero: v = 0; take: v from another run)
 //   add     y = x + v                                         (steering)
 //   scale   y = x · v
 //
-// An edited node is neither fused nor overwritten, and what reads the node reads the edited value, `Execution::value()`
-// too. On the way back the signal at the cells is multiplied by dy/dx: 0, 1 or v.
+// An edited node is neither fused nor overwritten, and what reads the node reads the edited value,
+// `Execution::value()` too. On the way back the signal at the cells is multiplied by dy/dx: 0, 1 or v.
 #pragma once
 #include <cstdint>
 #include <vector>

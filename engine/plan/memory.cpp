@@ -42,8 +42,8 @@ void PlanBuilder::lifetimes() {
   }
 }
 
-// What is made before an edit and read after it stays to the end, so that the steps from the edit on can run again with
-// other numbers, also after a way back.
+// What is made before an edit and read after it stays to the end, so that the steps from the edit on can run
+// again with other numbers, also after a way back.
 void PlanBuilder::keep_across_edits() {
   for (const Plan::PlannedEdit& e : plan_.edits_)
     for (PlanSlot& s : plan_.slots_)
@@ -67,7 +67,8 @@ void PlanBuilder::share_in_place() {
     for (const ValueId v : {s.residual, s.epilogue_record, s.record})
       also_read |= v >= 0 && plan_.value(v).slot == source;
     const bool alike = plan_.value(from).type.shape == plan_.value(to).type.shape;  // broadcasting may not be
-    if (slot.last != i || also_read || !alike || slot.bytes != plan_.slots_[at(target)].bytes || source == target)
+    if (slot.last != i || also_read || !alike || slot.bytes != plan_.slots_[at(target)].bytes ||
+        source == target)
       continue;
     slot.last = plan_.slots_[at(target)].last;
     plan_.slots_[at(target)].bytes = 0;

@@ -1,6 +1,6 @@
-// Plan says how: for one graph, the types of its inputs, a backend and a purpose, the flat list of kernel calls, where
-// every array lies in the arena, what the tape keeps, and why. Each step owns its Call, so what is printed is what runs. A
-// plan holds no memory and no weights; Execution runs it.
+// Plan says how: for one graph, the types of its inputs, a backend and a purpose, the flat list of kernel
+// calls, where every array lies in the arena, what the tape keeps, and why. Each step owns its Call, so what
+// is printed is what runs. A plan holds no memory and no weights; Execution runs it.
 #pragma once
 #include <optional>
 #include <string>
@@ -48,8 +48,9 @@ struct PlanSlot {
   int first = 0, last = 0;
 };
 
-/// A weight as a step reads it: a parameter or constant of the graph, as it is, or operand `operand` (1 weight, 2 bias) of
-/// node `folded` with `batch_norm` folded into it; then transformed, if a rule's row says so.
+/// A weight as a step reads it: a parameter or constant of the graph, as it is, or operand `operand` (1
+/// weight, 2 bias) of node `folded` with `batch_norm` folded into it; then transformed, if a rule's row says
+/// so.
 struct PlanWeight {
   NodeId node = -1;
   NodeId folded = -1, batch_norm = -1;
@@ -111,7 +112,8 @@ class Plan {
   /// The value that takes the seed of the backward pass.
   ValueId seed() const { return seed_; }
 
-  /// Where an edit's mask and numbers go, and the step that makes it. Steps from there on are what an edit changes.
+  /// Where an edit's mask and numbers go, and the step that makes it. Steps from there on are what an edit
+  /// changes.
   struct PlannedEdit {
     ValueId mask = -1, numbers = -1;
     int step = -1;

@@ -7,7 +7,7 @@ void rectify_then_vjp(SignalStep& s) { s.pass(s.vjp(s.rectify(s.signal()), 0), 0
 void rectify_only(SignalStep& s) { s.pass(s.rectify(s.signal()), 0); }
 
 Rule relu_family(std::string name, const Row& row) {
-  return {std::move(name), {{"relu", row}, {"relu6", row}, {"leaky_relu", row}}, {}};
+  return {std::move(name), {{"relu", row}, {"relu6", row}, {"leaky_relu", row}}, {}, false};
 }
 }  // namespace
 

@@ -1,6 +1,6 @@
-// Rule: how the signal passes down through each node on the way back. The default row of every op is its own vjp; a method
-// replaces the rows that it differs in, of a kind of op or of a single node. Rows attach to ops, so functional, in-place
-// and shared ReLUs and residual additions need nothing special.
+// Rule: how the signal passes down through each node on the way back. The default row of every op is its own
+// vjp; a method replaces the rows that it differs in, of a kind of op or of a single node. Rows attach to
+// ops, so functional, in-place and shared ReLUs and residual additions need nothing special.
 #pragma once
 #include <functional>
 #include <map>
@@ -26,8 +26,8 @@ struct RowOperand {
   std::shared_ptr<const WeightTransform> transform = nullptr;
 };
 
-/// What a row sees: one node, the signal that arrived at its output, and the means to send signals to its inputs. A call
-/// adds a step to the plan; nothing is computed yet.
+/// What a row sees: one node, the signal that arrived at its output, and the means to send signals to its
+/// inputs. A call adds a step to the plan; nothing is computed yet.
 class SignalStep {
  public:
   virtual ~SignalStep() = default;
@@ -38,10 +38,12 @@ class SignalStep {
   virtual ValueId vjp(ValueId signal, int i) = 0;
   /// max(signal, 0).
   virtual ValueId rectify(ValueId signal) = 0;
-  /// Operand i as the forward pass had it: a value, or the weight. The node's output. Both stay on the tape for that.
+  /// Operand i as the forward pass had it: a value, or the weight. The node's output. Both stay on the tape
+  /// for that.
   virtual RowOperand operand(int i) = 0;
   virtual ValueId output() = 0;
-  /// What any op makes of these operands. (An op of the kind that the node is takes the node's own: node().op.)
+  /// What any op makes of these operands. (An op of the kind that the node is takes the node's own:
+  /// node().op.)
   virtual ValueId apply(const OpPtr& op, const std::vector<RowOperand>& operands) = 0;
   /// The vjp of such an op with respect to operand i.
   virtual ValueId apply_vjp(const OpPtr& op, int i, ValueId signal,
@@ -56,19 +58,24 @@ struct Rule {
   std::string name;  // plans are kept by it: two rules of one name must have the same rows
   std::map<std::string, Row, std::less<>> rows = {};   // by op kind
   std::map<std::string, Row, std::less<>> nodes = {};  // by the node's name; goes before its kind's
+  /// Rows may ask for operands and outputs, so nodes that have one are computed by steps of their own. False
+  /// lets a plan fuse them, and asking is then an Error where the value does not exist.
+  bool reads = true;
 
   /// The row that replaces a node's vjp, or null.
   const Row* find(const Node& node) const;
+  /// Both what the node reads and what it makes must exist, for its row.
+  bool needs_values(const Node& node) const { return reads && find(node); }
 };
 
 /// Every op's own vjp: the gradient.
 Rule gradient_rule();
-/// ReLUs pass what is positive both on the way up and on the way down (Springenberg et al. 2015, "Striving for simplicity",
-/// eq. 5). Other elementwise functions of one operand that have ReLU's shape (relu6, leaky_relu) likewise: rectified, then
-/// their own vjp.
+/// ReLUs pass what is positive both on the way up and on the way down (Springenberg et al. 2015, "Striving
+/// for simplicity", eq. 5). Other elementwise functions of one operand that have ReLU's shape (relu6,
+/// leaky_relu) likewise: rectified, then their own vjp.
 Rule guided_backprop_rule();
-/// ReLUs rectify the signal and forget the forward pass; pools keep their switches, convolutions are transposed (Zeiler &
-/// Fergus 2013, "Visualizing and understanding convolutional networks", section 2.1).
+/// ReLUs rectify the signal and forget the forward pass; pools keep their switches, convolutions are
+/// transposed (Zeiler & Fergus 2013, "Visualizing and understanding convolutional networks", section 2.1).
 Rule deconvnet_rule();
 
 }  // namespace loupe

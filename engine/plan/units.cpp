@@ -1,13 +1,13 @@
-// Which nodes a step computes together: a batch norm folded into the weights before it, then a residual addition and a
-// function in the op's epilogue.
+// Which nodes a step computes together: a batch norm folded into the weights before it, then a residual
+// addition and a function in the op's epilogue.
 #include <algorithm>
 
 #include "engine/plan/builder.h"
 
 namespace loupe {
 
-// The one node that reads n, if n itself need not exist and the reader has no other operand but weights (or, for sums,
-// whatever it has).
+// The one node that reads n, if n itself need not exist and the reader has no other operand but weights (or,
+// for sums, whatever it has).
 std::optional<NodeId> PlanBuilder::only_consumer(NodeId n) const {
   if (wanted(n) || graph_.node(n).types.size() != 1) return std::nullopt;
   std::optional<NodeId> found;
@@ -54,7 +54,7 @@ void PlanBuilder::fuse_sum(Unit& u) {
 
 void PlanBuilder::fuse_function(Unit& u) {
   const auto c = only_consumer(u.tail);
-  if (!c || !graph_.node(*c).op->function()) return;
+  if (!c || !graph_.node(*c).op->function() || purpose_.rule.needs_values(graph_.node(*c))) return;
   Epilogue with = u.epilogue;
   with.function = graph_.node(*c).op->function();
   if (!fusable(u, with)) return;
@@ -67,8 +67,9 @@ void PlanBuilder::make_units() {
   for (NodeId n = 0; n < graph_.size(); ++n) {
     if (!needed_[at(n)] || unit_of_[at(n)] >= 0 || !graph_.node(n).op) continue;
     Unit u{.head = n};
-    fold(u);
-    if (options_.fuse) {
+    const bool alone = purpose_.rule.needs_values(graph_.node(n));
+    if (!alone) fold(u);
+    if (options_.fuse && !alone) {
       fuse_sum(u);
       fuse_function(u);
     }

@@ -10,46 +10,49 @@ namespace loupe {
 
 class Network;
 
-/// Runs one plan. Tensors are the host's; on cuda and sim inputs go up to the device, and what is read comes down. The
-/// arena belongs to the network and is shared by its executions: what an execution computed is good until another
-/// execution of the same network runs (reading it later is an Error, never a wrong answer).
+/// Runs one plan. Tensors are the host's; on cuda and sim inputs go up to the device, and what is read comes
+/// down. The arena belongs to the network and is shared by its executions: what an execution computed is good
+/// until another execution of the same network runs (reading it later is an Error, never a wrong answer).
 class Execution {
  public:
   Execution(Network& network, std::shared_ptr<const Plan> plan);
 
   const Plan& plan() const { return *plan_; }
-  /// Inputs in the order of graph().inputs(), of the plan's shapes; f32, or f64 (u8 or i32 for such inputs). Throws
-  /// DeviceOutOfMemory with the sizes where the device cannot hold weights and activations. Edits of which nothing was
-  /// said change nothing.
+  /// Inputs in the order of graph().inputs(), of the plan's shapes; f32, or f64 (u8 or i32 for such inputs).
+  /// Throws DeviceOutOfMemory with the sizes where the device cannot hold weights and activations. Edits of
+  /// which nothing was said change nothing.
   void forward(const std::vector<Tensor>& inputs);
   void forward(const Tensor& input) { forward(std::vector<Tensor>{input}); }
 
-  /// What edit `e` of the purpose does in this and the following runs: at which cells, and with which numbers, whose shape
-  /// is the value's or has 1 where the same number serves all (a scalar has no dimensions). Before forward() or again().
+  /// What edit `e` of the purpose does in this and the following runs: at which cells, and with which
+  /// numbers, whose shape is the value's or has 1 where the same number serves all (a scalar has no
+  /// dimensions). Before forward() or again().
   void edit(size_t e, const Tensor& mask, const Tensor& numbers);
   void edit(size_t e, const Cells& cells, const Tensor& numbers);
   void edit(size_t e, const Cells& cells, double number);
   /// Edit `e` does nothing from now on.
   void undo(size_t e);
-  /// The forward pass of the same inputs with the edits as they now are. Steps before the first edit that changed do not
-  /// run again.
+  /// The forward pass of the same inputs with the edits as they now are. Steps before the first edit that
+  /// changed do not run again.
   void again();
   /// Steps that the last forward() or again() ran.
   int steps_run() const { return steps_run_; }
 
-  /// Starts at purpose().from with `seed`, dL/d(its value), of the same shape. Once after each forward: it uses up the tape.
+  /// Starts at purpose().from with `seed`, dL/d(its value), of the same shape. Once after each forward: it
+  /// uses up the tape.
   void backward(const Tensor& seed);
 
-  /// Copies, planar, in the device's type (f64 on ref, f32 elsewhere). Throw Error for nodes that the purpose did not name.
+  /// Copies, planar, in the device's type (f64 on ref, f32 elsewhere). Throw Error for nodes that the purpose
+  /// did not name.
   Tensor value(const Port&) const;
   /// dL/d(what reads the node saw), or dL/d(parameter).
   Tensor gradient(NodeId) const;
-  /// The same where it lies, in the device's memory, good until another execution of the network runs. Planar for
-  /// parameters.
+  /// The same where it lies, in the device's memory, good until another execution of the network runs. Planar
+  /// for parameters.
   Array gradient_in_place(NodeId) const;
-  /// The tape's record, planar: of a ReLU (0/1) or of a max-pool (switches) u8, of a batch_norm_training its statistics in
-  /// the device's type. Set it between forward and backward to inject another run's: records are ordinary tensors. After
-  /// backward only those that the purpose named are left.
+  /// The tape's record, planar: of a ReLU (0/1) or of a max-pool (switches) u8, of a batch_norm_training its
+  /// statistics in the device's type. Set it between forward and backward to inject another run's: records
+  /// are ordinary tensors. After backward only those that the purpose named are left.
   Tensor record(NodeId) const;
   /// Where that record lies, in the device's memory, between forward and backward.
   Array record_in_place(NodeId) const;

@@ -1,6 +1,6 @@
 // Method: one way to explain a class score, with its options, as the command line and the report see it. A
-// new method is one file engine/methods/<name>.method.cpp that defines `extern const Method <name>_method`; the
-// build lists it in all_methods().
+// new method is one file engine/methods/<name>.method.cpp that defines `extern const Method <name>_method`;
+// the build lists it in all_methods().
 #pragma once
 #include <functional>
 #include <map>

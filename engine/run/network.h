@@ -16,8 +16,8 @@ namespace loupe {
 
 class Network {
  public:
-  /// `parameters` holds every parameter of the graph by its full name. Throws Error naming what is missing or misshapen;
-  /// others are ignored. Throws Error, too, where the device cannot be used here.
+  /// `parameters` holds every parameter of the graph by its full name. Throws Error naming what is missing or
+  /// misshapen; others are ignored. Throws Error, too, where the device cannot be used here.
   Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device,
           const KernelOptions& kernels = {});
   Network(Network&&) = default;
@@ -28,8 +28,8 @@ class Network {
   int64_t classes() const { return graph_.node(graph_.output()).shape().back(); }
   const PlanOptions& options() const { return options_; }
 
-  /// Bytes that activations of one pass may take; 0: no limit. Long jobs choose their batch by it, results do not depend
-  /// on it.
+  /// Bytes that activations of one pass may take; 0: no limit. Long jobs choose their batch by it, results do
+  /// not depend on it.
   int64_t memory_limit = 0;
 
   /// A plan for inputs of these shapes, made once for them and each purpose and then reused.
@@ -37,8 +37,9 @@ class Network {
   Execution& execution(const Shape& input, const Purpose& purpose) {
     return execution(std::vector<Shape>{input}, purpose);
   }
-  /// The largest batch ≤ `wanted` of inputs like `one` whose arena fits memory_limit and, on cuda and sim, the device's
-  /// free memory beside the weights; both are then reserved. Throws Error with the sizes if one image does not fit.
+  /// The largest batch ≤ `wanted` of inputs like `one` whose arena fits memory_limit and, on cuda and sim,
+  /// the device's free memory beside the weights; both are then reserved. Throws Error with the sizes if one
+  /// image does not fit.
   int64_t batch_for(const Shape& one, int64_t wanted, const Purpose& purpose);
 
   /// The network's result (N, classes) of x (N, 3, H, W).
@@ -77,7 +78,7 @@ class Network {
     Executions(Executions&&) noexcept {}
   } executions_;
   std::shared_ptr<Storage> arena_;
-  uint64_t ticket_ = 0;  // of the execution that last ran
+  uint64_t ticket_ = 0;           // of the execution that last ran
   std::shared_ptr<void> stream_;  // last, so that its work ends before the memory goes
 };
 

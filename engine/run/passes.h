@@ -14,8 +14,8 @@ struct Top1 {};
 /// The class with the highest score, of each image its own.
 inline constexpr Top1 top1{};
 
-/// What is explained: a scalar of each image's result. The score of a class (top1, one for all images, or one for each), or
-/// any function of the result: the difference of two classes, a weighted sum, a loss.
+/// What is explained: a scalar of each image's result. The score of a class (top1, one for all images, or one
+/// for each), or any function of the result: the difference of two classes, a weighted sum, a loss.
 class Target {
  public:
   /// A function of one image's result, its numbers in a row: returns its value and writes its gradient.
@@ -33,9 +33,9 @@ class Target {
   /// −log softmax(result)_cls, the cross-entropy loss.
   static Target loss(int64_t cls);
 
-  /// One class for each of the `count` rows that begin at `first`, whose scores are logits (count, classes). Throws
-  /// UsageError for a class that the network does not have, for a list that is shorter than the images, and for a target
-  /// that is not a class.
+  /// One class for each of the `count` rows that begin at `first`, whose scores are logits (count, classes).
+  /// Throws UsageError for a class that the network does not have, for a list that is shorter than the
+  /// images, and for a target that is not a class.
   std::vector<int64_t> classes(const Tensor& logits, int64_t first = 0) const;
   /// The scalar's value of each row, and its gradient, f64 like `result` (count, …): the seed of a way back.
   std::vector<double> scores(const Tensor& result, int64_t first = 0) const;
@@ -59,19 +59,21 @@ struct Probe {
   std::function<void(Execution&, int64_t first)> look = {};
 };
 
-/// Throws UsageError unless x is (N, C, H, W) with the channels that the network takes, of sizes that it fits.
+/// Throws UsageError unless x is (N, C, H, W) with the channels that the network takes, of sizes that it
+/// fits.
 void expect_images(const Network& net, const Tensor& x);
 
-/// Calls body(begin, end) for stretches of [0, count), each as long as a good batch of inputs like `one` that fits
-/// net.memory_limit.
-void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose, const Progress& progress,
-                const std::function<void(int64_t begin, int64_t end)>& body);
+/// Calls body(begin, end) for stretches of [0, count), each as long as a good batch of inputs like `one` that
+/// fits net.memory_limit.
+void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose,
+                const Progress& progress, const std::function<void(int64_t begin, int64_t end)>& body);
 
 /// Runs a job of `count` rows forward, then back down from each row's scalar.
 struct ScorePass {
   Network& net;
-  Shape one;        // of an input of the job, (1, …)
-  Purpose purpose;  // rule, gradients and values; where nothing else is said, the way back begins at the network's result
+  Shape one;  // of an input of the job, (1, …)
+  Purpose
+      purpose;  // rule, gradients and values; where nothing else is said, the way back begins at the network's result
   Target target;
   Probe probe = {};
   Progress progress = {};

@@ -1,6 +1,6 @@
-// Weights: the parameters and constants of a graph on a device, each in the forms that kernels read: planar as it was
-// loaded, packed for a kernel (Call::packing), with a batch norm folded in, or changed for a rule. Every form is made once
-// and shared by all plans of the network, whatever their sizes.
+// Weights: the parameters and constants of a graph on a device, each in the forms that kernels read: planar
+// as it was loaded, packed for a kernel (Call::packing), with a batch norm folded in, or changed for a rule.
+// Every form is made once and shared by all plans of the network, whatever their sizes.
 #pragma once
 #include <map>
 #include <memory>
@@ -17,8 +17,8 @@ namespace loupe {
 
 class Weights {
  public:
-  /// `tensors` holds every parameter of the graph by its name, of any float type. Throws Error naming what is missing or
-  /// misshapen; others are ignored. `owner`: the network's name, for messages.
+  /// `tensors` holds every parameter of the graph by its name, of any float type. Throws Error naming what is
+  /// missing or misshapen; others are ignored. `owner`: the network's name, for messages.
   Weights(std::string owner, const Graph& graph, std::map<std::string, Tensor> tensors, Device device,
           const Queue& queue);
 
@@ -29,8 +29,8 @@ class Weights {
   /// Rises when arrays that were handed out are no longer good.
   uint64_t epoch() const { return epoch_; }
 
-  /// Where a parameter lies, planar, in the device's memory and type, for an optimiser to write to; call changed() after
-  /// that. The first call copies it there.
+  /// Where a parameter lies, planar, in the device's memory and type, for an optimiser to write to; call
+  /// changed() after that. The first call copies it there.
   Array trainable(const std::string& name);
   /// Gives a trainable() parameter other values; call changed() after that.
   void set(const std::string& name, const Tensor& values);

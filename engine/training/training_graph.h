@@ -15,9 +15,9 @@ struct TrainingGraph {
   std::vector<NodeId> learners = {};  // nodes with a weight
 };
 
-/// Plans of it should say `winograd` (KernelOptions): a good half of the time of 3×3 convolutions, and some ten times the
-/// rounding error. Throws UsageError for a network whose result is not (N, classes), and for one that drops at random, which
-/// training does not do yet.
+/// Plans of it should say `winograd` (KernelOptions): a good half of the time of 3×3 convolutions, and some
+/// ten times the rounding error. Throws UsageError for a network whose result is not (N, classes), and for
+/// one that drops at random, which training does not do yet.
 TrainingGraph training_graph(const Graph& network);
 
 }  // namespace loupe

@@ -6,7 +6,8 @@
 //   blocked  channels in blocks of 16, (N, ⌈C/16⌉, H, W, 16): the cpu backend, inside a plan. One AVX-512
 //            register holds the 16 channels of a pixel. Lanes past the last channel are zero, and every kernel
 //            keeps them so.
-// A rank-2 array (N, F) counts as (N, F, 1, 1): planar it is a matrix, blocked a matrix with rows padded to 16.
+// A rank-2 array (N, F) counts as (N, F, 1, 1): planar it is a matrix, blocked a matrix with rows padded to
+// 16.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <mutex>
 
@@ -67,16 +66,6 @@ std::string absent(Backend b) {
   const std::string reason = missing_reason(b);
   return reason.empty() ? file_name(b) + " is not beside the program" : "not in this build: " + reason;
 }
-
-// What configure() was told.
-struct Settings {
-  static Settings& get() {
-    static Settings settings;
-    return settings;
-  }
-  std::mutex mutex;
-  std::map<std::pair<Backend, std::string>, std::string> values;
-};
 
 }  // namespace
 
@@ -143,16 +132,6 @@ void DeviceModule::configure(const std::string& option, const std::string& value
   Outcome outcome{};
   interface_->configure(option.c_str(), value.c_str(), &outcome);
   check(outcome);
-  Settings& settings = Settings::get();
-  const std::scoped_lock lock(settings.mutex);
-  settings.values[{backend_, option}] = value;
-}
-
-std::string DeviceModule::configured(Backend b, const std::string& option) {
-  Settings& settings = Settings::get();
-  const std::scoped_lock lock(settings.mutex);
-  const auto found = settings.values.find({b, option});
-  return found == settings.values.end() ? std::string() : found->second;
 }
 
 std::string DeviceModule::query(const std::string& what) const {

@@ -84,11 +84,9 @@ class DeviceModule {
   std::string describe() const;
   /// An option of the module, as `schedule seed` of sim. Throws UsageError for one it does not know.
   void configure(const std::string& option, const std::string& value) const;
-  /// What an option of a backend's module was set to last; empty if never. Loads nothing.
-  static std::string configured(Backend, const std::string& option);
   Backend backend() const { return backend_; }
-  /// What the module tells about a subject, as JSON: "device"; "trace" and "kernels" of sim. Throws UsageError for
-  /// others.
+  /// What the module tells about a subject, as JSON: "device"; "trace" and "kernels" of sim. Throws
+  /// UsageError for others.
   std::string query(const std::string& what) const;
 
   void* allocate(int64_t bytes) const;

@@ -23,8 +23,8 @@ struct Ladder {
   std::vector<Rung> rungs;
 };
 
-/// Every ladder, in alphabetical order of its op. (Generated from the names of the files <op>.ladder.cpp; each
-/// defines `<op>_ladder`.)
+/// Every ladder, in alphabetical order of its op. (Generated from the names of the files <op>.ladder.cpp;
+/// each defines `<op>_ladder`.)
 std::span<const Ladder* const> all_ladders();
 
 }  // namespace loupe

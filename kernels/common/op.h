@@ -1,11 +1,11 @@
-// Op: one configured operation (a 3×3 convolution with stride 2, a GELU, attention with 12 heads …), and OpKind: its
-// row in `loupe ops`.
+// Op: one configured operation (a 3×3 convolution with stride 2, a GELU, attention with 12 heads …), and
+// OpKind: its row in `loupe ops`.
 //
-// An Op knows types, cost and what its vector-Jacobian products read; what it computes with on a backend it decides once,
-// in prepare(), which returns a Call: what is printed by `loupe plan` is what runs. Weights are operands like any other:
-// a convolution has three (input, weight, bias), and a direction is forward or the vjp of operand i. Ops and kinds are
-// defined in kernels/<op>/<op>.op.cpp, the only file that ties an op together; the build finds the file and lists its
-// `<op>_kind` in all_ops(). Nothing here owns memory.
+// An Op knows types, cost and what its vector-Jacobian products read; what it computes with on a backend it
+// decides once, in prepare(), which returns a Call: what is printed by `loupe plan` is what runs. Weights are
+// operands like any other: a convolution has three (input, weight, bias), and a direction is forward or the
+// vjp of operand i. Ops and kinds are defined in kernels/<op>/<op>.op.cpp, the only file that ties an op
+// together; the build finds the file and lists its `<op>_kind` in all_ops(). Nothing here owns memory.
 #pragma once
 #include <functional>
 #include <memory>
@@ -27,7 +27,8 @@ enum class Backend : uint8_t { ref, cpu, cuda, sim };
 inline constexpr Backend kBackends[] = {Backend::ref, Backend::cpu, Backend::cuda, Backend::sim};
 std::string_view backend_name(Backend);
 
-/// What a kernel computes: forward, or a vjp (vector-Jacobian product), which takes dL/dy and gives dL/d(operand).
+/// What a kernel computes: forward, or a vjp (vector-Jacobian product), which takes dL/dy and gives
+/// dL/d(operand).
 struct Direction {
   int operand = -1;  // of a vjp; −1: forward
   static constexpr Direction vjp(int i) { return {i}; }
@@ -43,11 +44,12 @@ inline constexpr Direction Direction::vjp_input{0};
 inline constexpr Direction Direction::vjp_weight{1};
 inline constexpr Direction Direction::vjp_bias{2};
 
-/// What an op wants of its values' layout on a backend. `any`: that of its first input, in which it works as well.
+/// What an op wants of its values' layout on a backend. `any`: that of its first input, in which it works as
+/// well.
 enum class LayoutWish : uint8_t { planar, blocked, any };
 
-/// The type of a value: of a graph's (where f32 stands for "the device's float" and layout is not yet chosen), or of a
-/// plan's.
+/// The type of a value: of a graph's (where f32 stands for "the device's float" and layout is not yet
+/// chosen), or of a plan's.
 struct Type {
   Dtype dtype = Dtype::f32;
   Shape shape = {};
@@ -70,23 +72,27 @@ struct Epilogue {
   friend bool operator==(const Epilogue&, const Epilogue&) = default;
 };
 
-/// What one kernel call reads and writes. Unused members are empty. Floats are f64 on ref where the call is in double, f32
-/// elsewhere; each array says its layout. Destinations are overwritten, never added to. On a device every array begins at
-/// a multiple of 16 bytes, so that a kernel can tell from the shape alone where 16-byte accesses are possible. `output` may
-/// be inputs[0] itself, and `grad` may be `grad_output`, where the op says in_place().
+/// What one kernel call reads and writes. Unused members are empty. Floats are f64 on ref where the call is
+/// in double, f32 elsewhere; each array says its layout. Destinations are overwritten, never added to. On a
+/// device every array begins at a multiple of 16 bytes, so that a kernel can tell from the shape alone where
+/// 16-byte accesses are possible. `output` may be inputs[0] itself, and `grad` may be `grad_output`, where
+/// the op says in_place().
 struct Arguments {
   Direction direction;
-  std::span<const Array> inputs;  // every operand; its data is null where a vjp does not read it (needs()), its shape is set.
-                                  // One that Call::packing names is in that format.
-  Array output;                   // y: written by forward; read by a vjp where needs() says so
-  std::span<const Array> outputs;       // all of them, of ops with several (outputs[0] is `output`); a null one is not wanted
-  Array record;                         // the tape's record: written by forward if data is not null, read by a vjp
-  Array grad_output;                    // dL/dy
-  std::span<const Array> grad_outputs;  // all of them, of ops with several; a null one is zero
-  Array grad;                           // a vjp's result: dL/d inputs[direction.operand]
+  // Every operand, with its shape; data is null where a vjp does not read it (needs()). One that
+  // Call::packing names is in that format.
+  std::span<const Array> inputs;
+  Array output;  // y: written by forward; read by a vjp where needs() says so
+  // All of them, of ops with several (outputs[0] is `output`); a null one is not wanted.
+  std::span<const Array> outputs;
+  Array record;       // the tape's record: written by forward if data is not null, read by a vjp
+  Array grad_output;  // dL/dy
+  // All of them, of ops with several; a null one is zero.
+  std::span<const Array> grad_outputs;
+  Array grad;  // a vjp's result: dL/d inputs[direction.operand]
   Epilogue epilogue;
   Array residual;                  // of the epilogue; like the result
-  Array epilogue_record;           // forward: what epilogue.function keeps, written if not null; of a vjp: it is read
+  Array epilogue_record;           // what epilogue.function keeps: written by forward if not null, read by a vjp
   std::span<std::byte> workspace;  // at least Call::workspace bytes; contents undefined, 64-byte aligned
   Queue queue;                     // cuda and sim: the device, whose memory every array above is in
 };
@@ -128,7 +134,7 @@ struct OpKind {
   };
   std::vector<Row> kernels;
   std::vector<std::string_view> operands = {"input"};  // names, for people and for parameters: "weight"
-  bool variadic = false;                               // any number of inputs, all served by the rows of vjp_input
+  bool variadic = false;  // any number of inputs, all served by the rows of vjp_input
 
   bool has(Backend, Direction) const;
   /// Throws Error naming op, direction and backend where the cell is empty.
@@ -137,7 +143,8 @@ struct OpKind {
   std::string direction_name(Direction) const;
 };
 
-/// Every op, in alphabetical order. (Generated from the files kernels/*/*.op.cpp and kernels/elementwise/functions.)
+/// Every op, in alphabetical order. (Generated from the files kernels/*/*.op.cpp and
+/// kernels/elementwise/functions.)
 std::span<const OpKind* const> all_ops();
 
 /// A parameter that an op has where nobody gives it another operand.
@@ -148,7 +155,8 @@ struct ParameterSpec {
   Role role = Role::weight;
 };
 
-/// The input cells that one output cell sees, for receptive fields. Global ops have no window but see everything.
+/// The input cells that one output cell sees, for receptive fields. Global ops have no window but see
+/// everything.
 struct Window {
   Pair kernel{1}, stride{1}, padding{0}, dilation{1};
 };
@@ -175,23 +183,25 @@ class Op {
   /// The configuration for people: "64, 3×3, stride 2". May be empty.
   virtual std::string describe() const { return {}; }
 
-  /// Types of the outputs. Throws UsageError, one line, if the inputs do not fit or an output would be empty. Ops with one
-  /// output of floats override shape() instead.
+  /// Types of the outputs. Throws UsageError, one line, if the inputs do not fit or an output would be empty.
+  /// Ops with one output of floats override shape() instead.
   virtual std::vector<Type> infer(Types inputs) const;
   virtual Shape shape(Shapes inputs) const;
-  /// Parameters that follow the `given` operands, where a graph's author gives no others; their number is fixed.
+  /// Parameters that follow the `given` operands, where a graph's author gives no others; their number is
+  /// fixed.
   virtual std::vector<ParameterSpec> parameters(Shapes /*given*/) const { return {}; }
   /// Multiply-accumulates of a forward pass; 0 for ops that only move or compare.
   virtual int64_t macs(Shapes) const { return 0; }
   /// nullopt: every output cell of a map sees the whole map (global pool, linear).
   virtual std::optional<Window> window() const { return Window{}; }
 
-  /// The layout of operands that are no parameters, of outputs and of their gradients. (A row of at most two dimensions
-  /// whose last is a multiple of 16 lies the same way in both.)
+  /// The layout of operands that are no parameters, of outputs and of their gradients. (A row of at most two
+  /// dimensions whose last is a multiple of 16 lies the same way in both.)
   virtual LayoutWish layout(Backend, Shapes) const { return LayoutWish::planar; }
   /// The op returns its input unchanged at inference (dropout), or only reshapes it in this layout (flatten).
   virtual bool is_view(Layout, Shapes) const { return false; }
-  /// dL/d(every input) is dL/dy itself (addition of equal shapes): a plan then hands the signal on without a kernel.
+  /// dL/d(every input) is dL/dy itself (addition of equal shapes): a plan then hands the signal on without a
+  /// kernel.
   virtual bool vjp_is_identity(Shapes) const { return false; }
   /// `output` may alias inputs[0], and `grad` may alias `grad_output`.
   virtual bool in_place() const { return false; }
@@ -199,26 +209,27 @@ class Op {
   virtual Function function() const { return {}; }
   /// Whether a call of this direction can end with that epilogue. The plan asks before it fuses.
   virtual bool fuses(Backend, Direction, const Epilogue&, Shapes) const { return false; }
-  /// A batch norm can be folded into this op's weight and bias: the dimension of weight that counts output channels. The
-  /// kernels of such an op take a bias as their operand 2 if one is passed, configured with one or not.
+  /// A batch norm can be folded into this op's weight and bias: the dimension of weight that counts output
+  /// channels. The kernels of such an op take a bias as their operand 2 if one is passed, configured with one
+  /// or not.
   virtual std::optional<int> folds_batch_norm() const { return std::nullopt; }
 
   virtual std::optional<Record> record(Shapes) const { return std::nullopt; }
   virtual Needs needs(Direction) const { return {}; }
 
-  /// The decision how a direction is computed for these shapes. Never depends on the batch or the threads. The default is
-  /// the kernel of the kind's table, without packing or workspace.
+  /// The decision how a direction is computed for these shapes. Never depends on the batch or the threads.
+  /// The default is the kernel of the kind's table, without packing or workspace.
   virtual Call prepare(Backend, Direction, Shapes, const KernelOptions&) const;
 
-  /// Length of the longest sum behind one result of a direction; tests derive tolerances from it. 0: no sum, a few
-  /// roundings at most.
+  /// Length of the longest sum behind one result of a direction; tests derive tolerances from it. 0: no sum,
+  /// a few roundings at most.
   virtual int64_t accumulation_length(Direction, Shapes) const { return 0; }
 
  protected:
   /// For prepare(): the table's kernel as a Call. The op must outlive it.
   Call table_call(Backend, Direction) const;
-  /// For shape() of ops with parameters: throws UsageError unless the operands are `given` ones and then parameters of
-  /// the shapes that parameters() says.
+  /// For shape() of ops with parameters: throws UsageError unless the operands are `given` ones and then
+  /// parameters of the shapes that parameters() says.
   void expect_parameters(Shapes inputs, size_t given) const;
 };
 
@@ -232,7 +243,8 @@ void with_float_type(Dtype dtype, const Body& body) {
   throw Error("expected an array of f32 or f64, got " + std::string(dtype_name(dtype)));
 }
 
-/// For layout() of the ops of convolutional networks: blocked on cpu for maps (N, C, H, W) and vectors (N, F).
+/// For layout() of the ops of convolutional networks: blocked on cpu for maps (N, C, H, W) and vectors (N,
+/// F).
 LayoutWish maps_wish(Backend, const Shape& input);
 /// For shape(): throws UsageError unless there are `count` inputs.
 void expect_inputs(std::string_view op, Op::Shapes inputs, size_t count);

@@ -43,7 +43,7 @@ LibraryConvolution described(const ConvSizes& s) {
 }
 
 [[noreturn]] void no_library() {
-  throw Failure("convolutions by cuDNN need device cuda, and its option `conv` set to cudnn");
+  throw Failure("convolutions by cuDNN need device cuda, in a build with cuDNN");
 }
 
 }  // namespace

@@ -106,8 +106,8 @@ std::optional<int> ConvolutionOp::folds_batch_norm() const {
 
 namespace {
 
-// All that a weight's packed form depends on but its values. Of the sizes of a map only those count that change how the
-// loop nest is cut.
+// All that a weight's packed form depends on but its values. Of the sizes of a map only those count that
+// change how the loop nest is cut.
 std::string format_of(const std::string& kernel, const ConvSizes& s, Direction d) {
   const auto pair = [](Pair p) { return " " + p.str(); };
   return kernel + (d == Direction::forward ? " forward" : " adjoint") + pair(s.kernel) + pair(s.stride) +
@@ -123,9 +123,10 @@ void cpu_forward_winograd(const ConvSizes& s, const Arguments& a, Direction d) {
 
 void cpu_one_cell(const ConvSizes& s, const Arguments& a, Direction conv) {
   const bool forward = a.direction == Direction::forward;
-  cpu::one_cell_convolve(s, conv, (forward ? a.inputs[0] : a.grad_output).as<float>(), a.inputs[1].as<float>(),
-                         forward ? bias_of<float>(a) : nullptr, a.epilogue, a.residual.as<float>(),
-                         (forward ? a.output : a.grad).as<float>(), a.epilogue_record.data);
+  cpu::one_cell_convolve(s, conv, (forward ? a.inputs[0] : a.grad_output).as<float>(),
+                         a.inputs[1].as<float>(), forward ? bias_of<float>(a) : nullptr, a.epilogue,
+                         a.residual.as<float>(), (forward ? a.output : a.grad).as<float>(),
+                         a.epilogue_record.data);
 }
 
 void device_by_library(const ConvSizes& s, const Arguments& a, Direction d) {
@@ -153,7 +154,8 @@ Call ConvolutionOp::prepare(Backend b, Direction d, Shapes inputs, const KernelO
   return call;
 }
 
-Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOptions& options, Call call) const {
+Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOptions& options,
+                                Call call) const {
   const Direction conv = convolution_direction(d);
   if (options.winograd && !adjoint_ && !is_linear() && cpu::winograd_fits(s)) {
     call.describe = "Winograd F(4×4, 3×3), a product for each of 36 positions";
@@ -173,8 +175,9 @@ Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOpt
   if (d == Direction::vjp_weight) return call;
   if (!is_linear() && cpu::one_cell_fits(s)) {
     call.describe = "dot products, 16 sums each (1×1 maps)";
-    call.packing.push_back({1, cpu::one_cell_packed_size(s), format_of("one cell", s, conv),
-                            [s, conv](const float* from, float* to) { cpu::one_cell_pack(s, conv, from, to); }});
+    call.packing.push_back(
+        {1, cpu::one_cell_packed_size(s), format_of("one cell", s, conv),
+         [s, conv](const float* from, float* to) { cpu::one_cell_pack(s, conv, from, to); }});
     call.run = [s, conv](const Arguments& a) { cpu_one_cell(s, a, conv); };
     return call;
   }
@@ -230,7 +233,8 @@ const ConvolutionOp& self(const Op& op) { return static_cast<const ConvolutionOp
 
 // conv2d's kernel for direction `d` of the op, forward or vjp_input; then the epilogue.
 template <typename T>
-void ref_convolve(const Op& op, Direction d, const Arguments& a, const T* from, const T* bias, const Array& to) {
+void ref_convolve(const Op& op, Direction d, const Arguments& a, const T* from, const T* bias,
+                  const Array& to) {
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
   const T* weight = a.inputs[1].as<T>();
   if (self(op).convolution_direction(d) == Direction::forward)
@@ -273,7 +277,8 @@ void ref_vjp_bias(const Op&, const Arguments& a) {
 }
 
 // conv2d's kernel for direction `d` of the op, forward or vjp_input.
-void cpu_convolve(const Op& op, Direction d, const Arguments& a, const float* from, const float* bias, float* to) {
+void cpu_convolve(const Op& op, Direction d, const Arguments& a, const float* from, const float* bias,
+                  float* to) {
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
   cpu::convolve(s, self(op).convolution_direction(d), from, a.inputs[1].as<float>(), bias, a.epilogue,
                 a.residual.as<float>(), to, a.epilogue_record.data, a.workspace);
@@ -310,7 +315,8 @@ void device_convolve(const Op& op, Direction d, const Arguments& a, const float*
 }
 
 void device_forward(const Op& op, const Arguments& a) {
-  device_convolve(op, Direction::forward, a, a.inputs[0].as<float>(), bias_of<float>(a), a.output.as<float>());
+  device_convolve(op, Direction::forward, a, a.inputs[0].as<float>(), bias_of<float>(a),
+                  a.output.as<float>());
 }
 
 void device_vjp_input(const Op& op, const Arguments& a) {

@@ -44,7 +44,8 @@ class ConvolutionOp : public Op {
   void check_configuration(int64_t in_channels) const;
   /// The same for the sizes that follow: a UsageError if an array would have more than 2^40 elements.
   void check_elements(std::string_view array, std::initializer_list<int64_t> dims) const;
-  /// Of a weight and a bias among the operands: throws UsageError unless they have the sizes that follow from the input.
+  /// Of a weight and a bias among the operands: throws UsageError unless they have the sizes that follow from
+  /// the input.
   void check_operands(Shapes inputs) const;
   Call prepare_cpu(Direction d, const ConvSizes& s, const KernelOptions&, Call call) const;
   Call prepare_device(Backend b, Direction d, const ConvSizes& s, const KernelOptions&, Call call) const;

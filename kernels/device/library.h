@@ -13,8 +13,8 @@ struct LibraryConvolution {
   int64_t groups;
 };
 
-/// One product c (m × n, row-major) of a (m × k) and b (k × n), as a library sees it: from row to row and from column to column
-/// of an operand, in floats; one of the two is 1.
+/// One product c (m × n, row-major) of a (m × k) and b (k × n), as a library sees it: from row to row and
+/// from column to column of an operand, in floats; one of the two is 1.
 struct LibraryProduct {
   int64_t m, n, k;
   int64_t a_row, a_col, b_row, b_col;

@@ -8,13 +8,14 @@ namespace loupe::LOUPE_TARGET {
 
 namespace {
 
-LOUPE_KERNEL edit_kernel(Vectors elements, EditKind kind, const float* x, const uint8_t* mask, const float* values,
-                         float* y) {
+LOUPE_KERNEL edit_kernel(Vectors elements, EditKind kind, const float* x, const uint8_t* mask,
+                         const float* values, float* y) {
   elements.visit([&](int64_t i, auto width) {
     auto cells = load_vector<width()>(x + i);
     const auto v = load_vector<width()>(values + i);
     for (int k = 0; k < width(); ++k)
-      if (mask[i + k]) cells[k] = kind == EditKind::set ? v[k] : kind == EditKind::add ? cells[k] + v[k] : cells[k] * v[k];
+      if (mask[i + k])
+        cells[k] = kind == EditKind::set ? v[k] : kind == EditKind::add ? cells[k] + v[k] : cells[k] * v[k];
     store_vector(y + i, cells);
   });
 }
@@ -54,8 +55,8 @@ void edit_vjp_input(Stream stream, EditKind kind, const float* gy, const uint8_t
   launch(elements.launch_in(stream), edit_vjp_input_kernel, elements, kind, gy, mask, values, gx);
 }
 
-void edit_vjp_values(Stream stream, EditKind kind, const float* gy, const uint8_t* mask, const float* x, float* gv,
-                     int64_t count) {
+void edit_vjp_values(Stream stream, EditKind kind, const float* gy, const uint8_t* mask, const float* x,
+                     float* gv, int64_t count) {
   const Vectors elements{count};
   launch(elements.launch_in(stream), edit_vjp_values_kernel, elements, kind, gy, mask, x, gv);
 }

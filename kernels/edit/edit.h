@@ -4,7 +4,8 @@
 //
 //   x, v, y (…) floats of one shape   mask (…) u8, 0 or 1
 //
-// dL/dx is dL/dy times 0, 1 or v where mask, and dL/dy elsewhere; dL/dv is dL/dy times 1, 1 or x where mask, else 0.
+// dL/dx is dL/dy times 0, 1 or v where mask, and dL/dy elsewhere; dL/dv is dL/dy times 1, 1 or x where mask,
+// else 0.
 #pragma once
 #include "kernels/common/op.h"
 
@@ -25,14 +26,14 @@ void edit_vjp_values(EditKind, const T* gy, const uint8_t* mask, const T* x, T* 
 }  // namespace host
 
 namespace device {  // edit.cu
-inline constexpr DeviceFunction<void(EditKind, const float* x, const uint8_t* mask, const float* values, float* y,
-                                     int64_t count)>
+inline constexpr DeviceFunction<void(EditKind, const float* x, const uint8_t* mask, const float* values,
+                                     float* y, int64_t count)>
     edit{"edit"};
 inline constexpr DeviceFunction<void(EditKind, const float* gy, const uint8_t* mask, const float* values,
                                      float* gx, int64_t count)>
     edit_vjp_input{"edit_vjp_input"};
-inline constexpr DeviceFunction<void(EditKind, const float* gy, const uint8_t* mask, const float* x, float* gv,
-                                     int64_t count)>
+inline constexpr DeviceFunction<void(EditKind, const float* gy, const uint8_t* mask, const float* x,
+                                     float* gv, int64_t count)>
     edit_vjp_values{"edit_vjp_values"};
 }  // namespace device
 

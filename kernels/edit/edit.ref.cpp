@@ -1,6 +1,6 @@
 // The host's kernels: one pass, in whatever layout. Memory bound: 9 bytes read and 4 written an element.
-#include "kernels/common/parallel.h"
 #include "kernels/edit/edit.h"
+#include "kernels/common/parallel.h"
 
 namespace loupe::host {
 

@@ -87,7 +87,8 @@ struct CellRun {
 /// One run, by a function of any kind. epilogue-inl.h has the same inline for those that keep bits.
 void finish_run(const Epilogue&, const CellRun&);
 
-/// finish() over a blocked array, of (n, c, pixels); from, to, residual: float, record: uint16 words or float.
+/// finish() over a blocked array, of (n, c, pixels); from, to, residual: float, record: uint16 words or
+/// float.
 void finish_blocked(const Epilogue&, const float* from, const float* residual, float* to, void* record,
                     int64_t n, int64_t c, int64_t pixels);
 /// finish() over (n, image) planar values.

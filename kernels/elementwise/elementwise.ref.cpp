@@ -43,7 +43,8 @@ struct Arrays {
   int64_t n, image;
 };
 
-// Calls change(v, at, bits, i) for each value: `at` counts over the whole array, bit i of `bits` belongs to it.
+// Calls change(v, at, bits, i) for each value: `at` counts over the whole array, bit i of `bits` belongs to
+// it.
 template <typename T, typename Change>
 void change_values(const Arrays<T>& a, const Change& change) {
   parallel_for(a.n, [&](int64_t b) {

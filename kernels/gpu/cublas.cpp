@@ -76,9 +76,10 @@ class Cublas {
     // The pitch of a matrix of one row is anything; cuBLAS wants a row's length at least.
     const int64_t b_pitch = b_is_plain ? std::max(p.b_row, p.n) : std::max(p.b_col, p.k);
     const int64_t a_pitch = a_is_plain ? std::max(p.a_row, p.k) : std::max(p.a_col, p.m);
-    check(gemm_(handle(stream), b_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T, a_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T, i(p.n),
-                i(p.m), i(p.k), &one, b, i(b_pitch), a, i(a_pitch), &keep, c, i(p.n)),
-          "cublasSgemm");
+    check(
+        gemm_(handle(stream), b_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T, a_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T,
+              i(p.n), i(p.m), i(p.k), &one, b, i(b_pitch), a, i(a_pitch), &keep, c, i(p.n)),
+        "cublasSgemm");
   }
 
  private:

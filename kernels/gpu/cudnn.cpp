@@ -11,9 +11,6 @@ namespace loupe::gpu {
 namespace {
 const char* const kMissing = "this build was made without cuDNN's headers";
 }
-void choose_convolution(bool cudnn) {
-  if (cudnn) throw Failure(kMissing);
-}
 LibraryStatus cudnn_status() { return {"", kMissing}; }
 bool library_convolution(Stream, const LibraryConvolution&, const float*, const float*, float*) {
   return false;
@@ -38,8 +35,6 @@ bool library_convolution_vjp_weight(Stream, const LibraryConvolution&, const flo
 namespace loupe::gpu {
 
 namespace {
-
-bool g_cudnn = false;
 
 enum class Pass { forward, vjp_input, vjp_weight };
 
@@ -208,21 +203,16 @@ class Cudnn {
 
 bool run(Pass pass, Stream stream, const LibraryConvolution& c, const float* in, const float* with,
          float* out) {
-  if (!g_cudnn) return false;
+  if (!Cudnn::get().found()) throw Failure("convolutions by cuDNN: " + Cudnn::get().missing());
   Cudnn::get().run(stream, pass, c, in, with, out);
   return true;
 }
 
 }  // namespace
 
-void choose_convolution(bool cudnn) {
-  if (cudnn && !Cudnn::get().found()) throw Failure("convolutions by cuDNN: " + Cudnn::get().missing());
-  g_cudnn = cudnn;
-}
-
 LibraryStatus cudnn_status() {
   const Cudnn& c = Cudnn::get();
-  return {c.found() ? c.version() : "", c.missing(), c.found() && g_cudnn};
+  return {c.found() ? c.version() : "", c.missing(), c.found()};
 }
 
 bool library_convolution(Stream stream, const LibraryConvolution& c, const float* x, const float* weight,

@@ -2,7 +2,7 @@
 // is declared in device/library.h.
 //
 // cuBLAS serves linear layers where it is there. cuDNN is what our convolutions are compared with, and is
-// used only when asked for.
+// used only where a plan asks for it (KernelOptions).
 #pragma once
 #include <string>
 
@@ -10,13 +10,11 @@ namespace loupe::gpu {
 
 /// `auto`: cuBLAS where it is found. `cublas`: throws Failure where it is not. `own`: our kernels.
 void choose_linear(const std::string& choice);
-/// Convolutions by cuDNN, or by our kernels. Throws Failure, one line, where cuDNN is not found.
-void choose_convolution(bool cudnn);
 
 /// A library, opened now.
 struct LibraryStatus {
   std::string version, missing;  // one of them is empty
-  bool serves = false;           // chosen, and there
+  bool serves = false;           // there, and not turned off
 };
 LibraryStatus cublas_status();
 LibraryStatus cudnn_status();

@@ -37,6 +37,12 @@ std::string as_json(const LibraryStatus& s) {
              : "{\"version\": " + quoted(s.version) + ", \"serves\": " + (s.serves ? "true" : "false") + "}";
 }
 
+// Throws Failure, one line, where the library cannot be used.
+std::string version_of(const std::string& name, const LibraryStatus& s) {
+  if (s.version.empty()) throw Failure(name + " cannot be used: " + s.missing);
+  return quoted(s.version);
+}
+
 cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
 cudaEvent_t event_of(void* event) { return static_cast<cudaEvent_t>(event); }
 
@@ -56,10 +62,7 @@ void configure(const char* option, const char* value, Outcome* o) {
                       Outcome::usage);
     };
     const std::string name = option, word = value;
-    if (name == "conv") {
-      expect(word == "own" || word == "cudnn", "own or cudnn");
-      choose_convolution(word == "cudnn");
-    } else if (name == "linear") {
+    if (name == "linear") {
       expect(word == "own" || word == "cublas" || word == "auto", "auto, own or cublas");
       choose_linear(word);
     } else if (name == "arena") {
@@ -71,8 +74,7 @@ void configure(const char* option, const char* value, Outcome* o) {
       expect(end != value && !*end && bytes >= 0, "a number of bytes (0: all)");
       Arena::get().limit(bytes);
     } else {
-      throw Failure("cuda has no option '" + name + "'; it has conv, linear, arena and memory",
-                    Outcome::usage);
+      throw Failure("cuda has no option '" + name + "'; it has linear, arena and memory", Outcome::usage);
     }
   });
 }
@@ -84,9 +86,12 @@ const char* query(const char* what, Outcome* o) {
       answer = device_as_json();
     else if (std::strcmp(what, "libraries") == 0)
       answer = R"({"cublas": )" + as_json(cublas_status()) + R"(, "cudnn": )" + as_json(cudnn_status()) + "}";
+    else if (std::strcmp(what, "cudnn") == 0)
+      answer = version_of("cuDNN", cudnn_status());
     else
-      throw Failure("cuda knows nothing of '" + std::string(what) + "'; it tells about device and libraries",
-                    Outcome::usage);
+      throw Failure(
+          "cuda knows nothing of '" + std::string(what) + "'; it tells about device, libraries and cudnn",
+          Outcome::usage);
   });
   return answer.c_str();
 }

@@ -1,5 +1,5 @@
-// Layer normalisation (Ba, Kiros, Hinton 2016): every element of x is normalised with the mean and the variance
-// of its place, then scaled and shifted (norm.h has the formulas).
+// Layer normalisation (Ba, Kiros, Hinton 2016): every element of x is normalised with the mean and the
+// variance of its place, then scaled and shifted (norm.h has the formulas).
 //
 //   axes       the last `axes` dimensions of x (N, …) are a place; weight and bias have their shape,
 //              as torch.nn.LayerNorm

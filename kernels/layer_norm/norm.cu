@@ -1,10 +1,10 @@
 // layer_norm, rms_norm and group_norm on a GPU.
 //
-// A group that lies in one piece belongs to a warp, or to a block if it is long; its threads read 16 bytes each
-// where it is whole vectors. Over the channels of maps a block takes 32 neighbouring pixels: each of its 8
-// warps has every eighth channel of all 32, so that a warp reads pixels that lie together. Gradients of weights
-// are one block's sums: over rows, of 32 neighbouring columns; over maps, of a channel. Threads, warps and
-// lanes are added up in a fixed order.
+// A group that lies in one piece belongs to a warp, or to a block if it is long; its threads read 16 bytes
+// each where it is whole vectors. Over the channels of maps a block takes 32 neighbouring pixels: each of its
+// 8 warps has every eighth channel of all 32, so that a warp reads pixels that lie together. Gradients of
+// weights are one block's sums: over rows, of 32 neighbouring columns; over maps, of a channel. Threads,
+// warps and lanes are added up in a fixed order.
 //
 // Floor: 4 bytes read and 4 written an element (the vjp to the input reads 8, those to weight and bias 8 and
 // 4). A group is read three times, the second and third time from the L1 cache.

@@ -2,9 +2,9 @@
 //
 //   x̂ = (x − μ) · r      r = 1 / √(σ² + eps)      y = x̂ · weight + bias
 //
-// μ and σ² (the biased variance: divided by the number of elements, as in PyTorch) are of a *group* of elements
-// of one image, found in two passes, so that nothing cancels. rms_norm leaves μ out: r = 1 / √(mean of x² +
-// eps). With h = gy · weight,
+// μ and σ² (the biased variance: divided by the number of elements, as in PyTorch) are of a *group* of
+// elements of one image, found in two passes, so that nothing cancels. rms_norm leaves μ out: r = 1 / √(mean
+// of x² + eps). With h = gy · weight,
 //
 //   gx = r · (h − mean(h) − x̂ · mean(h · x̂))      without the mean(h) where μ is left out
 //   gweight = Σ gy · x̂      gbias = Σ gy          over all elements that share a weight
@@ -17,8 +17,8 @@
 
 namespace loupe {
 
-/// x, y and their gradients are (outer, length, inner), row-major: a group is all of `length` at one outer and
-/// one inner place.
+/// x, y and their gradients are (outer, length, inner), row-major: a group is all of `length` at one outer
+/// and one inner place.
 struct Norm {
   int64_t outer = 1, length = 1, inner = 1;
   /// Element l of outer place o has weight number ((o % groups) · length + l) / share.

@@ -2,8 +2,8 @@
 //
 //   x (N, …, F)   weight (O, F)   bias (O)   y (N, …, O)
 //
-// vjp_input: gx = gy · weight; vjp_weight: gyᵀ · x; vjp_bias: sums of gy over all rows. Of vectors (N, F) it is
-// a 1×1 convolution whose pixels are the images of the batch, and runs in the same micro-kernel
+// vjp_input: gx = gy · weight; vjp_weight: gyᵀ · x; vjp_bias: sums of gy over all rows. Of vectors (N, F) it
+// is a 1×1 convolution whose pixels are the images of the batch, and runs in the same micro-kernel
 // (conv2d/direct/tap_convolution.h). Of a higher rank it is one matrix product over all rows
 // (matmul/product.h), on planar arrays.
 #pragma once

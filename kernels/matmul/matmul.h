@@ -4,8 +4,8 @@
 //
 // With transpose_a, a is (…, K, M), and with transpose_b, b is (…, N, K).
 //
-// The dimensions before the last two are a batch, at most four of them, and broadcast: counted from the right,
-// they are equal, or 1, or missing. The vjps are products again,
+// The dimensions before the last two are a batch, at most four of them, and broadcast: counted from the
+// right, they are equal, or 1, or missing. The vjps are products again,
 //
 //   ga = gy · bᵀ    gb = aᵀ · gy    (or their transposes),
 //

@@ -1,10 +1,10 @@
 // Matrix products on the CPU, in float32.
 //
-// b is cut into panels of 16 columns and packed, so that the kernel reads it in one run: once and for all where
-// it is a parameter, else before each product into the workspace. A task makes a block of c, some 126 rows by
-// 256 columns: for each 256 steps of k it packs its rows of a into memory of its thread, and walks over tiles
-// of 14 × 32 sums (AVX-512; 6 × 16 by AVX2) that live in registers. A tile's share of b, 32 KiB, then stays in
-// the L1 cache while the rows of a pass by.
+// b is cut into panels of 16 columns and packed, so that the kernel reads it in one run: once and for all
+// where it is a parameter, else before each product into the workspace. A task makes a block of c, some 126
+// rows by 256 columns: for each 256 steps of k it packs its rows of a into memory of its thread, and walks
+// over tiles of 14 × 32 sums (AVX-512; 6 × 16 by AVX2) that live in registers. A tile's share of b, 32 KiB,
+// then stays in the L1 cache while the rows of a pass by.
 //
 //   a, packed    groups of 4 rows, (group, k, 4): packing is one transposition of vectors (StoreInterleaved4)
 //   b, packed    (panel, k, 16)
@@ -112,8 +112,8 @@ struct Range {
   Range(int64_t count, int64_t parts, int64_t i) : begin(i * count / parts), end((i + 1) * count / parts) {}
 };
 
-// How c is cut into blocks, one a task: an item's columns first, then its rows, in whole tiles. Columns are cut
-// into an even number of blocks, fours where there are many, so that few threads share them evenly.
+// How c is cut into blocks, one a task: an item's columns first, then its rows, in whole tiles. Columns are
+// cut into an even number of blocks, fours where there are many, so that few threads share them evenly.
 struct Grid {
   int64_t row_tiles, column_tiles, row_blocks, column_blocks;
   explicit Grid(const Product& p)

@@ -3,11 +3,11 @@
 // A block makes a tile of one result. It walks along the terms of the sum and along k in steps of eight, and
 // cp.async brings each step's slabs: of an operand whose neighbours along the tile's side are neighbours in
 // memory 16 bytes at a time (4, where its rows are not whole vectors); of one that is contiguous along k, 4
-// bytes at a time, eight lanes along k and four beside them, so that whole sectors are read and no two lanes of
-// a warp write to one bank.
+// bytes at a time, eight lanes along k and four beside them, so that whole sectors are read and no two lanes
+// of a warp write to one bank.
 //
-// Floor: m·n·k multiply-adds a product; to read a and b once and write c once. A tile of R × C sums reads R + C
-// values from L2 for R·C multiply-adds.
+// Floor: m·n·k multiply-adds a product; to read a and b once and write c once. A tile of R × C sums reads R +
+// C values from L2 for R·C multiply-adds.
 //
 //   tile       threads   shared memory   for
 //   128 × 128  256       25 344 bytes    large results, where they make blocks for all multiprocessors
@@ -44,7 +44,8 @@ struct Side {
   int count;  // rows (columns) that there are from the tile's first on
 };
 
-/// Queues the copies of `k_left` steps of k, eight at most, into a slab; the rest of what is read becomes zero.
+/// Queues the copies of `k_left` steps of k, eight at most, into a slab; the rest of what is read becomes
+/// zero.
 template <typename Tile, int Size, int Part>
 LOUPE_DEVICE void copy_side(const Side& s, const float* from, int64_t k_left,
                             float (&slab)[Tile::kDepth][Size + 4]) {
@@ -206,9 +207,9 @@ void multiply(Stream stream, const Product& whole, const float* a, const float* 
   launch_tiles<Small>(stream, p, a, b, bias, residual, c);
 }
 
-/// Product by product by a library. False, with nothing done: none serves, or the products are too small to be
-/// worth a call each. What decides is the shape of one product, so that a result's bits do not depend on the
-/// batch.
+/// Product by product by a library. False, with nothing done: none serves, or the products are too small to
+/// be worth a call each. What decides is the shape of one product, so that a result's bits do not depend on
+/// the batch.
 bool multiply_by_library(Stream stream, const Product& p, const float* a, const float* b, float* c) {
   constexpr int64_t kWorthACall = 1 << 20;  // multiply-adds
   if (p.m * p.n * p.k < kWorthACall) return false;

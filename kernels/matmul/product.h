@@ -1,10 +1,11 @@
-// Product: what every matrix product of the engine comes down to, whatever is transposed, batched or broadcast.
+// Product: what every matrix product of the engine comes down to, whatever is transposed, batched or
+// broadcast.
 //
 //   c[i, :, :] = Σ_t a[i, t] · b[i, t]        a: m × k    b: k × n    c: m × n, row-major, one after another
 //
 // i counts the results, t the products that are added up in one result: the gradient of an operand that was
-// broadcast over a batch is a sum over that batch. Matrices lie anywhere: an element is reached by two strides,
-// one of which is 1, and a matrix of a batch by its offset. Each element of c is one chain of fused
+// broadcast over a batch is a sum over that batch. Matrices lie anywhere: an element is reached by two
+// strides, one of which is 1, and a matrix of a batch by its offset. Each element of c is one chain of fused
 // multiply-adds, over t and then k, that begins at zero: its bits follow from the shape alone, whatever the
 // tiles, threads, instruction set or packing. (`ref` adds in another order.)
 #pragma once
@@ -52,8 +53,8 @@ struct Product {
   /// Length of the sum behind an element.
   constexpr int64_t length() const { return term_count() * k; }
 
-  /// The same numbers by fewer and larger products: a batch of rows that all meet the same b, or the terms of a
-  /// sum that lie one behind the other, become one matrix.
+  /// The same numbers by fewer and larger products: a batch of rows that all meet the same b, or the terms of
+  /// a sum that lie one behind the other, become one matrix.
   Product merged() const;
 
  private:

@@ -8,8 +8,8 @@ namespace loupe::ref {
 
 namespace {
 
-// a·b over k elements as 8 interleaved sums, so that the compiler may use vectors and no addition waits for the
-// one before.
+// a·b over k elements as 8 interleaved sums, so that the compiler may use vectors and no addition waits for
+// the one before.
 template <typename T>
 T dot(int64_t k, const T* a, int64_t a_step, const T* b) {
   constexpr int64_t kSums = 8;

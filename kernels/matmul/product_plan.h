@@ -1,4 +1,5 @@
-// How a matrix product is cut on the CPU: what every instruction set and the dispatch share (product.cpu.cpp).
+// How a matrix product is cut on the CPU: what every instruction set and the dispatch share
+// (product.cpu.cpp).
 #pragma once
 #include <algorithm>
 

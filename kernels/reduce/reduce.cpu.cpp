@@ -1,5 +1,5 @@
-// Sums, means and maxima on the CPU. Where the last axis is reduced a task is a group, and lanes are neighbours
-// in it; where it is kept a task is 16 neighbouring groups, one a lane.
+// Sums, means and maxima on the CPU. Where the last axis is reduced a task is a group, and lanes are
+// neighbours in it; where it is kept a task is 16 neighbouring groups, one a lane.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/reduce/reduce.cpu.cpp"
 #include <cmath>

@@ -1,7 +1,7 @@
-// Sums, means and maxima on a GPU. Where the last axis is reduced a warp takes a group, or a block a large one,
-// its threads reading neighbours. Where it is kept a block takes 32 neighbouring groups, one a lane: each of
-// its 8 warps sees every eighth element of all of them. Threads, warps and lanes are put together in a fixed
-// order; of equal maxima the first one wins.
+// Sums, means and maxima on a GPU. Where the last axis is reduced a warp takes a group, or a block a large
+// one, its threads reading neighbours. Where it is kept a block takes 32 neighbouring groups, one a lane:
+// each of its 8 warps sees every eighth element of all of them. Threads, warps and lanes are put together in
+// a fixed order; of equal maxima the first one wins.
 //
 // Floor: to read 4 bytes an element (the vjp writes them). Sums take one addition an element.
 #include "kernels/device/cells.h"

@@ -25,8 +25,8 @@ OpPtr reduce(Reduce);
 /// Whether the op is the mean over height and width of maps (N, C, H, W), as some networks end with.
 bool is_mean_over_maps(const Op&);
 
-/// x as the kernels see it: of its last dimensions that are all reduced, or all kept, a `run` in one piece; of
-/// those before it, three kept and three reduced ones at most, since neighbours of one sort count as one.
+/// x as the kernels see it: of its last dimensions that are all reduced, or all kept, a `run` in one piece;
+/// of those before it, three kept and three reduced ones at most, since neighbours of one sort count as one.
 struct Reduction {
   static constexpr int kDims = 3;
   struct Dim {
@@ -44,8 +44,8 @@ struct Reduction {
     return i % dims[2].size * dims[2].stride + outer % dims[1].size * dims[1].stride +
            outer / dims[1].size * dims[0].stride;
   }
-  /// Element `t` of the run that is at x[start(i, j)] belongs to group output(i, t), and is its number place(j,
-  /// t).
+  /// Element `t` of the run that is at x[start(i, j)] belongs to group output(i, t), and is its number
+  /// place(j, t).
   constexpr int64_t start(int64_t i, int64_t j) const { return offset(kept, i) + offset(reduced, j); }
   constexpr int64_t output(int64_t i, int64_t t) const { return run_is_reduced ? i : i * run + t; }
   constexpr int64_t place(int64_t j, int64_t t) const { return run_is_reduced ? j * run + t : j; }

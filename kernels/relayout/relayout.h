@@ -1,5 +1,5 @@
-// Relayout: the same values in the other layout, channels in blocks of 16 or row by row (array.h). A plan puts it between
-// ops of the cpu that want different layouts; the other backends have one layout.
+// Relayout: the same values in the other layout, channels in blocks of 16 or row by row (array.h). A plan
+// puts it between ops of the cpu that want different layouts; the other backends have one layout.
 #pragma once
 #include "kernels/common/op.h"
 

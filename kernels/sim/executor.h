@@ -133,8 +133,8 @@ class Executor {
     return c;
   }
   void note_read(SharedCell& c, uint8_t mask, const Stamp& now);
-  /// Who else read the cell since the block's last barrier, so that a write races with it: "thread (3, 0, 0)".
-  /// Empty where a barrier of the warp came in between.
+  /// Who else read the cell since the block's last barrier, so that a write races with it: "thread (3, 0,
+  /// 0)". Empty where a barrier of the warp came in between.
   std::string racing_reader(const SharedCell& c) const;
   void complete(const Copy& copy);
 

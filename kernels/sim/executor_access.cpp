@@ -109,8 +109,8 @@ void Executor::shared_access(uintptr_t offset, size_t bytes, Kind kind, const vo
 }
 
 namespace {
-// Blocks run on several cores, and may write different bytes of one word, or all change it atomically. Its cell is then
-// looked at and changed by one of them at a time.
+// Blocks run on several cores, and may write different bytes of one word, or all change it atomically. Its
+// cell is then looked at and changed by one of them at a time.
 std::atomic_flag& lock_of(uintptr_t word) {
   static std::atomic_flag locks[256];
   return locks[word / 4 % 256];

@@ -1,5 +1,5 @@
-// Where threads of the simulator wait for each other: barriers and operations of a warp; and what is said when
-// they wait for ever.
+// Where threads of the simulator wait for each other: barriers and operations of a warp; and what is said
+// when they wait for ever.
 #include <cstring>
 
 #include "kernels/sim/executor.h"

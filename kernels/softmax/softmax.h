@@ -1,5 +1,5 @@
-// softmax and log_softmax along an axis: over the channels of (N, F), of every pixel of (N, C, H, W), over the
-// keys of attention …
+// softmax and log_softmax along an axis: over the channels of (N, F), of every pixel of (N, C, H, W), over
+// the keys of attention …
 //
 //   softmax      y_c = exp(x_c − m) / Σ_k exp(x_k − m)        dL/dx_c = y_c (g_c − Σ_k g_k y_k)
 //   log_softmax  y_c = x_c − m − log Σ_k exp(x_k − m)         dL/dx_c = g_c − exp(y_c) Σ_k g_k
@@ -13,8 +13,8 @@
 
 namespace loupe {
 
-/// Graph nodes: one input of any rank. Axis −1 is the last one. Along axis 1 of (N, F) and (N, C, H, W) the cpu
-/// works on blocked arrays, else on planar ones.
+/// Graph nodes: one input of any rank. Axis −1 is the last one. Along axis 1 of (N, F) and (N, C, H, W) the
+/// cpu works on blocked arrays, else on planar ones.
 OpPtr softmax(int axis = 1);
 OpPtr log_softmax(int axis = 1);
 

@@ -1,6 +1,6 @@
-// softmax of planar arrays on the CPU: a task is one row of scores, or 16 neighbouring pixels through all their
-// scores. The exponential and the logarithm are the elementwise functions' (elementwise/approximations.inc), 16
-// at once.
+// softmax of planar arrays on the CPU: a task is one row of scores, or 16 neighbouring pixels through all
+// their scores. The exponential and the logarithm are the elementwise functions'
+// (elementwise/approximations.inc), 16 at once.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/softmax/softmax_planar.cpu.cpp"
 #include <limits>
@@ -80,7 +80,8 @@ void softmax_pixels(bool log, const float* x, float* y, int64_t c, int64_t pixel
                count);
 }
 
-// Of the signal g at scores whose softmax (or its logarithm) is y: what goes into the sum, and what comes out.
+// Of the signal g at scores whose softmax (or its logarithm) is y: what goes into the sum, and what comes
+// out.
 HWY_INLINE Block vjp_term(bool log, const Block& y, const Block& g) { return log ? g : mul(g, y); }
 HWY_INLINE Block vjp_result(bool log, const Block& y, const Block& g, const Block& sum) {
   return log ? subtract(g, mul(exponential(y), sum)) : mul(y, subtract(g, sum));

@@ -1,4 +1,5 @@
-// Vjps of ref in double against forward itself: by central differences, and by adjoint identities on integers.
+// Vjps of ref in double against forward itself: by central differences, and by adjoint identities on
+// integers.
 #include <algorithm>
 #include <cmath>
 

@@ -37,7 +37,8 @@ double value(const Function& f, double x) {
   return y;
 }
 
-// M of op_checks.h, with which a bound of four roundings, 4u, is one of four and of what FunctionDefaults says.
+// M of op_checks.h, with which a bound of four roundings, 4u, is one of four and of what FunctionDefaults
+// says.
 Numbers widened(const Numbers& size, const Numbers& x, Bound ulps) {
   Numbers m(size.size());
   for (size_t i = 0; i < m.size(); ++i)

@@ -64,11 +64,13 @@ struct OpSuite {
   /// Relative error bound of the elementwise functions inside (exp, pow, division), in units of float32's
   /// epsilon, on top of the accumulation bound. Say where it comes from.
   double function_ulps = 0;
-  /// Relative, of vjps in double: where a constant of theirs is rounded to float32, as another program has it.
+  /// Relative, of vjps in double: where a constant of theirs is rounded to float32, as another program has
+  /// it.
   double derivative_error = 0;
-  /// For the op whose terms neither |y| nor the op of absolute values bounds (a difference inside): M of op_checks.h, one
-  /// an element of the direction's result (of forward with several outputs: of all of them, one after the other). An empty
-  /// answer means the usual M. A vjp that reads values, and is not linear, must have one.
+  /// For the op whose terms neither |y| nor the op of absolute values bounds (a difference inside): M of
+  /// op_checks.h, one an element of the direction's result (of forward with several outputs: of all of them,
+  /// one after the other). An empty answer means the usual M. A vjp that reads values, and is not linear,
+  /// must have one.
   std::function<std::vector<double>(const OpCase&, Direction, const Operands&)> magnitude = nullptr;
   /// For a tape's record that holds numbers which the backends compute (statistics, say): M of its elements.
   /// Bits, switches and copies are exact.

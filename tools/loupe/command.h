@@ -1,5 +1,5 @@
-// Command: one subcommand of `loupe`. A new one is a file tools/loupe/commands/<name>.command.cpp that defines
-// `extern const Command <name>_command`; the build lists it in all_commands().
+// Command: one subcommand of `loupe`. A new one is a file tools/loupe/commands/<name>.command.cpp that
+// defines `extern const Command <name>_command`; the build lists it in all_commands().
 #pragma once
 #include <functional>
 #include <span>

@@ -88,7 +88,7 @@ Device DeviceChoice::open() const {
     if (conv != "own" && conv != "cudnn") throw UsageError("--conv takes own or cudnn, not '" + conv + "'");
     if (chosen != Device::cuda())
       throw UsageError("--conv has no effect, because the device is " + chosen.str());
-    chosen.module()->configure("conv", conv);  // makes the library ready, or says why it cannot be used
+    if (conv == "cudnn") chosen.module()->query("cudnn");  // says why it cannot be used, if so
   }
   const auto set = [&](const std::string& option, const std::string& value) {
     if (chosen != Device::sim())

@@ -3,9 +3,9 @@
 //
 // `GFLOP/s` counts two operations for each multiply-accumulate; `of_peak` is its share of the fused
 // multiply-adds that the same threads do from registers alone, measured at the start. `of_floor` is the share
-// of the time that a call cannot do without: its multiply-accumulates at that peak, or every byte that it reads
-// and writes once, at the speed of a copy between large arrays, whichever takes longer. Weights are packed
-// beforehand, as in a plan.
+// of the time that a call cannot do without: its multiply-accumulates at that peak, or every byte that it
+// reads and writes once, at the speed of a copy between large arrays, whichever takes longer. Weights are
+// packed beforehand, as in a plan.
 #pragma once
 #include <benchmark/benchmark.h>
 

@@ -1,5 +1,6 @@
-// min(max(x + 3, 0), 6) / 6. At ±3 the slope is that of the flat sides, as in PyTorch; NaN passes, but no signal does there.
-// Between them it is a sixth rounded to float32, in double too: so PyTorch has it, and gradients of whole networks agree.
+// min(max(x + 3, 0), 6) / 6. At ±3 the slope is that of the flat sides, as in PyTorch; NaN passes, but no
+// signal does there. Between them it is a sixth rounded to float32, in double too: so PyTorch has it, and
+// gradients of whole networks agree.
 struct hard_sigmoid : FunctionDefaults {
   static constexpr std::string_view summary = "min(max(x + 3, 0), 6) / 6";
   static constexpr Keeps keeps = Keeps::bit;

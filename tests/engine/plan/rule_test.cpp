@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/methods/gradient.h"
+#include "kernels/batch_norm/batch_norm.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/elementwise.h"
@@ -180,6 +181,42 @@ TEST_CASE("rows that read a node's operand and output: DeepLIFT's rescale rule s
                           .gradients[0],
                       r.gradients[0]) > 0.1);
   }
+}
+
+// Where the tape keeps a bit, and where a batch norm and a function would be fused: rows see the values all
+// the same.
+TEST_CASE("rows that read values find them in every plan, whatever could be fused") {
+  Graph g;
+  NodeId n = g.input("input", {1, 3, 7, 5});
+  n = g.add("conv", conv2d({.out_channels = 17, .kernel = 3, .bias = false}), {n});
+  n = g.add("norm", batch_norm(), {n});
+  n = g.add("relu6", relu6(), {n});
+  n = g.add("flatten", flatten(), {n});
+  g.add("fc", linear({.out_features = 4}), {n});
+  const Row of_function = [](SignalStep& s) {  // signal·x·y
+    const ValueId product = s.apply(mul(), {{.value = s.output()}, s.operand(0)});
+    s.pass(s.apply(mul(), {{.value = s.signal()}, {.value = product}}), 0);
+  };
+  const Row of_convolution = [](SignalStep& s) {  // convᵀ(signal·y)
+    s.pass(s.vjp(s.apply(mul(), {{.value = s.signal()}, {.value = s.output()}}), 0), 0);
+  };
+  const Tensor x = random_tensor({2, 3, 7, 5}, 1), seed = random_tensor({2, 4}, 2);
+  const auto map = [&](const Device& device, const Rule& rule) {
+    Network net = with_formula_weights(g, device);
+    return run(net, {.from = g.output(), .gradients = {0}, .rule = rule}, x, seed).gradients[0];
+  };
+  for (const Rule& rule :
+       {Rule{.name = "function", .rows = {{"relu6", of_function}}},
+        Rule{.name = "convolution", .rows = {{"conv2d", of_convolution}}},
+        Rule{.name = "both", .rows = {{"relu6", of_function}, {"conv2d", of_convolution}}}}) {
+    CAPTURE(rule.name);
+    const Tensor of_ref = map(Device::ref(), rule);
+    for (const Device device : devices())
+      if (device != Device::ref()) CHECK(relative_l2(map(device, rule), of_ref) < 1e-5);
+  }
+  Rule wrong{.name = "wrong", .rows = {{"conv2d", of_convolution}}, .reads = false};
+  CHECK_THROWS_WITH_AS(map(Device::cpu(), wrong),
+                       "the rule wrong says that it reads nothing, and asks for what 'conv' makes", Error);
 }
 
 TEST_CASE("a row that passes a multiple of the signal on, to both sides of a sum") {

@@ -42,8 +42,8 @@ std::vector<float> numbers(int64_t count) {
   return v;
 }
 
-// y of (n, 3, pixels) with a bias and an epilogue, and the record if forward writes one: by the kernel that follows a library,
-// or with the bias added here and the epilogue in a pass of its own.
+// y of (n, 3, pixels) with a bias and an epilogue, and the record if forward writes one: by the kernel that
+// follows a library, or with the bias added here and the epilogue in a pass of its own.
 struct Finished {
   std::vector<float> y;
   std::vector<uint32_t> record;  // bits, or numbers of which only equality counts
@@ -90,7 +90,7 @@ TEST_CASE("the simulator has no libraries, and says so") {
   const Queue queue{&Floats::sim(), nullptr};
   const ConvSizes s{1, 1, 2, 2, 1, 2, 2, 1, 1, 0, 1, 1};
   const Floats x(numbers(4)), w(numbers(1)), y(numbers(4));
-  const char* said = "convolutions by cuDNN need device cuda, and its option `conv` set to cudnn";
+  const char* said = "convolutions by cuDNN need device cuda, in a build with cuDNN";
   CHECK_THROWS_WITH_AS(device::conv2d_by_library(queue, s, Direction::forward, x.data(), w.data(), nullptr,
                                                  Epilogue{}, nullptr, y.data(), nullptr),
                        said, Error);

@@ -16,6 +16,12 @@
 namespace loupe::test {
 namespace {
 
+[[noreturn]] void skip(const char* why) {
+  std::printf("skipped: %s\n", why);
+  std::fflush(stdout);
+  std::_Exit(77);
+}
+
 // Chooses a library for a while.
 class Chosen {
  public:
@@ -25,9 +31,7 @@ class Chosen {
     try {
       cuda.configure(option, value);
     } catch (const Error& e) {
-      std::printf("skipped: %s\n", e.what());
-      std::fflush(stdout);
-      std::_Exit(77);
+      skip(e.what());
     }
   }
   ~Chosen() { DeviceModule::of(Backend::cuda).configure(option_, before_); }
@@ -74,7 +78,12 @@ void compare(const OpPtr& op, const Shape& input, const KernelOptions& options =
 }
 
 TEST_CASE("convolutions by cuDNN are those of ref") {
-  const Chosen cudnn("conv", "cudnn", "own");
+  skip_without(Backend::cuda);
+  try {
+    DeviceModule::of(Backend::cuda).query("cudnn");
+  } catch (const Error& e) {
+    skip(e.what());
+  }
   const KernelOptions options{.library_convolution = true};
   const OpPtr plain = conv2d({.out_channels = 32, .kernel = 3, .padding = 1});
   CHECK(plain->prepare(Backend::cuda, Direction::forward, operands(*plain, {2, 16, 14, 14}).shapes, options)

@@ -20,8 +20,8 @@ Rejection refuses(std::string name, Shape input, LayerNorm config, std::string m
 }  // namespace
 
 // Roundings beside the sums: those of the variance (the square, eps, the root: half of each counts), the
-// reciprocal, two subtractions, products by r, by the weight, and of the vjp by the mean: 8 of half an ulp, of
-// which the bound has 4 already.
+// reciprocal, two subtractions, products by r, by the weight, and of the vjp by the mean: 8 of half an ulp,
+// of which the bound has 4 already.
 extern const OpSuite layer_norm_suite{
     .cases =
         {

@@ -1,6 +1,6 @@
 // Whole architectures with formula weights against PyTorch in float64: the logits of two images, and for each
-// the gradient of one logit. tests/cmake/golden.cmake adds a test case golden.<device>.<name> for every file in
-// tests/golden/architectures/.
+// the gradient of one logit. tests/cmake/golden.cmake adds a test case golden.<device>.<name> for every file
+// in tests/golden/architectures/.
 #include "tests/models/catalog/architectures.h"
 
 #include <doctest/doctest.h>
