@@ -1,4 +1,5 @@
 // Attention rollout of vit_b_16 with formula weights against a plain PyTorch computation in double.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 
 #include "engine/methods/attention_rollout.h"

@@ -1,4 +1,5 @@
 // One network, one store of weights, inputs of many sizes.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 
 #include <map>
