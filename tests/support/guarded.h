@@ -17,7 +17,9 @@ class Guarded {
     memory_.resize(kAlign + 2 * kWall + size_);
     const auto address = reinterpret_cast<uintptr_t>(memory_.data());
     start_ = (kAlign - address % kAlign) % kAlign + kWall;
-    for (size_t i = 0; i < memory_.size(); ++i) memory_[i] = sentinel(i);
+    for (size_t i = 0; i < start_; ++i) memory_[i] = sentinel(i);
+    for (size_t i = start_ + size_; i < memory_.size(); ++i) memory_[i] = sentinel(i);
+    std::fill_n(data(), size_, sentinel(0));
     if (!queue_.module) return;
     wall_ = queue_.module == sim_module() ? 0 : kWall;
     device_.reset(static_cast<std::byte*>(queue_.module->allocate(size + 2 * static_cast<int64_t>(wall_))),

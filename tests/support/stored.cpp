@@ -8,13 +8,24 @@ namespace {
 
 int64_t image_elements(const Shape& s) { return s.rank() && s[0] ? s.numel() / s[0] : s.numel(); }
 
-// Where row-major element `i` of an array lies, counted in elements (in bits, for bit).
-int64_t position(const Stored& a, int64_t i) {
-  const int64_t image = image_elements(a.shape), n = i / image, r = i % image;
-  if (a.layout == Layout::planar) return a.dtype == Dtype::bit ? n * round_up(image, 8) + r : i;
+// visit(i, position) of every row-major element `i` of an array: where it lies, counted in elements (in bits, for bit).
+template <typename Visit>
+void each_element(const Stored& a, const Visit& visit) {
+  const int64_t image = image_elements(a.shape), images = image ? a.shape.numel() / image : 0;
+  int64_t i = 0;
+  if (a.layout == Layout::planar) {
+    const int64_t stride = a.dtype == Dtype::bit ? round_up(image, 8) : image;
+    for (int64_t n = 0; n < images; ++n)
+      for (int64_t r = 0; r < image; ++r) visit(i++, n * stride + r);
+    return;
+  }
   const Nchw s = Nchw::of(a.shape);
-  const int64_t pixels = s.h * s.w, c = r / pixels, p = r % pixels;
-  return ((n * blocks(s.c) + c / kBlock) * pixels + p) * kBlock + c % kBlock;
+  const int64_t pixels = s.h * s.w;
+  for (int64_t n = 0; n < images; ++n)
+    for (int64_t c = 0; c < s.c; ++c) {
+      const int64_t start = (n * blocks(s.c) + c / kBlock) * pixels * kBlock + c % kBlock;
+      for (int64_t p = 0; p < pixels; ++p) visit(i++, start + p * kBlock);
+    }
 }
 
 template <typename T>
@@ -77,13 +88,13 @@ std::string coordinates(const Shape& shape, int64_t index) {
 Stored Stored::of(const Numbers& numbers, Dtype dtype, const Shape& shape, Layout layout) {
   Stored s{dtype, shape, layout, {}};
   s.bytes.resize(static_cast<size_t>(array_bytes(dtype, shape, layout)));
-  for (int64_t i = 0; i < shape.numel(); ++i) set(s, position(s, i), numbers[static_cast<size_t>(i)]);
+  each_element(s, [&](int64_t i, int64_t at) { set(s, at, numbers[static_cast<size_t>(i)]); });
   return s;
 }
 
 Numbers Stored::numbers() const {
   Numbers n(static_cast<size_t>(shape.numel()));
-  for (int64_t i = 0; i < shape.numel(); ++i) n[static_cast<size_t>(i)] = get(*this, position(*this, i));
+  each_element(*this, [&](int64_t i, int64_t at) { n[static_cast<size_t>(i)] = get(*this, at); });
   return n;
 }
 

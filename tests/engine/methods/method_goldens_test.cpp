@@ -10,7 +10,6 @@ namespace {
 
 TEST_CASE("methods meet PyTorch: squeezenet1_1") { check_methods(formula_goldens("squeezenet1_1")); }
 TEST_CASE("methods meet PyTorch: resnet18") { check_methods(formula_goldens("resnet18")); }
-TEST_CASE("methods meet PyTorch: vgg11_bn") { check_methods(formula_goldens("vgg11_bn")); }
 TEST_CASE("methods meet PyTorch: mobilenet_v2") { check_methods(formula_goldens("mobilenet_v2")); }
 TEST_CASE("methods meet PyTorch: mobilenet_v3_small") {
   check_methods(formula_goldens("mobilenet_v3_small"));
