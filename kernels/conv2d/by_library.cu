@@ -44,8 +44,8 @@ LibraryConvolution described(const ConvSizes& s) {
           s.groups};
 }
 
-[[noreturn]] void no_library(const char* what) {
-  throw Failure(std::string(what) + " needs device cuda, in a build with it");
+[[noreturn]] void no_cudnn() {
+  throw Failure("convolutions by cuDNN need device cuda, in a build with cuDNN");
 }
 
 }  // namespace
@@ -77,13 +77,13 @@ void conv2d_by_library(Stream stream, ConvSizes s, Direction direction, const fl
   const bool adjoint = direction == Direction::vjp_input;
   if (!library_convolution(stream, adjoint ? LibraryPass::vjp_input : LibraryPass::forward, described(s), {},
                            from, weight, to))
-    no_library("cuDNN");
+    no_cudnn();
   bias_and_epilogue(stream, s.n, adjoint ? s.c : s.k, adjoint ? s.h * s.w : s.oh * s.ow, bias, epilogue,
                     residual, to, record);
 }
 
 void conv2d_vjp_weight_by_library(Stream stream, ConvSizes s, const float* x, const float* gy, float* gw) {
-  if (!library_convolution(stream, LibraryPass::vjp_weight, described(s), {}, x, gy, gw)) no_library("cuDNN");
+  if (!library_convolution(stream, LibraryPass::vjp_weight, described(s), {}, x, gy, gw)) no_cudnn();
 }
 
 void conv2d_compared(Stream stream, ConvSizes s, Direction direction, LibraryStyle style, const void* from,
@@ -91,7 +91,7 @@ void conv2d_compared(Stream stream, ConvSizes s, Direction direction, LibrarySty
   const LibraryPass pass = direction.is_forward()               ? LibraryPass::forward
                            : direction == Direction::vjp_weight ? LibraryPass::vjp_weight
                                                                 : LibraryPass::vjp_input;
-  if (!library_convolution(stream, pass, described(s), style, from, with, to)) no_library("cuDNN");
+  if (!library_convolution(stream, pass, described(s), style, from, with, to)) no_cudnn();
 }
 
 void linear_compared(Stream stream, LinearSizes s, Direction direction, LibraryMath math, const void* from,
@@ -103,7 +103,8 @@ void linear_compared(Stream stream, LinearSizes s, Direction direction, LibraryM
     p = {s.out, s.in, s.n, 1, s.out, s.in, 1, false};
     std::swap(from, with);
   }
-  if (!library_product_compared(stream, p, math, from, with, to)) no_library("cuBLAS");
+  if (!library_product_compared(stream, p, math, from, with, to))
+    throw Failure("products by cuBLAS need device cuda, in a build with cuBLAS");
 }
 
 LOUPE_EXPORT(linear_product);
