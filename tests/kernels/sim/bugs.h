@@ -59,6 +59,8 @@ inline constexpr DeviceFunction<void(float* out, const float* in)> reverse_twice
 /// or 33.
 inline constexpr DeviceFunction<void(int pitch, float* out, const float* in)> transpose_tile{
     "transpose_tile"};
+/// *out = where dynamic shared memory begins, mod 1024.
+inline constexpr DeviceFunction<void(int* out)> shared_address{"shared_address"};
 /// out[i] = in[stride · i] for i < 32.
 inline constexpr DeviceFunction<void(int stride, float* out, const float* in)> gather_strided{
     "gather_strided"};

@@ -100,6 +100,10 @@ LOUPE_KERNEL transpose_tile_kernel(int pitch, float* out, const float* in) {
   for (int row = 0; row < 32; ++row) out[row * 32 + lane] = tile[lane * pitch + row];  // tile out
 }
 
+LOUPE_KERNEL shared_address_kernel(int* out) {
+  out[0] = static_cast<int>(reinterpret_cast<uintptr_t>(dynamic_shared_storage<float>()) % 1024);
+}
+
 LOUPE_KERNEL gather_strided_kernel(int stride, float* out, const float* in) {
   out[lane_id()] = in[lane_id() * stride];
 }
@@ -131,6 +135,7 @@ void atomic_sum(Stream stream, int* out, const int* in, int64_t n) {
 void transpose_tile(Stream stream, int pitch, float* out, const float* in) {
   launch({{1}, {32}, 32 * 33 * sizeof(float), stream}, transpose_tile_kernel, pitch, out, in);
 }
+void shared_address(Stream stream, int* out) { launch({{1}, {1}, 256, stream}, shared_address_kernel, out); }
 void gather_strided(Stream stream, int stride, float* out, const float* in) {
   launch({{1}, {32}, 0, stream}, gather_strided_kernel, stride, out, in);
 }
@@ -156,6 +161,7 @@ void reverse_twice(Stream stream, float* out, const float* in) {
 LOUPE_EXPORT(atomic_sum);
 LOUPE_EXPORT(mma_tile);
 LOUPE_EXPORT(transpose_tile);
+LOUPE_EXPORT(shared_address);
 LOUPE_EXPORT(gather_strided);
 LOUPE_EXPORT(copy_vectors);
 LOUPE_EXPORT(warp_operation);
