@@ -3,9 +3,10 @@
 //   build/release/bin/gpu_methods [--device D] [--quick] [--seconds S] [--networks a,b]
 //
 // A batch of images is explained as a whole, in the largest batch that fits where a method needs many passes;
-// the time is from pixels on the host to maps on the host, the median of several runs after one that makes
-// plans and weights. With --seconds, what was not begun after so many is named in a last line, {"left_out": […]}.
-// bench/peers/methods.py prints the same lines for PyTorch.
+// `pass_batch` says how many images or rows a pass then held. The time is from pixels on the host to maps on
+// the host, the median of several runs after one that makes plans and weights. With --seconds, what was not
+// begun after so many is named in a last line, {"left_out": […]}. bench/peers/methods.py prints the same lines
+// for PyTorch.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -85,6 +86,7 @@ Json measured(const Settings& s, ImageModel& net, const Method& m, Json row) {
     const double seconds = median_seconds([&] { m.run(net, x); }, s.quick || s.small() ? 3 : 7);
     row["ms"] = 1e3 * seconds;
     row["images_per_s"] = static_cast<double>(batch) / seconds;
+    row["pass_batch"] = net.network.last_batch();
     row["peak_mib"] = static_cast<double>(memory_count(s.device).peak) / (1 << 20);
   } catch (const std::exception& e) {
     row["error"] = e.what();
@@ -108,7 +110,7 @@ void run(const Settings& s, const std::string& engine, const KernelOptions& kern
 void run_all(const Settings& s, Deadline& deadline) {
   const std::string engine = "Loupe, " + s.device.str();
   run(s, engine, {}, deadline);
-  if (s.device == Device::cuda()) {
+  if (s.device.backend == Backend::cuda) {
     try {
       s.device.module()->query("cudnn");
       run(s, engine + ", convolutions by cuDNN", {.library_convolution = true}, deadline);

@@ -338,7 +338,9 @@ std::string methods(const Json& report) {
       }
       if (std::ranges::find(engines, engine) == engines.end()) engines.push_back(engine);
       if (!cells.contains(key)) order.push_back(key);
-      cells[key][engine] = figures(r, "images_per_s") + " (" + text(r, "batch") + ")";
+      const bool passes = r.contains("pass_batch") && r["pass_batch"] != r["batch"];
+      cells[key][engine] = figures(r, "images_per_s") + " (" + text(r, "batch") +
+                           (passes ? ", passes of " + text(r, "pass_batch") : "") + ")";
     }
   std::string out = "## Methods: images a second (in batches of)\n\n";
   if (engines.empty()) {
