@@ -32,7 +32,7 @@ TEST_CASE("the CUDA module loads anywhere, and says in one line if there is no G
   const DeviceInterface& cuda = module();
   CHECK(cuda.version == kDeviceInterfaceVersion);
   Outcome outcome{};
-  cuda.open(&outcome);
+  cuda.open(0, &outcome);
   if (outcome.kind == Outcome::fine) {
     CHECK(!DeviceModule::of(Backend::cuda).describe().empty());
     return;
@@ -77,7 +77,7 @@ TEST_CASE("options that the CUDA module does not know are usage errors") {
 
 bool on_gpu() {
   Outcome outcome{};
-  module().open(&outcome);
+  module().open(0, &outcome);
   if (outcome.kind != Outcome::fine) MESSAGE("left out: ", outcome.text);
   return outcome.kind == Outcome::fine;
 }
