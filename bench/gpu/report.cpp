@@ -2,9 +2,9 @@
 // people.
 //
 // LOGS holds checks.tsv (group, name, status, seconds, note), run.json (with the names of the parts, in order),
-// parts.tsv (part, when it had to end, when it began and ended), seconds, and lines of JSON in device.jsonl and in
-// parts/{kernels,libraries,methods,peers}.log, between other text. Whatever is missing is left out, and said: a
-// run that was cut short has a report too.
+// parts.tsv (part, when it had to end, when it began and ended), seconds, and lines of JSON in device.jsonl and
+// in parts/{kernels,libraries,methods,peers}.log, between other text. Whatever is missing is left out, and
+// said: a run that was cut short has a report too.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
