@@ -27,7 +27,6 @@ struct Floors {
   /// For one on the tensor cores, were there one.
   double on_tensor_cores() const { return std::max(memory, tf32); }
   const char* binds() const { return memory >= ffma ? "memory" : "FFMA"; }
-  const char* binds_tensor_cores() const { return memory >= tf32 ? "memory" : "tensor cores"; }
 };
 
 /// `flops`: two for each multiply-add.

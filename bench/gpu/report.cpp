@@ -258,10 +258,11 @@ std::string left_out(const Json& report, const char* table) {
 std::string kernels(const Json& report) {
   std::string md, rungs, errors;
   const auto line = [](const Json& r, const std::string& what) {
+    const Json floors = r.value("floors_us", Json::object());
     return row_of({what, text(r, "case") + " " + text(r, "shape"), text(r, "batch"), figures(r, "us"),
-                   figures(r, "tflops"), figures(r, "gb_per_s"), figures(r, "floor_us"),
-                   r.contains("binds") ? text(r, "binds") : "–", figures(r, "of_floor", 100),
-                   figures(r, "tensor_floor_us")});
+                   figures(r, "tflops"), figures(r, "gb_per_s"), figures(floors, "memory"),
+                   figures(floors, "ffma"), figures(floors, "tf32"),
+                   r.contains("binds") ? text(r, "binds") : "–", figures(r, "of_floor", 100)});
   };
   for (const Json& r : report["kernels"]) {
     const std::string name = text(r, "kernel") + " " + text(r, "direction");
@@ -272,17 +273,20 @@ std::string kernels(const Json& report) {
     else
       md += line(r, name + (text(r, "timed") == "launches" ? ", single launches" : ""));
   }
-  const std::string head = header({"kernel", "case", "batch", "µs", "TFLOP/s", "GB/s", "floor µs", "binds",
-                                   "% of the floor", "floor µs with tensor cores"},
+  const std::string head = header({"kernel", "case", "batch", "µs", "TFLOP/s", "GB/s", "memory µs", "FFMA µs",
+                                   "tensor cores µs", "binds", "% of the floor"},
                                   2);
   std::string out = "## Kernels\n\n";
   out +=
-      "Every kernel here is in float32 on the float32 cores (FFMA). Its floor is the time in which the "
-      "memory at "
-      "its peak moves every operand and result once, or in which those cores at theirs do the multiply-adds "
-      "of "
-      "the definition, whichever is longer: that unit binds it. On tensor cores in tf32, and with fewer "
-      "multiply-adds (Winograd), less is possible; below the memory's time nothing is.\n\n";
+      "Every kernel here is in float32 on the float32 cores (FFMA). Three floors stand beside its time: in "
+      "how "
+      "long the memory at its peak moves every operand and result once, and in how long those cores, or "
+      "tensor "
+      "cores in tf32, do the multiply-adds of the definition at theirs. The longer of memory and FFMA is "
+      "what "
+      "binds it. With fewer multiply-adds (Winograd) or on tensor cores a kernel may be below FFMA's time; "
+      "below "
+      "the memory's none is.\n\n";
   out += md.empty() ? "No figures.\n" : head + md;
   if (!rungs.empty()) out += "\n### Ladders\n\n" + head + rungs;
   if (!errors.empty()) out += "\n" + errors;
