@@ -4,6 +4,7 @@
 #include "kernels/device/library.h"
 #include "kernels/gpu/arena.h"
 #include "kernels/gpu/libraries.h"
+#include "kernels/gpu/runtime.h"
 #include "kernels/gpu/shared_library.h"
 
 #if !__has_include(<cublas_v2.h>)
@@ -33,6 +34,7 @@ bool library_product_compared(Stream, const LibraryProduct&, LibraryMath, const 
 #include <climits>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 namespace loupe::gpu {
 
@@ -122,20 +124,25 @@ class Cublas {
     library_.get(create_, "cublasCreate_v2");
     library_.get(set_stream_, "cublasSetStream_v2");
     library_.get(set_math_, "cublasSetMathMode");
+    library_.get(set_workspace_, "cublasSetWorkspace_v2");
     library_.get(property_, "cublasGetProperty");
     library_.get(status_text_, "cublasGetStatusString");
     library_.get(gemm_, "cublasSgemm_v2");
     library_.get(gemm_of_types_, "cublasGemmEx");
   }
 
-  // One for each stream: the workspace behind a handle is not for two streams at once. (And for each mode.)
+  // One for each device, stream and mode: the workspace behind a handle is not for two streams at once. It is
+  // ours, because a call that is captured may not allocate (cuBLAS's documentation, CUDA graphs; 32 MiB is what
+  // it advises on Hopper). After the stream, which would take it away again.
   cublasHandle_t handle(Stream stream, cublasMath_t math = CUBLAS_PEDANTIC_MATH) {
-    cublasHandle_t& h = handles_[{stream, math}];
+    cublasHandle_t& h = handles_[{current_device(), stream, math}];
     if (!h) {
       cublasHandle_t fresh = nullptr;
       check(create_(&fresh), "cublasCreate");
       check(set_math_(fresh, math), "cublasSetMathMode");
       check(set_stream_(fresh, static_cast<cudaStream_t>(stream)), "cublasSetStream");
+      check(set_workspace_(fresh, Arena::get().allocate(kWorkspace), static_cast<size_t>(kWorkspace)),
+            "cublasSetWorkspace");
       h = fresh;
     }
     return h;
@@ -150,10 +157,12 @@ class Cublas {
 
   SharedLibrary library_;
   std::mutex mutex_;
-  std::map<std::pair<Stream, cublasMath_t>, cublasHandle_t> handles_;
+  static constexpr int64_t kWorkspace = 32 << 20;
+  std::map<std::tuple<int, Stream, cublasMath_t>, cublasHandle_t> handles_;
   decltype(cublasCreate_v2)* create_ = nullptr;
   decltype(cublasSetStream_v2)* set_stream_ = nullptr;
   decltype(cublasSetMathMode)* set_math_ = nullptr;
+  decltype(cublasSetWorkspace_v2)* set_workspace_ = nullptr;
   decltype(cublasGetProperty)* property_ = nullptr;
   decltype(cublasGetStatusString)* status_text_ = nullptr;
   decltype(cublasSgemm_v2)* gemm_ = nullptr;

@@ -4,6 +4,7 @@
 #include "kernels/device/library.h"
 #include "kernels/gpu/arena.h"
 #include "kernels/gpu/libraries.h"
+#include "kernels/gpu/runtime.h"
 #include "kernels/gpu/shared_library.h"
 
 #if !__has_include(<cudnn.h>)
@@ -70,7 +71,9 @@ class Cudnn {
   /// `in` and `with` as in device/library.h; the result goes to `out`.
   void run(Stream stream, const Asked& asked, const void* in, const void* with, void* out) {
     const std::scoped_lock lock(mutex_);
+    handle_ = handles_[current_device()];
     if (!handle_) check(create_(&handle_), "cudnnCreate");
+    handles_[current_device()] = handle_;
     check(set_stream_(handle_, static_cast<cudaStream_t>(stream)), "cudnnSetStream");
     const Planned& p = planned(asked);
     void* workspace = p.workspace ? scratch(stream, static_cast<int64_t>(p.workspace)) : nullptr;
@@ -189,7 +192,8 @@ class Cudnn {
 
   SharedLibrary library_;
   std::mutex mutex_;
-  cudnnHandle_t handle_ = nullptr;
+  std::map<int, cudnnHandle_t> handles_;  // of each device
+  cudnnHandle_t handle_ = nullptr;        // of the device of the call under way
   std::map<Asked, Planned> plans_;
   decltype(cudnnGetVersion)* version_ = nullptr;
   decltype(cudnnGetErrorString)* error_text_ = nullptr;
