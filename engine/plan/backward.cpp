@@ -127,7 +127,7 @@ ValueId PlanBuilder::unedited(NodeId n) const {
 
 void PlanBuilder::backward() {
   const NodeId from = *purpose_.from;
-  const Type& type = plan_.value(plan_.value_of(from)).type;
+  const Type type = plan_.value(plan_.value_of(from)).type;  // a copy: fresh() may move the values
   plan_.seed_ = signals_[from] = fresh(real(), type.shape, type.layout);
   const bool device = backend() == Backend::cuda || backend() == Backend::sim;
   if (device && type.shape.rank() == 2)
