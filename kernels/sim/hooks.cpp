@@ -1,6 +1,6 @@
-// The functions that -fsanitize=thread makes the compiler call at every access of a kernel, and the ones
-// behind kernels/device/'s wrappers. All hand on to this core's Executor; in host code there is none, and
-// they return.
+// The functions that the compiler calls from a kernel: at every access to memory (-fsanitize=thread) and at
+// every piece of straight code (-fsanitize-coverage); and the ones behind kernels/device/'s wrappers. All hand
+// on to this core's Executor; in host code there is none, and they return.
 #include <cstring>
 
 #include "kernels/sim/block.h"
@@ -71,6 +71,12 @@ void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
+
+// Of -fsanitize-coverage=trace-pc: at the beginning of every basic block.
+void __sanitizer_cov_trace_pc() {
+  const Executor* e = Executor::running();
+  if (e && e->observed()) Executor::Pause(Executor::running())->enter_code(LOUPE_HERE);
+}
 
 #define LOUPE_HOOKS(n)                                                                  \
   void __tsan_read##n(void* p) { touch(p, n, Executor::read, LOUPE_HERE); }             \
