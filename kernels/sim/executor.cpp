@@ -53,7 +53,7 @@ std::optional<std::string> Executor::run(const KernelLaunch& launch, uint32_t la
   count_ = launch.block.x * launch.block.y * launch.block.z;
   ended_ = waiting_ = 0;
   checks_ = options().checks;
-  observer_ = observer();
+  observer_ = g_observer;
   statics_.clear();
   static_bytes_ = (launch.dynamic_shared + 127) / 128 * 128;
   std::memset(shared_, 0xff, launch.dynamic_shared);

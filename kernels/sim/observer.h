@@ -29,6 +29,6 @@ struct Observer {
   virtual void end_block() = 0;
 };
 /// Null: nobody watches.
-Observer*& observer();
+extern Observer* g_observer;
 
 }  // namespace loupe::sim
