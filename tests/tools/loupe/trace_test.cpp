@@ -92,7 +92,7 @@ TEST_CASE("the limits of a product that shared memory binds, in the table and on
   CHECK(t.at("h100_cycles").at("shared_memory").get<double>() == doctest::Approx(2 * 8 * 9 * 34 / 132.0));
   CHECK(t.at("h100_cycles").at("largest") == "shared memory and L1");
   for (const std::string& text : {table.out, read_text(folder / "page.html")}) {
-    CHECK(text.find("for shared memory and L1") != std::string::npos);
+    CHECK(text.find("bound by shared memory and L1") != std::string::npos);
     CHECK(text.find("3.35 TB/s from DRAM") != std::string::npos);
   }
 }

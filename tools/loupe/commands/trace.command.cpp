@@ -120,9 +120,10 @@ void as_table(const Trace& trace) {
             " for each byte of global memory; at the floor " + per_byte(trace.operations, trace.floor()) +
             "\n";
   const Limits limits = limits_of(trace);
-  text += "on an H100      at least " + cycles_text(limits.largest()) + " cycles, for " + limits.binding() +
-          " (FMA " + cycles_text(limits.fma) + ", shared memory " + cycles_text(limits.shared) +
-          ", with L1 " + cycles_text(limits.shared_and_l1) + ", DRAM " + cycles_text(limits.dram) + ")\n";
+  text += "on an H100      at least " + cycles_text(limits.largest()) + " cycles, bound by " +
+          limits.binding() + " (FMA " + cycles_text(limits.fma) + ", shared memory " +
+          cycles_text(limits.shared) + ", with L1 " + cycles_text(limits.shared_and_l1) + ", DRAM " +
+          cycles_text(limits.dram) + ")\n";
   text +=
       "\nA request is one instruction of one warp. `lanes`: of 32, on average. `takes`: of global memory the "
       "sectors (32 bytes)\nthat its requests touch; of shared memory the turns (wavefronts) that its 32 "

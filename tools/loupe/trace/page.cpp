@@ -153,7 +153,7 @@ std::string trace_page(const Trace& t) {
                                                  " times the fewest");
   const Limits limits = limits_of(t);
   out += fact(cycles_text(limits.largest()) + " cycles",
-              "at least, on an H100, for " + limits.binding() + ": FMA " + cycles_text(limits.fma) +
+              "at least on an H100, bound by " + limits.binding() + ": FMA " + cycles_text(limits.fma) +
                   ", shared memory " + cycles_text(limits.shared) + ", with L1 " +
                   cycles_text(limits.shared_and_l1) + ", DRAM " + cycles_text(limits.dram));
   out +=
