@@ -45,8 +45,8 @@ std::vector<std::string> limits_explained() {
       "in the kernel, which may do more at the edge of a tile.",
       "Shared memory: wavefronts / 132. With L1: (wavefronts + L1 cycles) / 132, since one memory is both; "
       "a request for global memory takes an L1 cycle for every four sectors, at least one.",
-      "DRAM: bytes / 1692, of every sector that a launch touches, once, as if the L2 cache kept it from "
-      "then on. How fast L2 is NVIDIA does not say.",
+      "DRAM: bytes / 1692, of every sector that a launch touches, once: as if the L2 cache had nothing "
+      "before and kept everything after. How fast L2 is NVIDIA does not say.",
       "Each part alone, as if nothing ever waited and the work were spread evenly, for which it takes 132 "
       "blocks or more. NVIDIA's figures of the H100 SXM, not measured: 132 multiprocessors, each with 128 "
       "float32 lanes and 128 bytes a cycle from shared memory and L1; 3.35 TB/s from DRAM, at 1.98 GHz "
