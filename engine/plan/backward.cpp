@@ -129,6 +129,9 @@ void PlanBuilder::backward() {
   const NodeId from = *purpose_.from;
   const Type& type = plan_.value(plan_.value_of(from)).type;
   plan_.seed_ = signals_[from] = fresh(real(), type.shape, type.layout);
+  const bool device = backend() == Backend::cuda || backend() == Backend::sim;
+  if (device && type.shape.rank() == 2)
+    plan_.wanted_ = fresh(Dtype::i32, {type.shape[0]}, Layout::planar);
   for (auto u = units_.rbegin(); u != units_.rend(); ++u) {
     if (u->tail > from || !above_[at(u->tail)]) continue;
     ValueId signal = -1;

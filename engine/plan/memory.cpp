@@ -33,9 +33,13 @@ void PlanBuilder::lifetimes() {
   // Without sharing every value keeps its place to the end.
   if (!options_.share_memory)
     for (PlanSlot& s : plan_.slots_) s.last = kForever;
-  // The caller fills inputs and edits before the first step, and the seed before the backward pass.
+  // The caller fills inputs, classes and edits before the first step, and the seed before the backward pass.
   for (NodeId n : graph_.inputs())
     if (const ValueId v = unedited(n); v >= 0) slot_of(v).first = -1;
+  if (plan_.wanted_ >= 0) {
+    slot_of(plan_.wanted_).first = -1;
+    slot_of(plan_.wanted_).last = step_count();
+  }
   for (const Plan::PlannedEdit& e : plan_.edits_) {
     slot_of(e.mask).first = slot_of(e.numbers).first = -1;
     slot_of(e.mask).last = slot_of(e.numbers).last = step_count();

@@ -111,6 +111,9 @@ class Plan {
   ValueId record_of(NodeId n) const { return node_record_.at(static_cast<size_t>(n)); }
   /// The value that takes the seed of the backward pass.
   ValueId seed() const { return seed_; }
+  /// Of cuda and sim, where the way back begins at scores (N, classes): the value, i32 (N), that takes the
+  /// class of each image, for kernels/class_seed to write the seed by. −1 elsewhere.
+  ValueId wanted() const { return wanted_; }
 
   /// Where an edit's mask and numbers go, and the step that makes it. Steps from there on are what an edit
   /// changes.
@@ -137,7 +140,7 @@ class Plan {
   std::vector<std::vector<ValueId>> node_values_;
   std::vector<ValueId> node_gradient_, node_record_, node_input_;
   std::vector<PlannedEdit> edits_;
-  ValueId seed_ = -1;
+  ValueId seed_ = -1, wanted_ = -1;
   int forward_steps_ = 0;
   int64_t arena_bytes_ = 0, tape_bytes_ = 0;
 };

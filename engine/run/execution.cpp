@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "engine/run/network.h"
+#include "engine/tensor/transfer.h"
+#include "kernels/class_seed/class_seed.h"
 
 namespace loupe {
 
@@ -33,33 +35,68 @@ void Execution::write(ValueId id, const Tensor& from, const std::string& what) {
   const Array to = array(id);
   if (from.shape() != to.shape)
     throw UsageError(what + " takes a tensor " + to.shape.str() + ", got " + from.shape().str());
-  store(from, to);
+  upload(network_.queue(), from, to);
 }
 
-void Execution::store(const Tensor& from, const Array& to) {
-  const Queue& queue = network_.queue();
-  if (!queue.module) return convert(from.array(), to);
-  if (from.dtype() == to.dtype) return queue.module->upload(to.data, from.raw(), to.bytes(), queue.stream);
-  const std::shared_ptr<Storage> staging = Storage::allocate(to.bytes());
-  convert(from.array(), {staging->data(), to.dtype, to.shape, to.layout});
-  queue.module->upload(to.data, staging->data(), to.bytes(), queue.stream);
-}
-
-void Execution::forward(const std::vector<Tensor>& inputs) {
+void Execution::begin_forward(const std::vector<Tensor>& inputs) {
   const std::vector<NodeId> ids = plan_->graph().inputs();
   if (inputs.size() != ids.size())
     throw UsageError(network_.name() + " takes " + std::to_string(ids.size()) + " input(s), got " +
                      std::to_string(inputs.size()));
   network_.prepare(*plan_);
   ticket_ = ++network_.ticket_;
+  network_.last_batch_ = plan_->batch();
   done_ = Done::nothing;
   for (size_t i = 0; i < ids.size(); ++i)
     if (const ValueId v = plan_->input_value(ids[i]); v >= 0)
       write(v, inputs[i], "input '" + plan_->graph().node(ids[i]).name + "'");
   for (Given& g : edits_) g.changed = true;
   write_edits();
+}
+
+void Execution::forward(const std::vector<Tensor>& inputs) {
+  begin_forward(inputs);
   run(0, plan_->forward_steps());
   done_ = Done::forward;
+}
+
+void Execution::forward_and_back(const std::vector<Tensor>& inputs, std::span<const int32_t> classes) {
+  const int forward = plan_->forward_steps(), all = static_cast<int>(plan_->steps().size());
+  if (plan_->seed() < 0 || !std::ranges::count(plan_->purpose().values, Port(*plan_->purpose().from)))
+    throw UsageError("a way back from a class needs a purpose that begins at the scores and keeps them");
+  const Shape& scores = plan_->value(plan_->seed()).type.shape;
+  if (scores.rank() != 2 || std::ssize(classes) != scores[0])
+    throw UsageError(std::to_string(classes.size()) + " classes do not fit scores " + scores.str());
+  for (const int32_t c : classes)
+    if (c >= scores[1])
+      throw UsageError("there is no class " + std::to_string(c) + ": the network has " +
+                       std::to_string(scores[1]) + ", counted from 0");
+  const Queue& queue = network_.queue();
+  if (!queue.module) {
+    this->forward(inputs);
+    const Tensor values = value(*plan_->purpose().from).to(Dtype::f64);
+    const Tensor seed(Dtype::f64, scores);
+    ref::class_seed(scores[0], scores[1], values.values<const double>().data(), classes.data(),
+                    seed.values<double>().data());
+    return backward(seed);
+  }
+  begin_forward(inputs);
+  const Array wanted = array(plan_->wanted());
+  queue.module->upload(wanted.data, classes.data(), wanted.bytes(), queue.stream);
+  // One part of its own, apart from what forward() and backward() run.
+  this->queue({-1, all}, [&] {
+    for (int i = 0; i < forward; ++i) run_step(static_cast<size_t>(i));
+    seed_classes();
+    for (int i = forward; i < all; ++i) run_step(static_cast<size_t>(i));
+  });
+  steps_run_ = forward;
+  done_ = Done::backward;
+}
+
+void Execution::seed_classes() {
+  const Array scores = array(plan_->value_of(*plan_->purpose().from)), seed = array(plan_->seed());
+  device::class_seed(network_.queue(), seed.shape[0], seed.shape[1], scores.as<const float>(),
+                     array(plan_->wanted()).as<const int32_t>(), seed.as<float>());
 }
 
 void Execution::edit(size_t e, const Tensor& mask, const Tensor& numbers) {
@@ -153,9 +190,24 @@ void Execution::find_weights() {
   weights_epoch_ = network_.weights_.epoch();
 }
 
-void Execution::run(int begin, int end) {
+void Execution::queue(std::pair<int, int> part, const std::function<void()>& work) {
   find_weights();
-  for (int i = begin; i < end; ++i) run_step(static_cast<size_t>(i));
+  const Queue& queue = network_.queue();
+  if (!queue.module || !network_.capture) return work();
+  Captured& c = captured_[part];
+  const std::byte* arena = network_.arena_->data();
+  if (c.arena != arena || c.weights != weights_epoch_) c = {nullptr, 0, arena, weights_epoch_};
+  if (c.runs++ == 0) return work();
+  if (!c.graph) c.graph = queue.module->capture(queue.stream, work);
+  queue.module->replay(c.graph, queue.stream);
+  ++network_.replays_;
+}
+
+void Execution::run(int begin, int end) {
+  if (begin < end)
+    queue({begin, end}, [&] {
+      for (int i = begin; i < end; ++i) run_step(static_cast<size_t>(i));
+    });
   steps_run_ = end - begin;
 }
 
@@ -196,19 +248,7 @@ Array Execution::planned(ValueId id, NodeId node, const char* what) const {
 }
 
 Tensor Execution::read(ValueId id, NodeId node, const char* what) const {
-  const Array from = planned(id, node, what);
-  Tensor t(from.dtype == Dtype::bit ? Dtype::u8 : from.dtype, from.shape);
-  const Queue& queue = network_.queue();
-  if (!queue.module) {
-    convert(from, t.array());
-  } else if (from.dtype == t.dtype()) {
-    queue.module->download(t.raw(), from.data, t.bytes(), queue.stream);
-  } else {
-    const std::shared_ptr<Storage> staging = Storage::allocate(from.bytes());
-    queue.module->download(staging->data(), from.data, from.bytes(), queue.stream);
-    convert({staging->data(), from.dtype, from.shape, from.layout}, t.array());
-  }
-  return t;
+  return download(network_.queue(), planned(id, node, what));
 }
 
 Tensor Execution::value(const Port& p) const {
@@ -247,7 +287,7 @@ void Execution::set_record(NodeId n, const Tensor& record) {
     throw UsageError("the record of '" + plan_->graph().node(n).name + "' is a " +
                      std::string(dtype_name(type)) + " tensor " + to.shape.str() + ", got " +
                      std::string(dtype_name(record.dtype())) + " " + record.shape().str());
-  store(record, to);
+  upload(network_.queue(), record, to);
 }
 
 std::vector<NodeId> Execution::recorded() const {

@@ -1,6 +1,10 @@
 // Execution: one plan of a network, run forward and backward.
 #pragma once
+#include <functional>
+#include <map>
 #include <memory>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/plan/plan.h"
@@ -41,6 +45,11 @@ class Execution {
   /// Starts at purpose().from with `seed`, dL/d(its value), of the same shape. Once after each forward: it
   /// uses up the tape.
   void backward(const Tensor& seed);
+  /// forward(), then backward() from the score of one class of each image: classes[n], or where that is
+  /// negative the class of the highest score. The purpose begins the way back at scores (N, classes) and keeps
+  /// them as a value. The bits are those of the two calls; on cuda and sim nothing comes down to the host in
+  /// between.
+  void forward_and_back(const std::vector<Tensor>& inputs, std::span<const int32_t> classes);
 
   /// Copies, planar, in the device's type (f64 on ref, f32 elsewhere). Throw Error for nodes that the purpose
   /// did not name.
@@ -69,8 +78,10 @@ class Execution {
   Array planned(ValueId, NodeId, const char* what) const;
   Tensor read(ValueId, NodeId, const char* what) const;
   void write(ValueId, const Tensor&, const std::string& what);
-  void store(const Tensor& from, const Array& to);
   void write_edits();
+  void begin_forward(const std::vector<Tensor>& inputs);
+  void seed_classes();
+  void queue(std::pair<int, int> part, const std::function<void()>& work);
   void run(int begin, int end);
   void run_step(size_t i);
   void find_weights();
@@ -82,6 +93,15 @@ class Execution {
   std::vector<std::vector<Array>> weights_;  // by step and operand
   uint64_t weights_epoch_ = 0;
   std::vector<Given> edits_;
+  // Steps as the device was given them, to be given again with one call: kept from their second run on, when
+  // weights are packed, scratch memory is large enough and libraries have made their choices.
+  struct Captured {
+    std::shared_ptr<void> graph;
+    int runs = 0;
+    const std::byte* arena = nullptr;  // they hold addresses in it
+    uint64_t weights = 0;              // and the weights of this epoch
+  };
+  std::map<std::pair<int, int>, Captured> captured_;
   uint64_t ticket_ = 0;
   int steps_run_ = 0;
   enum class Done : uint8_t { nothing, forward, backward } done_ = Done::nothing;

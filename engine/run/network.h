@@ -31,6 +31,9 @@ class Network {
   /// Bytes that activations of one pass may take; 0: no limit. Long jobs choose their batch by it, results do
   /// not depend on it.
   int64_t memory_limit = 0;
+  /// On cuda and sim: a pass that runs a second time is captured as a graph, and from then on queued whole
+  /// with one call. The bits are the same.
+  bool capture = true;
 
   /// A plan for inputs of these shapes, made once for them and each purpose and then reused.
   Execution& execution(const std::vector<Shape>& inputs, const Purpose& purpose);
@@ -54,6 +57,9 @@ class Network {
   const Queue& queue() const { return queue_; }
   /// Bytes of the weights as the kernels read them, made so far.
   int64_t packed_bytes() const { return weights_.bytes(); }
+  /// Images of the last forward pass, and how many passes, or halves of one, were queued as graphs so far.
+  int64_t last_batch() const { return last_batch_; }
+  int64_t replays() const { return replays_; }
 
  private:
   friend class Execution;
@@ -79,6 +85,7 @@ class Network {
   } executions_;
   std::shared_ptr<Storage> arena_;
   uint64_t ticket_ = 0;           // of the execution that last ran
+  int64_t last_batch_ = 0, replays_ = 0;
   std::shared_ptr<void> stream_;  // last, so that its work ends before the memory goes
 };
 

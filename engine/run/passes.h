@@ -37,6 +37,8 @@ class Target {
   /// Throws UsageError for a class that the network does not have, for a list that is shorter than the
   /// images, and for a target that is not a class.
   std::vector<int64_t> classes(const Tensor& logits, int64_t first = 0) const;
+  /// The same before there are scores: −1 for top1.
+  std::vector<int32_t> wanted(int64_t count, int64_t classes, int64_t first = 0) const;
   /// The scalar's value of each row, and its gradient, f64 like `result` (count, …): the seed of a way back.
   std::vector<double> scores(const Tensor& result, int64_t first = 0) const;
   Tensor seed(const Tensor& result, int64_t first = 0) const;
@@ -64,7 +66,8 @@ struct Probe {
 void expect_images(const Network& net, const Tensor& x);
 
 /// Calls body(begin, end) for stretches of [0, count), each as long as a good batch of inputs like `one` that
-/// fits net.memory_limit.
+/// fits net.memory_limit: on a GPU, which idles in small ones, the largest that fits there, too, or a part of the
+/// job as large as the others; on a CPU what its caches hold.
 void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose,
                 const Progress& progress, const std::function<void(int64_t begin, int64_t end)>& body);
 

@@ -1,6 +1,6 @@
 #include "engine/run/weights.h"
 
-#include <cstring>
+#include "engine/tensor/transfer.h"
 
 namespace loupe {
 
@@ -24,8 +24,7 @@ const Tensor& Weights::tensor(const std::string& name) const {
   if (found == tensors_.end()) throw UsageError(owner_ + " has no parameter '" + name + "'");
   if (stale_.erase(name)) {
     const Array& trained = trainable_.at(name).array;
-    found->second = Tensor(Dtype::f32, trained.shape);
-    queue_.module->download(found->second.raw(), trained.data, trained.bytes(), queue_.stream);
+    found->second = download(queue_, trained);
   }
   return found->second;
 }
@@ -106,23 +105,20 @@ void Weights::fill(const Graph& graph, Form& form) {
     form.packing.pack(host.values<float>().data(), own.values<float>().data());
     host = own;
   }
-  if (!first) return upload(host, form.array.as<std::byte>());
+  const auto place = [&](std::byte* at) { return Array{at, host.dtype(), host.shape(), Layout::planar}; };
+  if (!first) {
+    if (form.array.data != host.raw()) upload(queue_, host, place(form.array.as<std::byte>()));
+    return;
+  }
   form.storage = host.storage();
   std::byte* data = host.raw();
   if (queue_.module) {
     form.storage = Storage::allocate(host.bytes(), device_);
     data = form.storage->data();
-    upload(host, data);
+    upload(queue_, host, place(data));
   }
   if (!as_loaded || form.storage != loaded.storage()) bytes_ += host.bytes();
   form.array = {data, host.dtype(), loaded.shape(), Layout::planar};
-}
-
-void Weights::upload(const Tensor& host, std::byte* to) const {
-  if (queue_.module)
-    queue_.module->upload(to, host.raw(), host.bytes(), queue_.stream);
-  else if (to != host.raw())
-    std::memcpy(to, host.raw(), static_cast<size_t>(host.bytes()));
 }
 
 Array Weights::trainable(const std::string& name) {
@@ -134,12 +130,12 @@ Array Weights::trainable(const std::string& name) {
   ++epoch_;
   const Tensor own = tensor(name).to(device_.compute_dtype()).clone();
   std::shared_ptr<Storage> storage = own.storage();
-  if (queue_.module) {
-    storage = Storage::allocate(own.bytes(), device_);
-    upload(own, storage->data());
-  }
-  if (!queue_.module) tensors_[name] = own;
+  if (queue_.module) storage = Storage::allocate(own.bytes(), device_);
   const Array array{storage->data(), own.dtype(), own.shape(), Layout::planar};
+  if (queue_.module)
+    upload(queue_, own, array);
+  else
+    tensors_[name] = own;
   trainable_.emplace(name, Trainable{std::move(storage), array});
   return array;
 }
@@ -148,7 +144,7 @@ void Weights::set(const std::string& name, const Tensor& values) {
   const Array to = trainable(name);
   if (values.shape() != to.shape)
     throw Error("the parameter '" + name + "' has shape " + to.shape.str() + ", not " + values.shape().str());
-  upload(values.to(to.dtype), to.as<std::byte>());
+  upload(queue_, values, to);
   if (queue_.module) stale_.insert(name);
 }
 

@@ -60,7 +60,6 @@ class Weights {
   void fill(const Graph& graph, Form& form);
   Tensor values(const Graph& graph, const PlanWeight& weight);
   Tensor folded(const Graph& graph, const PlanWeight& weight);
-  void upload(const Tensor& host, std::byte* to) const;
 
   std::string owner_;
   Device device_;

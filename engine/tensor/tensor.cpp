@@ -16,13 +16,19 @@ bool driver_is_there() { return ::access("/dev/nvidiactl", F_OK) == 0 || ::acces
 Device Device::best() { return driver_is_there() && DeviceModule::present(Backend::cuda) ? cuda() : cpu(); }
 
 Device Device::parse(const std::string& name) {
+  const size_t colon = name.find(':');
+  const std::string number = colon == std::string::npos ? "0" : name.substr(colon + 1);
+  const bool is_number = !number.empty() && number.size() < 4 &&
+                         number.find_first_not_of("0123456789") == std::string::npos;
   for (Backend b : kBackends)
-    if (name == backend_name(b)) return {b};
-  throw UsageError("unknown device '" + name + "'; one of cpu, cuda, sim, ref");
+    if (name.substr(0, colon) == backend_name(b) && is_number &&
+        (b == Backend::cuda || colon == std::string::npos))
+      return {b, std::stoi(number)};
+  throw UsageError("unknown device '" + name + "'; one of cpu, cuda (cuda:1 is a second GPU), sim, ref");
 }
 
 const DeviceModule* Device::module() const {
-  return backend == Backend::cuda || backend == Backend::sim ? &DeviceModule::of(backend) : nullptr;
+  return backend == Backend::cuda || backend == Backend::sim ? &DeviceModule::of(backend, index) : nullptr;
 }
 
 namespace {

@@ -15,6 +15,7 @@ namespace loupe {
 /// Where a computation runs.
 struct Device {
   Backend backend = Backend::cpu;
+  int index = 0;  // of several GPUs, as CUDA counts them
 
   /// cuda where its module and the driver of a GPU are installed, else cpu. Looks for two files; loads no
   /// module and asks no device.
@@ -24,19 +25,23 @@ struct Device {
   static Device cpu() { return {Backend::cpu}; }
   static Device cuda() { return {Backend::cuda}; }
   static Device sim() { return {Backend::sim}; }
-  /// "cpu" → cpu. Throws UsageError for an unknown name. Whether the device is there shows where it is used.
+  /// "cpu" → cpu, "cuda:1" → the second GPU. Throws UsageError for an unknown name. Whether the device is there
+  /// shows where it is used.
   static Device parse(const std::string& name);
   /// What runs the kernels of cuda and sim, loaded on first use; null for ref and cpu, which need none.
   /// Throws Error, one line, where this build or this machine lacks the device.
   const DeviceModule* module() const;
-  std::string str() const { return std::string(backend_name(backend)); }
+  /// "cuda", "cuda:1".
+  std::string str() const {
+    return std::string(backend_name(backend)) + (index ? ":" + std::to_string(index) : "");
+  }
   /// The type that this device computes in: f64 on ref, f32 elsewhere.
   Dtype compute_dtype() const { return backend == Backend::ref ? Dtype::f64 : Dtype::f32; }
   friend bool operator==(const Device&, const Device&) = default;
 };
 
 /// Bytes of tensors, weights and arenas that are alive now in the memory of a device, and the most there were
-/// at once since reset_memory_peak(). ref and cpu share the host's memory.
+/// at once since reset_memory_peak(). ref and cpu share the host's memory; GPUs are counted together.
 struct MemoryCount {
   int64_t now = 0, peak = 0;
 };

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 
 #include "engine/run/passes.h"
+#include "engine/tensor/transfer.h"
 #include "engine/training/schedule.h"
-#include "kernels/optimizer/optimizer.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/optimizer/optimizer.h"
 
 namespace loupe {
 
@@ -35,23 +35,6 @@ void check(const TrainingSettings& s) {
 std::vector<std::string> state_names(Optimizer o) {
   if (o == Optimizer::sgd) return {"momentum"};
   return {"first_moment", "second_moment"};
-}
-
-Tensor download(const Queue& queue, const Array& from) {
-  Tensor t(from.dtype, from.shape);
-  if (queue.module)
-    queue.module->download(t.raw(), from.data, from.bytes(), queue.stream);
-  else
-    convert(from, t.array());
-  return t;
-}
-
-void upload(const Queue& queue, const Tensor& from, const Array& to) {
-  const Tensor own = from.to(to.dtype);
-  if (queue.module)
-    queue.module->upload(to.data, own.raw(), to.bytes(), queue.stream);
-  else
-    convert(own.array(), to);
 }
 
 }  // namespace
@@ -97,16 +80,8 @@ Trainer::Trainer(std::string name, const Graph& network, std::map<std::string, T
   on_ = Storage::allocate(channels, device);
 }
 
-template <typename T>
-std::vector<T> Trainer::read(const Storage& from, size_t count) const {
-  std::vector<T> values(count);
-  const Queue& queue = network_.queue();
-  const auto bytes = static_cast<int64_t>(count * sizeof(T));
-  if (queue.module)
-    queue.module->download(reinterpret_cast<std::byte*>(values.data()), from.data(), bytes, queue.stream);
-  else
-    std::memcpy(values.data(), from.data(), static_cast<size_t>(bytes));
-  return values;
+Tensor Trainer::read(const Storage& from, Dtype type, int64_t count) const {
+  return download(network_.queue(), {from.data(), type, {count}, Layout::planar});
 }
 
 std::vector<StepReport::Layer> Trainer::dead_relus(const Execution& pass) const {
@@ -115,7 +90,8 @@ std::vector<StepReport::Layer> Trainer::dead_relus(const Execution& pass) const 
     channels_on(network_.device().backend, network_.queue(), pass.record_in_place(r), on);
     on += graph_.graph.node(r).shape()[1];
   }
-  const std::vector<uint8_t> flags = read<uint8_t>(*on_, static_cast<size_t>(on_->bytes()));
+  const Tensor ever_on = read(*on_, Dtype::u8, on_->bytes());
+  const auto flags = ever_on.values<const uint8_t>();
   std::vector<StepReport::Layer> layers;
   auto at = flags.begin();
   for (const NodeId r : graph_.relus) {
@@ -175,7 +151,8 @@ StepReport Trainer::step(const Batch& batch) {
     sum_of_squares(backend, queue, pass.gradient_in_place(learned_[i].parameter), sums + i,
                    workspace_->data());
   double squares = 0;
-  for (const double sum : read<double>(*sums_, learned_.size())) squares += sum;
+  const Tensor of_gradients = read(*sums_, Dtype::f64, std::ssize(learned_));
+  for (const double sum : of_gradients.values<const double>()) squares += sum;
   report.gradient_norm = std::sqrt(squares);
   if (!std::isfinite(report.gradient_norm))
     throw Diverged("the gradient of step " + std::to_string(next_step_) + " is not finite");
@@ -186,7 +163,8 @@ StepReport Trainer::step(const Batch& batch) {
   for (size_t i = 0; i < learned_.size(); ++i)
     update(learned_[i], pass.gradient_in_place(learned_[i].parameter), report.rate, scale,
            sums + 2 * i);
-  const std::vector<double> moved = read<double>(*sums_, 2 * learned_.size());
+  const Tensor of_steps = read(*sums_, Dtype::f64, 2 * std::ssize(learned_));
+  const auto moved = of_steps.values<const double>();
   squares = 0;
   for (size_t i = 0; i < learned_.size(); ++i) {
     const double change = moved[2 * i], norm = moved[2 * i + 1];

@@ -96,8 +96,7 @@ class Trainer {
   void update(const Learned& l, const Array& gradient, double rate, double scale, double* squares);
   std::vector<StepReport::Layer> dead_relus(const Execution& pass) const;
   /// The first `count` numbers of an array in the device's memory.
-  template <typename T>
-  std::vector<T> read(const Storage& from, size_t count) const;
+  Tensor read(const Storage& from, Dtype type, int64_t count) const;
 
   TrainingGraph graph_;
   TrainingSettings settings_;

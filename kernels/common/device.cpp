@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -76,25 +77,22 @@ std::string DeviceModule::status(Backend b) {
 
 bool DeviceModule::present(Backend b) { return !find_module(b).empty(); }
 
-DeviceModule& DeviceModule::of(Backend b) {
-  struct Slot {
-    std::mutex mutex;
-    std::unique_ptr<DeviceModule> module;
-  };
-  static Slot slots[2];
+DeviceModule& DeviceModule::of(Backend b, int index) {
+  static std::mutex mutex;
+  static std::map<std::pair<Backend, int>, std::unique_ptr<DeviceModule>> modules;
   if (b != Backend::cuda && b != Backend::sim) throw Error("only cuda and sim are modules");
-  Slot& slot = slots[b == Backend::sim];
-  const std::scoped_lock lock(slot.mutex);
-  if (slot.module) return *slot.module;
+  const std::scoped_lock lock(mutex);
+  std::unique_ptr<DeviceModule>& module = modules[{b, index}];
+  if (module) return *module;
 
   const std::string device = "device " + std::string(backend_name(b));
   const std::string path = find_module(b);
   if (path.empty()) throw Error(device + " is " + absent(b) + "; use --device cpu");
-  slot.module = load(b, path);
-  return *slot.module;
+  module = load(b, path, index);
+  return *module;
 }
 
-std::unique_ptr<DeviceModule> DeviceModule::load(Backend b, const std::string& path) {
+std::unique_ptr<DeviceModule> DeviceModule::load(Backend b, const std::string& path, int index) {
   // Never closed: device memory may outlive every owner of this reference.
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) throw Error("device " + std::string(backend_name(b)) + " cannot be loaded: " + dlerror());
@@ -105,9 +103,9 @@ std::unique_ptr<DeviceModule> DeviceModule::load(Backend b, const std::string& p
   if (interface->version != kDeviceInterfaceVersion)
     throw Error(path + " belongs to another build of Loupe: interface " + std::to_string(interface->version) +
                 ", expected " + std::to_string(kDeviceInterfaceVersion));
-  std::unique_ptr<DeviceModule> module(new DeviceModule(b, interface));
+  std::unique_ptr<DeviceModule> module(new DeviceModule(b, index, interface));
   Outcome outcome{};
-  interface->open(&outcome);
+  interface->open(index, &outcome);
   module->check(outcome);
   return module;
 }
@@ -123,68 +121,93 @@ void DeviceModule::check(const Outcome& outcome) const {
 std::string DeviceModule::describe() const {
   char text[512] = {};
   Outcome outcome{};
-  interface_->describe(text, sizeof text, &outcome);
+  interface().describe(text, sizeof text, &outcome);
   check(outcome);
   return text;
 }
 
 void DeviceModule::configure(const std::string& option, const std::string& value) const {
   Outcome outcome{};
-  interface_->configure(option.c_str(), value.c_str(), &outcome);
+  interface().configure(option.c_str(), value.c_str(), &outcome);
   check(outcome);
 }
 
 std::string DeviceModule::query(const std::string& what) const {
   Outcome outcome{};
-  const char* text = interface_->query(what.c_str(), &outcome);
+  const char* text = interface().query(what.c_str(), &outcome);
   check(outcome);
   return text;
 }
 
 void* DeviceModule::allocate(int64_t bytes) const {
   Outcome outcome{};
-  void* memory = interface_->allocate(bytes, &outcome);
+  void* memory = interface().allocate(bytes, &outcome);
   check(outcome);
   return memory;
 }
 
-void DeviceModule::release(void* memory) const noexcept { interface_->release(memory); }
+void DeviceModule::release(void* memory) const noexcept { interface().release(memory); }
 
 DeviceModule::Memory DeviceModule::memory() const {
   Memory m{};
   Outcome outcome{};
-  interface_->memory(&m.free, &m.total, &outcome);
+  interface().memory(&m.free, &m.total, &outcome);
   check(outcome);
   return m;
 }
 
 void DeviceModule::upload(void* to, const void* from, int64_t bytes, void* stream) const {
   Outcome outcome{};
-  interface_->upload(to, from, bytes, stream, &outcome);
+  interface().upload(to, from, bytes, stream, &outcome);
   check(outcome);
 }
 
 void DeviceModule::download(void* to, const void* from, int64_t bytes, void* stream) const {
   Outcome outcome{};
-  interface_->download(to, from, bytes, stream, &outcome);
+  interface().download(to, from, bytes, stream, &outcome);
   check(outcome);
 }
 
 void DeviceModule::synchronize(void* stream) const {
   Outcome outcome{};
-  interface_->synchronize(stream, &outcome);
+  interface().synchronize(stream, &outcome);
   check(outcome);
 }
 
 std::shared_ptr<void> DeviceModule::create_stream() const {
   Outcome outcome{};
-  void* stream = interface_->create_stream(&outcome);
+  void* stream = interface().create_stream(&outcome);
   check(outcome);
-  return {stream, [interface = interface_](void* s) {
+  return {stream, [c = interface_, index = index_](void* s) {
             Outcome ignored{};
-            interface->synchronize(s, &ignored);
-            interface->destroy_stream(s);
+            c->select(index);
+            c->synchronize(s, &ignored);
+            c->destroy_stream(s);
           }};
+}
+
+std::shared_ptr<void> DeviceModule::capture(void* stream, const std::function<void()>& queue) const {
+  Outcome outcome{}, ignored{};
+  interface().begin_capture(stream, &outcome);
+  check(outcome);
+  try {
+    queue();
+  } catch (...) {
+    if (void* part = interface().end_capture(stream, &ignored)) interface().destroy_graph(part);
+    throw;
+  }
+  void* graph = interface().end_capture(stream, &outcome);
+  check(outcome);
+  return {graph, [c = interface_, index = index_](void* g) {
+            c->select(index);
+            c->destroy_graph(g);
+          }};
+}
+
+void DeviceModule::replay(const std::shared_ptr<void>& graph, void* stream) const {
+  Outcome outcome{};
+  interface().replay(graph.get(), stream, &outcome);
+  check(outcome);
 }
 
 const ModuleFunction* DeviceModule::find(std::string_view name) const {
@@ -207,6 +230,7 @@ void DeviceModule::call(std::string_view function, void* stream, const void* con
     throw Error("the module of device " + std::string(backend_name(backend_)) + " has no launcher '" +
                 std::string(function) + "'");
   Outcome outcome{};
+  interface();  // this device is selected
   f->call(stream, arguments, &outcome);
   check(outcome);
 }

@@ -8,6 +8,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,16 +36,21 @@ struct ModuleFunction {
   void (*call)(void* stream, const void* const* arguments, Outcome*);
 };
 
-inline constexpr int32_t kDeviceInterfaceVersion = 1;
+inline constexpr int32_t kDeviceInterfaceVersion = 2;
 
 /// Pointers to device memory are opaque to the host. A null stream is the default one. Work in a stream
-/// happens in order; `upload` and `download` wait for it, launchers do not.
+/// happens in order; `download` waits for it, launchers and `upload` do not: what was uploaded has been read
+/// from the host's memory when the call returns, and reaches the device's in its turn.
+///
+/// A module serves every device of its kind in the machine. A thread says by `select` which one its next
+/// calls are about; a stream, an event, a block of memory and a graph belong to the device that made them.
 struct DeviceInterface {
   int32_t version;
   int32_t function_count;
   const ModuleFunction* functions;
 
-  void (*open)(Outcome*);  // finds the device; nothing below is called before
+  void (*open)(int32_t index, Outcome*);  // finds a device, and selects it; nothing below is called before
+  void (*select)(int32_t index);
   void (*describe)(char* text, int64_t size, Outcome*);
   void (*configure)(const char* option, const char* value, Outcome*);
   const char* (*query)(const char* what, Outcome*);  // JSON; good until the next query
@@ -63,6 +69,14 @@ struct DeviceInterface {
   void (*record)(void* event, void* stream, Outcome*);
   void (*wait)(void* stream, void* event, Outcome*);
   double (*elapsed_ms)(void* from, void* to, Outcome*);
+
+  // A graph: what launchers queue between begin_capture and end_capture is not done, but kept, with its
+  // arguments, and each replay queues all of it with one call. Nothing may wait for the stream in between, nor
+  // copy to or from the host, nor allocate. Not of the default stream.
+  void (*begin_capture)(void* stream, Outcome*);
+  void* (*end_capture)(void* stream, Outcome*);  // after a failure, too: then there is no graph
+  void (*replay)(void* graph, void* stream, Outcome*);
+  void (*destroy_graph)(void*);
 };
 
 // ---- the host's side
@@ -70,11 +84,11 @@ struct DeviceInterface {
 /// A loaded module. Its calls throw Error (DeviceOutOfMemory where memory is short).
 class DeviceModule {
  public:
-  /// Of Backend::cuda or Backend::sim; loaded and opened once. Throws Error, one line, if it is not in this
-  /// build or the machine has no such device.
-  static DeviceModule& of(Backend);
+  /// Device `index` of Backend::cuda or Backend::sim; loaded and opened once. Throws Error, one line, if it is
+  /// not in this build or the machine has no such device.
+  static DeviceModule& of(Backend, int index = 0);
   /// A module that lies elsewhere, with kernels of its own; for tests.
-  static std::unique_ptr<DeviceModule> load(Backend, const std::string& path);
+  static std::unique_ptr<DeviceModule> load(Backend, const std::string& path, int index = 0);
   /// Where the module of a backend lies, or why there is none. Loads nothing.
   static std::string status(Backend);
   /// The module's file is there. Loads nothing.
@@ -100,18 +114,27 @@ class DeviceModule {
   void synchronize(void* stream = nullptr) const;
   /// A stream of its own, for the `stream` arguments here. Its work is done when the last owner lets go.
   std::shared_ptr<void> create_stream() const;
+  /// The work that `queue` puts into the stream, as a graph (see DeviceInterface). Where it throws, there is
+  /// none.
+  std::shared_ptr<void> capture(void* stream, const std::function<void()>& queue) const;
+  void replay(const std::shared_ptr<void>& graph, void* stream) const;
 
   void call(std::string_view function, void* stream, const void* const* arguments) const;
   bool has(std::string_view function) const;
   std::vector<std::string> functions() const;
-  const DeviceInterface& interface() const { return *interface_; }
+  /// For calls that have no method here. This device is selected.
+  const DeviceInterface& interface() const {
+    interface_->select(index_);
+    return *interface_;
+  }
 
  private:
-  DeviceModule(Backend backend, const DeviceInterface* interface)
-      : backend_(backend), interface_(interface) {}
+  DeviceModule(Backend backend, int index, const DeviceInterface* interface)
+      : backend_(backend), index_(index), interface_(interface) {}
   void check(const Outcome&) const;
   const ModuleFunction* find(std::string_view name) const;
   Backend backend_;
+  int index_;
   const DeviceInterface* interface_;
 };
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "kernels/gpu/check.h"
+#include "kernels/gpu/runtime.h"
 
 namespace loupe::gpu {
 
@@ -21,8 +23,19 @@ int64_t size_class(int64_t bytes) {
 }
 
 Arena& Arena::get() {
-  static Arena* const arena = new Arena;  // never destroyed: the driver may be gone before it
-  return *arena;
+  static std::mutex mutex;
+  static auto* const arenas = new std::map<int, Arena>;  // never destroyed: the driver may be gone before it
+  const std::scoped_lock lock(mutex);
+  return (*arenas)[current_device()];
+}
+
+void Arena::wait_for_freed() {
+  LOUPE_CUDA(cudaDeviceSynchronize());
+  for (auto& [size, blocks] : freed_) {
+    std::vector<void*>& kept = kept_[size];
+    kept.insert(kept.end(), blocks.begin(), blocks.end());
+  }
+  freed_.clear();
 }
 
 void* Arena::allocate(int64_t bytes) {
@@ -30,6 +43,8 @@ void* Arena::allocate(int64_t bytes) {
   const std::scoped_lock lock(mutex_);
   const int64_t size = keep_ ? size_class(bytes) : std::max<int64_t>(bytes, 1);
   void* block = nullptr;
+  const auto is_empty = [&](const Blocks& b) { return !b.contains(size) || b.at(size).empty(); };
+  if (is_empty(kept_) && !is_empty(freed_)) wait_for_freed();
   if (const auto found = kept_.find(size); found != kept_.end() && !found->second.empty()) {
     block = found->second.back();
     found->second.pop_back();
@@ -67,8 +82,7 @@ void Arena::release(void* block) noexcept {
   live_.erase(found);
   live_bytes_ -= size;
   if (keep_) {
-    cudaDeviceSynchronize();  // the next owner may work in another stream
-    kept_[size].push_back(block);
+    freed_[size].push_back(block);
     kept_bytes_ += size;
   } else {
     cudaFree(block);
@@ -77,9 +91,11 @@ void Arena::release(void* block) noexcept {
 
 void Arena::give_back() {
   cudaGetLastError();
-  for (auto& [size, blocks] : kept_)
-    for (void* block : blocks) cudaFree(block);
-  kept_.clear();
+  for (Blocks* all : {&kept_, &freed_}) {  // cudaFree waits for the device
+    for (auto& [size, blocks] : *all)
+      for (void* block : blocks) cudaFree(block);
+    all->clear();
+  }
   kept_bytes_ = 0;
 }
 
@@ -115,15 +131,12 @@ void* scratch(void* stream, int64_t bytes) {
     int64_t bytes = 0;
   };
   static std::mutex mutex;
-  static std::map<void*, Block> blocks;
+  static std::map<std::pair<int, void*>, Block> blocks;
   const std::scoped_lock lock(mutex);
-  Block& block = blocks[stream];
+  Block& block = blocks[{current_device(), stream}];
   if (block.bytes < bytes) {
-    LOUPE_CUDA(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
-    Arena::get().release(block.data);
-    block = {};
-    block.data = Arena::get().allocate(bytes);
-    block.bytes = bytes;
+    const int64_t size = std::max(bytes, block.bytes + block.bytes / 2);
+    block = {Arena::get().allocate(size), size};
   }
   return block.data;
 }

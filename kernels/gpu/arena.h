@@ -1,5 +1,6 @@
 // Device memory. A freed block is kept and handed out again for the next request of its size class, because
-// cudaMalloc and cudaFree stop the whole GPU.
+// cudaMalloc and cudaFree stop the whole GPU. Freeing a block waits for nothing; only when it is handed out
+// again must the work be done that was queued on it, and then one wait serves all blocks freed so far.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,12 +13,12 @@ namespace loupe::gpu {
 
 class Arena {
  public:
+  /// Of the current device.
   static Arena& get();
   /// 256-byte aligned. Throws Failure, out_of_memory, with the sizes; before that every kept block is given
   /// back.
   void* allocate(int64_t bytes);
-  /// The block may be handed out again at once: what the caller has queued on it must be done, or be in the
-  /// stream that will use it next.
+  /// Work that was queued on the block, in any stream, still finds it.
   void release(void*) noexcept;
   /// Free memory counts what is kept.
   void memory(int64_t* free, int64_t* total);
@@ -28,6 +29,7 @@ class Arena {
   void limit(int64_t bytes);
 
  private:
+  void wait_for_freed();
   void give_back();  // every kept block, to the driver
   void read_memory(int64_t* free, int64_t* total) const;
   std::mutex mutex_;
@@ -35,14 +37,17 @@ class Arena {
   int64_t limit_ = 0;                           // 0: the GPU's memory
   int64_t live_bytes_ = 0, kept_bytes_ = 0;     // as allocated
   std::unordered_map<void*, int64_t> live_;     // their sizes
-  std::map<int64_t, std::vector<void*>> kept_;  // by size
+  using Blocks = std::map<int64_t, std::vector<void*>>;  // by size
+  Blocks kept_;
+  Blocks freed_;  // since the last wait for the device: work may still be under way there
 };
 
 /// What is allocated for a request: rounded up by at most an eighth, so that similar requests share blocks.
 int64_t size_class(int64_t bytes);
 
 /// Memory that belongs to a stream, at least so large: good for work queued now, until the next call for the
-/// same stream.
+/// same stream. What was handed out before stays the stream's, as graphs may have been captured that use it;
+/// growing by half at least keeps the sum within three times the largest.
 void* scratch(void* stream, int64_t bytes);
 
 }  // namespace loupe::gpu

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "kernels/gpu/check.h"
+#include "kernels/gpu/runtime.h"
 
 namespace loupe::gpu {
 
@@ -24,7 +25,7 @@ std::string driver_release() {
 
 int attribute(cudaDeviceAttr what) {
   int value = 0;
-  return cudaDeviceGetAttribute(&value, what, 0) == cudaSuccess ? value : 0;
+  return cudaDeviceGetAttribute(&value, what, current_device()) == cudaSuccess ? value : 0;
 }
 
 int driver_version() {
@@ -54,7 +55,7 @@ std::string quoted(const std::string& text) {
   return out + '"';
 }
 
-void find_device() {
+void find_device(int index) {
   const auto none = [](const std::string& why) {
     cudaGetLastError();
     throw Failure("device cuda cannot be used: " + why + "; use --device cpu, or sim for the same kernels",
@@ -72,6 +73,10 @@ void find_device() {
   if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0))
     none("the NVIDIA driver finds no GPU (see CUDA_VISIBLE_DEVICES)");
   if (status != cudaSuccess) none(std::string("the NVIDIA driver says: ") + cudaGetErrorString(status));
+  if (index < 0 || index >= count)
+    none("this machine has " + std::to_string(count) + " GPU" + (count == 1 ? "" : "s") +
+         ", counted from 0: there is no cuda:" + std::to_string(index));
+  use_device(index);
   const int major = attribute(cudaDevAttrComputeCapabilityMajor),
             minor = attribute(cudaDevAttrComputeCapabilityMinor);
   if (major < 8)
@@ -80,7 +85,7 @@ void find_device() {
 
 std::string describe_device() {
   cudaDeviceProp p{};
-  LOUPE_CUDA(cudaGetDeviceProperties(&p, 0));
+  LOUPE_CUDA(cudaGetDeviceProperties(&p, current_device()));
   const std::string release = driver_release(), cuda = "CUDA " + version_text(driver_version());
   return std::string(p.name) + ", sm_" + std::to_string(10 * p.major + p.minor) + ", " +
          std::to_string(p.multiProcessorCount) + " multiprocessors, " +
@@ -90,7 +95,7 @@ std::string describe_device() {
 
 std::string device_as_json() {
   cudaDeviceProp p{};
-  LOUPE_CUDA(cudaGetDeviceProperties(&p, 0));
+  LOUPE_CUDA(cudaGetDeviceProperties(&p, current_device()));
   int runtime = 0;
   LOUPE_CUDA(cudaRuntimeGetVersion(&runtime));
   size_t free = 0, total = 0;

@@ -1,7 +1,6 @@
 // The GPU as a device module: the C interface of common/device.h.
 #include <cuda_runtime.h>
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -14,12 +13,11 @@
 #include "kernels/gpu/info.h"
 #include "kernels/gpu/libraries.h"
 #include "kernels/gpu/runtime.h"
+#include "kernels/gpu/staging.h"
 
 namespace loupe::gpu {
 
 namespace {
-
-std::atomic<int> g_streams{0};  // alive, besides the default one
 
 template <typename F>
 auto guarded(Outcome* outcome, const F& f) -> decltype(f()) {
@@ -46,8 +44,13 @@ std::string version_of(const std::string& name, const LibraryStatus& s) {
 cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
 cudaEvent_t event_of(void* event) { return static_cast<cudaEvent_t>(event); }
 
-void open(Outcome* o) {
-  guarded(o, [] { find_device(); });
+void open(int32_t index, Outcome* o) {
+  guarded(o, [&] { find_device(index); });
+}
+// Where it fails, so do the calls that follow, and they can say so.
+void select(int32_t index) {
+  Outcome ignored{};
+  guarded(&ignored, [&] { use_device(index); });
 }
 
 void describe(char* text, int64_t size, Outcome* o) {
@@ -100,43 +103,31 @@ void* allocate(int64_t bytes, Outcome* o) {
   return guarded(o, [&] { return Arena::get().allocate(bytes); });
 }
 
-// Another stream than the block's may get it next, so all of them finish first. In one stream work is in
-// order anyway.
-void release(void* block) {
-  if (g_streams > 0) cudaDeviceSynchronize();
-  Arena::get().release(block);
-}
+void release(void* block) { Arena::get().release(block); }
 
 void memory(int64_t* free, int64_t* total, Outcome* o) {
   guarded(o, [&] { Arena::get().memory(free, total); });
 }
 
-void copy(void* to, const void* from, int64_t bytes, cudaMemcpyKind kind, void* stream, Outcome* o) {
-  guarded(o, [&] {
-    if (bytes > 0) LOUPE_CUDA(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), kind, stream_of(stream)));
-    LOUPE_CUDA(cudaStreamSynchronize(stream_of(stream)));
-  });
-}
 void upload(void* to, const void* from, int64_t bytes, void* stream, Outcome* o) {
-  copy(to, from, bytes, cudaMemcpyHostToDevice, stream, o);
+  guarded(o, [&] { Staging::of(stream_of(stream)).upload(to, from, bytes); });
 }
 void download(void* to, const void* from, int64_t bytes, void* stream, Outcome* o) {
-  copy(to, from, bytes, cudaMemcpyDeviceToHost, stream, o);
+  guarded(o, [&] { Staging::of(stream_of(stream)).download(to, from, bytes); });
 }
 
 void* create_stream(Outcome* o) {
   return guarded(o, []() -> void* {
     cudaStream_t stream = nullptr;
     LOUPE_CUDA(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
-    ++g_streams;
     return stream;
   });
 }
 void destroy_stream(void* stream) {
   if (!stream) return;
   cudaStreamSynchronize(stream_of(stream));
+  Staging::forget(stream_of(stream));
   cudaStreamDestroy(stream_of(stream));
-  --g_streams;
 }
 void synchronize(void* stream, Outcome* o) {
   guarded(o, [&] { LOUPE_CUDA(cudaStreamSynchronize(stream_of(stream))); });
@@ -158,6 +149,33 @@ void record(void* event, void* stream, Outcome* o) {
 void wait(void* stream, void* event, Outcome* o) {
   guarded(o, [&] { LOUPE_CUDA(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0)); });
 }
+// Thread-local: other threads may allocate meanwhile.
+void begin_capture(void* stream, Outcome* o) {
+  guarded(o, [&] {
+    if (!stream) throw Failure("the default stream cannot be captured");
+    LOUPE_CUDA(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal));
+  });
+}
+void* end_capture(void* stream, Outcome* o) {
+  return guarded(o, [&]() -> void* {
+    cudaGraph_t graph = nullptr;
+    LOUPE_CUDA(cudaStreamEndCapture(stream_of(stream), &graph));
+    cudaGraphExec_t ready = nullptr;
+    const cudaError_t status = cudaGraphInstantiate(&ready, graph, 0);
+    cudaGraphDestroy(graph);
+    check(status, "cudaGraphInstantiate", LOUPE_PLACE);
+    return ready;
+  });
+}
+void replay(void* graph, void* stream, Outcome* o) {
+  guarded(o, [&] { LOUPE_CUDA(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(stream))); });
+}
+void destroy_graph(void* graph) {
+  if (!graph) return;
+  cudaDeviceSynchronize();  // it may be under way
+  cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
+}
+
 double elapsed_ms(void* from, void* to, Outcome* o) {
   return guarded(o, [&] {
     float ms = 0;
@@ -176,8 +194,9 @@ extern "C" __attribute__((visibility("default"))) const loupe::DeviceInterface* 
   using namespace loupe::gpu;
   static const loupe::DeviceInterface interface {
     loupe::kDeviceInterfaceVersion, static_cast<int32_t>(table().size()),
-        table().data(), open, describe, configure, query, allocate, release, memory, upload, download,
-        create_stream, destroy_stream, synchronize, create_event, destroy_event, record, wait, elapsed_ms
+        table().data(), open, select, describe, configure, query, allocate, release, memory, upload, download,
+        create_stream, destroy_stream, synchronize, create_event, destroy_event, record, wait, elapsed_ms,
+        begin_capture, end_capture, replay, destroy_graph
   };
   return &interface;
 }

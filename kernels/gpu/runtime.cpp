@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <utility>
 
 namespace loupe::gpu {
 
@@ -33,12 +34,19 @@ std::string kernel_name(const void* kernel) {
   return scope == std::string::npos ? name : name.substr(scope + 2);
 }
 
-// More than 48 KiB of dynamic shared memory has to be asked for, once for each kernel.
+// A block gets 48 KiB of shared memory, static and dynamic together; more has to be asked for, once for each
+// kernel and device, as dynamic bytes.
 void allow_dynamic_shared(const void* kernel, size_t bytes) {
   static std::mutex mutex;
-  static std::map<const void*, size_t> allowed;
+  static std::map<std::pair<int, const void*>, size_t> allowed;
   const std::scoped_lock lock(mutex);
-  size_t& limit = allowed.try_emplace(kernel, size_t{48} << 10).first->second;
+  const auto [known, fresh] = allowed.try_emplace({current_device(), kernel}, 0);
+  size_t& limit = known->second;
+  if (fresh) {
+    cudaFuncAttributes of_kernel{};
+    LOUPE_CUDA(cudaFuncGetAttributes(&of_kernel, kernel));
+    limit = (size_t{48} << 10) - std::min(of_kernel.sharedSizeBytes, size_t{48} << 10);
+  }
   if (bytes <= limit) return;
   const cudaError_t status =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
@@ -50,6 +58,25 @@ void allow_dynamic_shared(const void* kernel, size_t bytes) {
   limit = bytes;
 }
 
+// What a running kernel did wrong ends the context, and every later call returns it: no fault of that call.
+bool is_fault(cudaError_t status) {
+  switch (status) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorHardwareStackError:
+    case cudaErrorAssert:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorECCUncorrectable:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // What a person can do about it.
 std::string advice(cudaError_t status) {
   switch (status) {
@@ -58,6 +85,9 @@ std::string advice(cudaError_t status) {
     case cudaErrorIllegalAddress:
     case cudaErrorMisalignedAddress:
     case cudaErrorIllegalInstruction:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorHardwareStackError:
     case cudaErrorAssert:
     case cudaErrorLaunchFailure:
       return "; a fault of a kernel: `--device sim` or compute-sanitizer names the line, and this process "
@@ -79,6 +109,20 @@ std::string last_kernel() {
   const void* kernel = g_last_kernel;
   return kernel ? kernel_name(kernel) : "";
 }
+
+namespace {
+thread_local int g_device = 0;
+thread_local bool g_device_set = false;
+}  // namespace
+
+void use_device(int index) {
+  if (g_device_set && g_device == index) return;
+  LOUPE_CUDA(cudaSetDevice(index));
+  g_device = index;
+  g_device_set = true;
+}
+
+int current_device() { return g_device; }
 
 void fail(cudaError_t status, const char* what, const char* file_and_line) {
   const std::string file = file_and_line, place = file.substr(std::min(file.size(), file.find("kernels/")));
@@ -102,11 +146,19 @@ void fail(cudaError_t status, const char* what, const char* file_and_line) {
 
 void launch_kernel(const void* kernel, dim3 grid, dim3 block, size_t dynamic_shared, cudaStream_t stream,
                    void** arguments) {
-  if (dynamic_shared > (size_t{48} << 10)) allow_dynamic_shared(kernel, dynamic_shared);
-  g_last_kernel = kernel;
+  if (dynamic_shared > 0) allow_dynamic_shared(kernel, dynamic_shared);
   const cudaError_t status = cudaLaunchKernel(kernel, grid, block, arguments, dynamic_shared, stream);
-  if (status == cudaSuccess) return;
+  if (status == cudaSuccess) {
+    g_last_kernel = kernel;
+    return;
+  }
   cudaGetLastError();
+  if (is_fault(status)) {
+    const std::string before = last_kernel();
+    throw Failure("work that was queued before " + kernel_name(kernel) +
+                  " failed: " + cudaGetErrorString(status) + advice(status) +
+                  (before.empty() || before == "a kernel" ? "" : "; the kernel queued last is " + before));
+  }
   throw Failure(kernel_name(kernel) + ": the launch of " + size_text(grid) + " blocks of " +
                 size_text(block) + " threads with " + std::to_string(dynamic_shared) +
                 " bytes of dynamic shared memory failed: " + cudaGetErrorString(status) + advice(status));

@@ -8,6 +8,10 @@
 
 namespace loupe::gpu {
 
+/// What the calling thread's calls are about from now on; the CUDA runtime keeps that for each thread.
+void use_device(int index);
+int current_device();
+
 /// Queues a kernel whose arguments lie behind `arguments`. Throws Failure, naming the kernel and what was
 /// asked for, if the launch is refused.
 void launch_kernel(const void* kernel, dim3 grid, dim3 block, size_t dynamic_shared, cudaStream_t stream,

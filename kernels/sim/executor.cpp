@@ -32,8 +32,7 @@ Executor::Executor() : heap_(Heap::get()) {
   constexpr size_t kGuard = 4096;
   stacks_ = map_pages(kMostThreads * kStack);
   for (size_t i = 0; i < kMostThreads; ++i) mprotect(stacks_ + i * kStack, kGuard, PROT_NONE);
-  shared_ = map_pages(kSharedWindow);
-  shared_base_ = reinterpret_cast<uintptr_t>(shared_);
+  shared_pages_ = map_pages(kSharedWindow + kSharedSlack);
   cells_.resize(kMostShared / 4);
   threads_.resize(kMostThreads);
   warps_.resize(kMostThreads / 32);
@@ -41,7 +40,7 @@ Executor::Executor() : heap_(Heap::get()) {
 
 Executor::~Executor() {
   munmap(stacks_, kMostThreads * kStack);
-  munmap(shared_, kSharedWindow);
+  munmap(shared_pages_, kSharedWindow + kSharedSlack);
 }
 
 std::optional<std::string> Executor::run(const KernelLaunch& launch, uint32_t launch_number, uint64_t index) {
@@ -55,13 +54,16 @@ std::optional<std::string> Executor::run(const KernelLaunch& launch, uint32_t la
   checks_ = options().checks;
   observer_ = g_observer;
   statics_.clear();
-  static_bytes_ = (launch.dynamic_shared + 127) / 128 * 128;
-  std::memset(shared_, 0xff, launch.dynamic_shared);
   fault_.reset();
   ready_.clear();
   for (auto& r : recent_) r = {0, 0};
   std::seed_seq seed{options().seed, uint64_t{launch_number}, index};
   random_.seed(seed);
+  // No more than the 128 bytes of alignment that dynamic_shared_storage() promises.
+  shared_ = shared_pages_ + 128 * (random_() % (kSharedSlack / 128));
+  shared_base_ = reinterpret_cast<uintptr_t>(shared_);
+  shared_bytes_ = (launch.dynamic_shared + 127) / 128 * 128;
+  std::memset(shared_, 0xff, launch.dynamic_shared);
 
   std::vector<uint16_t> all(count_);
   for (unsigned t = 0; t < count_; ++t) {

@@ -78,6 +78,7 @@ class Executor {
 
   static constexpr size_t kMostThreads = 1024, kStack = 64 << 10, kMostShared = 227 << 10;
   static constexpr size_t kSharedWindow = 256 << 10;  // the rest is a gap where accesses are wrong
+  static constexpr size_t kSharedSlack = 1 << 10;     // a block's shared memory begins anywhere in it
   static constexpr uint16_t kManyWarps = 0xffff, kManyLanes = 0x8000;
 
   struct Stamp {
@@ -159,7 +160,8 @@ class Executor {
 
   Heap& heap_;
   std::byte* stacks_ = nullptr;
-  std::byte* shared_ = nullptr;
+  std::byte* shared_pages_ = nullptr;
+  std::byte* shared_ = nullptr;  // of the block that runs
   uintptr_t shared_base_ = 0;
   std::vector<SharedCell> cells_;
   std::vector<Thread> threads_;
@@ -170,7 +172,7 @@ class Executor {
   uint32_t launch_number_ = 0, block_ = 0;
   uint32_t serial_ = 0, epoch_ = 0;
   unsigned count_ = 0, current_ = 0, ended_ = 0, waiting_ = 0;
-  size_t static_bytes_ = 0;
+  size_t shared_bytes_ = 0;  // dynamic and, so far, static
   struct Static {
     const void* tag;
     size_t offset;

@@ -17,7 +17,7 @@ void* Executor::dynamic_shared(const void* pc) {
 void* Executor::static_shared(const void* tag, size_t bytes, size_t alignment, const void* pc) {
   for (const Static& s : statics_)
     if (s.tag == tag) return shared_ + s.offset;
-  const size_t offset = (static_bytes_ + alignment - 1) / alignment * alignment;
+  const size_t offset = (shared_bytes_ + alignment - 1) / alignment * alignment;
   const size_t dynamic = (launch_->dynamic_shared + 127) / 128 * 128;
   if (offset + bytes - dynamic > (48 << 10))
     fail("asks for " + std::to_string(offset + bytes - dynamic) +
@@ -28,7 +28,7 @@ void* Executor::static_shared(const void* tag, size_t bytes, size_t alignment, c
              std::to_string(kMostShared),
          pc);
   statics_.push_back({tag, offset});
-  static_bytes_ = offset + bytes;
+  shared_bytes_ = offset + bytes;
   std::memset(shared_ + offset, 0xff, bytes);
   return shared_ + offset;
 }
@@ -59,9 +59,9 @@ std::string Executor::racing_reader(const SharedCell& c) const {
 }
 
 void Executor::shared_access(uintptr_t offset, size_t bytes, Kind kind, const void* pc) {
-  if (offset + bytes > static_bytes_)
+  if (offset + bytes > shared_bytes_)
     fail(std::string(verb(kind)) + " shared memory at offset " + std::to_string(offset) +
-             ", past the end of its " + count_of(static_bytes_, "byte"),
+             ", past the end of its " + count_of(shared_bytes_, "byte"),
          pc);
   if (offset % std::min<size_t>(bytes, 16) != 0)
     fail("a misaligned access of " + count_of(bytes, "byte") + " to shared memory, at offset " +

@@ -17,6 +17,7 @@ namespace {
 
 // One device, one caller at a time: whoever computes on it holds this.
 std::recursive_mutex g_device;
+int g_captures = 0;  // going on
 
 template <typename F>
 auto guarded(Outcome* outcome, const F& f) -> decltype(f()) {
@@ -29,10 +30,14 @@ auto guarded(Outcome* outcome, const F& f) -> decltype(f()) {
   return decltype(f())();
 }
 
-void expect_inside(const void* p, int64_t bytes, const char* what) {
+bool is_inside(const void* p, int64_t bytes) {
   const Heap::Range r = Heap::get().find(reinterpret_cast<uintptr_t>(p));
-  if (bytes > 0 &&
-      (r.begin == r.end || reinterpret_cast<uintptr_t>(p) + static_cast<uintptr_t>(bytes) > r.end))
+  return bytes == 0 ||
+         (r.begin != r.end && reinterpret_cast<uintptr_t>(p) + static_cast<uintptr_t>(bytes) <= r.end);
+}
+
+void expect_inside(const void* p, int64_t bytes, const char* what) {
+  if (!is_inside(p, bytes))
     throw Failure(std::string(what) + " of " + std::to_string(bytes) +
                   " bytes is not inside one allocation of the device");
 }
@@ -52,9 +57,13 @@ int64_t number(const char* option, const char* value, int64_t least) {
   return n;
 }
 
-void open(Outcome* o) {
-  guarded(o, [] { Heap::get(); });
+void open(int32_t index, Outcome* o) {
+  guarded(o, [&] {
+    if (index != 0) throw Failure("the simulator is one device: use --device sim", Outcome::usage);
+    Heap::get();
+  });
 }
+void select(int32_t) {}
 
 void describe(char* text, int64_t size, Outcome*) {
   std::snprintf(text, static_cast<size_t>(size),
@@ -104,7 +113,10 @@ const char* query(const char* what, Outcome* o) {
 }
 
 void* allocate(int64_t bytes, Outcome* o) {
-  return guarded(o, [&] { return Heap::get().allocate(bytes); });
+  return guarded(o, [&] {
+    if (g_captures > 0) throw Failure("an allocation while a stream is being captured");
+    return Heap::get().allocate(bytes);
+  });
 }
 
 void release(void* p) {
@@ -117,11 +129,25 @@ void memory(int64_t* free, int64_t* total, Outcome*) {
   *free = *total - Heap::get().used();
 }
 
+// Larger uploads are done at once, so that no copy of them has to wait in the stream.
+constexpr int64_t kLateUpload = 1 << 20;
+
 void upload(void* to, const void* from, int64_t bytes, void* stream, Outcome* o) {
   guarded(o, [&] {
-    synchronize(stream);
+    StreamQueue& s = stream_of(stream);
+    expect_no_capture(s, "an upload");
     expect_inside(to, bytes, "an upload");
-    if (bytes) std::memcpy(to, from, static_cast<size_t>(bytes));
+    if (bytes == 0) return;
+    if (bytes > kLateUpload) {
+      synchronize(stream);
+      std::memcpy(to, from, static_cast<size_t>(bytes));
+      return;
+    }
+    const auto* first = static_cast<const std::byte*>(from);
+    push(s, [to, copy = std::vector<std::byte>(first, first + bytes)] {
+      // What was released since needs it no more: on a GPU a block waits for such work before it is used again.
+      if (is_inside(to, static_cast<int64_t>(copy.size()))) std::memcpy(to, copy.data(), copy.size());
+    });
   });
 }
 
@@ -131,6 +157,37 @@ void download(void* to, const void* from, int64_t bytes, void* stream, Outcome* 
     expect_inside(from, bytes, "a download");
     if (bytes) std::memcpy(to, from, static_cast<size_t>(bytes));
   });
+}
+
+void begin_capture(void* stream, Outcome* o) {
+  guarded(o, [&] {
+    if (!stream) throw Failure("the default stream cannot be captured");
+    StreamQueue& s = stream_of(stream);
+    expect_no_capture(s, "a capture");
+    s.captured = std::make_unique<Graph>();
+    ++g_captures;
+  });
+}
+
+void* end_capture(void* stream, Outcome* o) {
+  return guarded(o, [&]() -> void* {
+    if (!stream || !stream_of(stream).captured) throw Failure("no capture was begun in this stream");
+    --g_captures;
+    return stream_of(stream).captured.release();
+  });
+}
+
+void replay(void* graph, void* stream, Outcome* o) {
+  guarded(o, [&] {
+    StreamQueue& s = stream_of(stream);
+    expect_no_capture(s, "a replay");
+    for (const std::function<void()>& work : static_cast<const Graph*>(graph)->work) push(s, work);
+  });
+}
+
+void destroy_graph(void* graph) {
+  const std::scoped_lock lock(g_device);
+  delete static_cast<Graph*>(graph);
 }
 
 void* create_stream(Outcome* o) {
@@ -150,6 +207,7 @@ void record(void* event, void* stream, Outcome* o) {
   guarded(o, [&] {
     Event& e = *static_cast<Event*>(event);
     StreamQueue& s = stream_of(stream);
+    expect_no_capture(s, "an event");
     push(s, [&e] { e.time = std::chrono::steady_clock::now(); });
     e.stream = &s;
     e.ticket = s.queued;
@@ -182,8 +240,9 @@ extern "C" __attribute__((visibility("default"))) const loupe::DeviceInterface* 
   using namespace loupe::sim;
   static const loupe::DeviceInterface interface {
     loupe::kDeviceInterfaceVersion, static_cast<int32_t>(table().size()),
-        table().data(), open, describe, configure, query, allocate, release, memory, upload, download,
-        create_stream, destroy_stream, wait_for, create_event, destroy_event, record, wait, elapsed_ms
+        table().data(), open, select, describe, configure, query, allocate, release, memory, upload, download,
+        create_stream, destroy_stream, wait_for, create_event, destroy_event, record, wait, elapsed_ms,
+        begin_capture, end_capture, replay, destroy_graph
   };
   return &interface;
 }

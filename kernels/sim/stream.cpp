@@ -86,7 +86,15 @@ StreamQueue& stream_of(void* stream) {
   return stream ? *static_cast<StreamQueue*>(stream) : standard;
 }
 
+void expect_no_capture(const StreamQueue& s, const char* what) {
+  if (s.captured) throw Failure(std::string(what) + " in a stream that is being captured");
+}
+
 void push(StreamQueue& s, std::function<void()> work) {
+  if (s.captured) {
+    s.captured->work.push_back(std::move(work));
+    return;
+  }
   s.work.push_back(std::move(work));
   ++s.queued;
 }
@@ -113,6 +121,7 @@ void enqueue(void* stream, KernelLaunch launch) {
 
 void synchronize(void* stream) {
   StreamQueue& s = stream_of(stream);
+  expect_no_capture(s, "waiting for work");
   drain(s, s.queued);
 }
 

@@ -66,7 +66,7 @@ void expect_fits(const std::string& model, const Graph& graph, const Shape& inpu
 void DeviceChoice::add_name_to(CLI::App& app, const std::string& group) {
   value_option(
       app, "--device", device, "D",
-      "cpu; cuda: an NVIDIA GPU; sim: the GPU's kernels in a simulator, slow; ref: textbook loops in "
+      "cpu; cuda: an NVIDIA GPU, cuda:1 the second; sim: the GPU's kernels in a simulator, slow; ref: textbook loops in "
       "double, slow (cuda where there is one, else cpu)",
       group);
 }
@@ -86,7 +86,7 @@ Device DeviceChoice::open() const {
   const Device chosen = named();
   if (!conv.empty()) {
     if (conv != "own" && conv != "cudnn") throw UsageError("--conv takes own or cudnn, not '" + conv + "'");
-    if (chosen != Device::cuda())
+    if (chosen.backend != Backend::cuda)
       throw UsageError("--conv has no effect, because the device is " + chosen.str());
     if (conv == "cudnn") chosen.module()->query("cudnn");  // says why it cannot be used, if so
   }

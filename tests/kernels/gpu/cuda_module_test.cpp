@@ -3,9 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "kernels/class_seed/class_seed.h"
 #include "kernels/common/device.h"
 #include "kernels/common/op.h"
 #include "tests/support/command.h"
@@ -42,7 +45,7 @@ TEST_CASE("the CUDA module loads anywhere, and says in one line if there is no G
   const DeviceInterface& cuda = module();
   CHECK(cuda.version == kDeviceInterfaceVersion);
   Outcome outcome{};
-  cuda.open(&outcome);
+  cuda.open(0, &outcome);
   if (outcome.kind == Outcome::fine) {
     CHECK(!DeviceModule::of(Backend::cuda).describe().empty());
     return;
@@ -100,7 +103,7 @@ TEST_CASE("options that the CUDA module does not know are usage errors") {
 
 bool on_gpu() {
   Outcome outcome{};
-  module().open(&outcome);
+  module().open(0, &outcome);
   if (outcome.kind != Outcome::fine) MESSAGE("left out: ", outcome.text);
   return outcome.kind == Outcome::fine;
 }
@@ -147,6 +150,51 @@ TEST_CASE("uploads come back, streams keep order, events time them") {
   for (void* event : {from, to}) c.destroy_event(event);
   c.destroy_stream(stream);
   cuda.release(memory);
+}
+
+TEST_CASE("a captured launch reads what lies there at each replay") {
+  if (!on_gpu()) return;
+  const DeviceModule& cuda = DeviceModule::of(Backend::cuda);
+  const auto stream = cuda.create_stream();
+  const auto block = [&](int64_t bytes) {
+    return std::shared_ptr<void>(cuda.allocate(bytes), [&](void* p) { cuda.release(p); });
+  };
+  const auto scores = block(400), wanted = block(4), seed = block(400);
+  const int32_t top = -1;
+  cuda.upload(wanted.get(), &top, 4, stream.get());
+  const auto launch = [&] {
+    device::class_seed({&cuda, stream.get()}, 1, 100, static_cast<const float*>(scores.get()),
+                       static_cast<const int32_t*>(wanted.get()), static_cast<float*>(seed.get()));
+  };
+  launch();
+  const auto graph = cuda.capture(stream.get(), launch);
+  for (const size_t best : {3, 70, 99}) {
+    std::vector<float> numbers(100), got(100);
+    numbers[best] = 1;
+    cuda.upload(scores.get(), numbers.data(), 400, stream.get());
+    cuda.replay(graph, stream.get());
+    cuda.download(got.data(), seed.get(), 400, stream.get());
+    CHECK(got == numbers);
+  }
+  CHECK_THROWS_AS(cuda.capture(stream.get(), [&] { cuda.synchronize(stream.get()); }), Error);
+  launch();  // the stream is as good as before
+  cuda.synchronize(stream.get());
+}
+
+TEST_CASE("threads of their own, and a GPU that is not there") {
+  if (!on_gpu()) return;
+  const DeviceModule& cuda = DeviceModule::of(Backend::cuda);
+  std::string failure;
+  std::thread([&] {
+    try {
+      cuda.release(cuda.allocate(1000));
+      cuda.synchronize();
+    } catch (const Error& e) {
+      failure = e.what();
+    }
+  }).join();
+  CHECK(failure.empty());
+  CHECK_THROWS_WITH_AS(DeviceModule::of(Backend::cuda, 99), doctest::Contains("there is no cuda:99"), Error);
 }
 
 }  // namespace

@@ -55,4 +55,7 @@ inline constexpr DeviceFunction<void(int* out, int* counter)> record_order{"reco
 /// out[i] = in[255 - i], through static and dynamic shared memory at once.
 inline constexpr DeviceFunction<void(float* out, const float* in)> reverse_twice{"reverse_twice"};
 
+/// *out = where dynamic shared memory begins, mod 1024.
+inline constexpr DeviceFunction<void(int* out)> shared_address{"shared_address"};
+
 }  // namespace loupe::device

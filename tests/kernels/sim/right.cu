@@ -91,6 +91,10 @@ LOUPE_KERNEL add_one_kernel(float* out, const float* in) {
 
 LOUPE_KERNEL record_order_kernel(int* out, int* counter) { out[thread_number()] = atomic_add(counter, 1); }
 
+LOUPE_KERNEL shared_address_kernel(int* out) {
+  out[0] = static_cast<int>(reinterpret_cast<uintptr_t>(dynamic_shared_storage<float>()) % 1024);
+}
+
 struct Half {
   float x[256];
 };
@@ -111,6 +115,7 @@ LOUPE_KERNEL reverse_twice_kernel(float* out, const float* in) {
 void atomic_sum(Stream stream, int* out, const int* in, int64_t n) {
   launch({{blocks_for(n, 96)}, {96}, 0, stream}, atomic_sum_kernel, out, in, n);
 }
+void shared_address(Stream stream, int* out) { launch({{1}, {1}, 256, stream}, shared_address_kernel, out); }
 void mma_tile(Stream stream, int type, const float* a, const float* b, const float* c, float* d) {
   launch({{1}, {32}, 0, stream}, mma_tile_kernel, type, a, b, c, d);
 }
@@ -129,6 +134,7 @@ void reverse_twice(Stream stream, float* out, const float* in) {
 
 LOUPE_EXPORT(atomic_sum);
 LOUPE_EXPORT(mma_tile);
+LOUPE_EXPORT(shared_address);
 LOUPE_EXPORT(warp_operation);
 LOUPE_EXPORT(add_one);
 LOUPE_EXPORT(record_order);

@@ -292,6 +292,61 @@ TEST_CASE("work waits in its stream; events order streams and measure") {
   d.destroy_stream(second);
 }
 
+TEST_CASE("captured work is kept, with its arguments, and queued again by each replay") {
+  const auto stream = module().create_stream();
+  const Queue queue{&module(), stream.get()};
+  const Buffer<float> x(ramp(256)), y(std::vector<float>(256, -1.0f));
+  const auto graph = module().capture(stream.get(), [&] {
+    device::add_one(queue, y, x);
+    device::add_one(queue, x, y);
+  });
+  CHECK(y.read(stream.get())[3] == -1);  // nothing was done yet
+  for (int run = 1; run <= 3; ++run) {
+    module().replay(graph, stream.get());
+    CHECK(x.read(stream.get())[3] == 3 + 2 * run);
+    CHECK(y.read(stream.get())[3] == 2 + 2 * run);
+  }
+  SUBCASE("nothing may wait in between, copy or allocate") {
+    float host[256];
+    const auto refused = [&](const std::function<void()>& work, const char* why) {
+      CHECK_THROWS_WITH_AS(module().capture(stream.get(), work), doctest::Contains(why), Error);
+    };
+    refused([&] { module().synchronize(stream.get()); }, "is being captured");
+    refused([&] { module().upload(x, host, 1024, stream.get()); }, "is being captured");
+    refused([&] { module().download(host, x, 1024, stream.get()); }, "is being captured");
+    refused([&] { module().replay(graph, stream.get()); }, "is being captured");
+    refused([&] { module().allocate(10); }, "is being captured");
+    refused([&] { module().capture(stream.get(), [] {}); }, "is being captured");
+    CHECK_THROWS_WITH_AS(module().capture(nullptr, [] {}), doctest::Contains("default stream"), Error);
+    module().replay(graph, stream.get());  // all is as before
+    CHECK(x.read(stream.get())[3] == 11);
+  }
+}
+
+TEST_CASE("an upload takes what the host has at the call, and arrives in its turn") {
+  const auto stream = module().create_stream();
+  const Buffer<float> x(ramp(256)), y(std::vector<float>(256, 0.0f));
+  std::vector<float> host(256, 50.0f);
+  device::add_one(Queue{&module(), stream.get()}, y, x);  // reads the ramp
+  module().upload(x, host.data(), 1024, stream.get());
+  host.assign(256, 70.0f);
+  CHECK(y.read(stream.get())[3] == 4);
+  CHECK(x.read(stream.get())[3] == 50);
+}
+
+TEST_CASE("dynamic shared memory is aligned to 128 bytes, and by chance alone to more") {
+  std::set<int> remainders;
+  for (int seed = 1; seed <= 30; ++seed) {
+    module().configure("seed", std::to_string(seed));
+    const Buffer<int> out(std::vector<int>(1, -1));
+    device::shared_address(Queue{&module()}, out);
+    remainders.insert(out.read()[0]);
+  }
+  module().configure("seed", "1");
+  for (const int r : remainders) CHECK(r % 128 == 0);
+  CHECK(remainders.size() > 3);  // of the 8 there are below 1024
+}
+
 TEST_CASE("the seed decides the order of threads, and nothing else does") {
   const auto order = [](int seed) {
     module().configure("seed", std::to_string(seed));

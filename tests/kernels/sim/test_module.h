@@ -21,6 +21,7 @@ class Buffer {
   explicit Buffer(std::span<const T> values) : size_(values.size()) {
     p_ = static_cast<T*>(module().allocate(bytes()));
     module().upload(p_, values.data(), bytes());
+    module().synchronize();  // other streams may read it
   }
   explicit Buffer(const std::vector<T>& values) : Buffer(std::span<const T>(values)) {}
   ~Buffer() { module().release(p_); }
