@@ -110,7 +110,7 @@ class Warp {
     for (uint32_t last = kEnd;;) {
       const uint32_t code = next(first_of(lanes));
       if (standing_at(code, lanes) == lanes) {
-        if (code == stop) return;
+        if (code == stop || code == kEnd) return;
         step(lanes);
         last = code;
         continue;

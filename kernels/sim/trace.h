@@ -3,8 +3,9 @@
 // do.
 //
 // A request is one instruction of one warp. Which lanes execute it together is worked out at the end of a
-// block from the ways that they took through the code: lockstep.h has the rule, and says where it is
-// approximate. What a request costs is in cost.h. The counts are of what kernels ask for; a GPU's caches may
+// block from the ways that they took through the code: where lanes part, each way is gone by itself, up to the
+// first piece of code that all ways lead to, and there they go on together. lockstep.h has the whole rule, and
+// says where it is approximate. What a request costs is in cost.h. The counts are of what kernels ask for; a GPU's caches may
 // spare some of the bytes.
 #pragma once
 #include <memory>
