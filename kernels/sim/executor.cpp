@@ -52,7 +52,7 @@ std::optional<std::string> Executor::run(const KernelLaunch& launch, uint32_t la
   count_ = launch.block.x * launch.block.y * launch.block.z;
   ended_ = waiting_ = 0;
   checks_ = options().checks;
-  observer_ = observer();
+  observer_ = g_observer;
   statics_.clear();
   fault_.reset();
   ready_.clear();

@@ -54,6 +54,11 @@ class Executor {
   void wait_copies(int pending);
   uint32_t atomic_word(void* p, Atomic operation, uint32_t value, uint32_t expected, const void* pc);
 
+  /// A piece of straight code begins. The compiler's hook calls it for each where somebody watches.
+  void enter_code(const void* pc) {
+    if (observer_) observer_->enter_code(pc, current_);
+  }
+
   enum Kind : uint8_t { read, write, atomic };
   /// Any access of a kernel to memory. The compiler's hooks call it for each.
   void access(const void* p, size_t bytes, Kind kind, const void* pc) {

@@ -13,6 +13,8 @@ void Executor::queue_copy(void* to, const void* from, size_t bytes, const void* 
     if (!heap_.contains(reinterpret_cast<uintptr_t>(from)))
       fail("copy_async from an address that is not in global memory", pc);
     vector_access(from, bytes, read, pc);
+  } else if (observer_) {
+    observer_->access({pc, Access::kNowhere, static_cast<uint32_t>(bytes), current_, Space::global, false});
   }
   for (size_t i = 0; i < bytes; i += 4) cell(offset + i).flags |= kPending;
   std::memset(to, 0xff, bytes);

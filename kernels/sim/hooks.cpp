@@ -1,6 +1,6 @@
-// The functions that -fsanitize=thread makes the compiler call at every access of a kernel, and the ones
-// behind kernels/device/'s wrappers. All hand on to this core's Executor; in host code there is none, and
-// they return.
+// The functions that the compiler calls from a kernel: at every access to memory (-fsanitize=thread) and at
+// every piece of straight code (-fsanitize-coverage); and the ones behind kernels/device/'s wrappers. All hand
+// on to this core's Executor; in host code there is none, and they return.
 #include <cstring>
 
 #include "kernels/sim/block.h"
@@ -47,6 +47,10 @@ namespace {
 inline void touch(const void* p, size_t bytes, Executor::Kind kind, const void* pc) {
   if (Executor::running()) paused()->access(p, bytes, kind, pc);
 }
+// Apart from its hook, so that the hook does nearly nothing where nobody watches.
+__attribute__((noinline, cold)) void enter_code(const void* pc) {
+  if (Executor::running()) paused()->enter_code(pc);
+}
 // A block of memory, word by word where it can be.
 void touch_range(const void* p, size_t bytes, Executor::Kind kind, const void* pc) {
   const auto* at = static_cast<const char*>(p);
@@ -71,6 +75,11 @@ void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
+
+// Of -fsanitize-coverage=trace-pc: at the beginning of every basic block.
+void __sanitizer_cov_trace_pc() {
+  if (loupe::sim::g_observer) loupe::sim::enter_code(LOUPE_HERE);
+}
 
 #define LOUPE_HOOKS(n)                                                                  \
   void __tsan_read##n(void* p) { touch(p, n, Executor::read, LOUPE_HERE); }             \

@@ -81,7 +81,7 @@ void configure(const char* option, const char* value, Outcome* o) {
       options().checks = number(option, value, 0) != 0;
     else if (std::strcmp(option, "trace") == 0) {
       tracer().clear();
-      observer() = number(option, value, 0) ? &tracer() : nullptr;
+      g_observer = number(option, value, 0) ? &tracer() : nullptr;
     } else
       throw Failure("sim has no option '" + std::string(option) + "'; it has seed, memory, checks and trace",
                     Outcome::usage);

@@ -19,8 +19,12 @@ endif()
 set(kernel_flags -O2 -g1 -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-sanitize=all -fsanitize=thread
     -ffp-contract=off -fvisibility=hidden -ftls-model=initial-exec -fopenmp
     "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+# A call at every piece of straight code (basic block), from which the tracer puts a warp's lanes together (lockstep.h). Jump
+# threading would give lanes that answered an `if` differently copies of the code behind it, where they meet again.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  list(APPEND kernel_flags --param tsan-instrument-func-entry-exit=0)
+  list(APPEND kernel_flags --param tsan-instrument-func-entry-exit=0 -fsanitize-coverage=trace-pc -fno-thread-jumps)
+else()
+  list(APPEND kernel_flags -fsanitize-coverage=bb,no-prune,trace-pc)
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND kernel_flags -mfma)  # fused() must be one instruction

@@ -14,10 +14,7 @@ Options& options() {
   return o;
 }
 
-Observer*& observer() {
-  static Observer* o = nullptr;
-  return o;
-}
+Observer* g_observer = nullptr;
 
 namespace {
 
@@ -27,18 +24,18 @@ std::set<const void*> g_kernels_run;
 void run_launch(const KernelLaunch& l) {
   const uint32_t number = ++g_launches;
   g_kernels_run.insert(l.kernel);
-  if (observer()) {
+  if (g_observer) {
     const auto text = [](const Dim3& d) {
       return std::to_string(d.x) + (d.y * d.z > 1 ? "×" + std::to_string(d.y) : "") +
              (d.z > 1 ? "×" + std::to_string(d.z) : "");
     };
-    observer()->begin_launch(function_name(l.kernel), text(l.grid), text(l.block));
+    g_observer->begin_launch(function_name(l.kernel), text(l.grid), text(l.block));
   }
   const auto blocks = static_cast<int64_t>(uint64_t{l.grid.x} * l.grid.y * l.grid.z);
   // Of several blocks that fail the first one is reported, whichever core was faster.
   int64_t failed = blocks;
   std::string why;
-  const int threads = observer() || blocks == 1 ? 1 : omp_get_max_threads();
+  const int threads = g_observer || blocks == 1 ? 1 : omp_get_max_threads();
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
   for (int64_t b = 0; b < blocks; ++b) {
     int64_t first;

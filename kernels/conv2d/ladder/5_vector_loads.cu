@@ -15,8 +15,10 @@
 // apart, which suits the copies). Where filters or maps are no multiple of four long, as in many a first
 // layer (3 · 3 · 3 = 27 terms), single words are moved.
 //
-// Look at: requests, a quarter of rung 4's. Wavefronts stay: a request of 16 bytes a thread takes four turns.
-// How much waiting the second half hides, no counter of traffic shows.
+// Look at: requests, a quarter of rung 4's. A request of 16 bytes a thread takes four turns of shared memory,
+// so there are as many wavefronts for the cells as before; but for the filters, of which eight neighbours want
+// the same, two turns are enough (kernels/sim/cost.h), and there are half as many. How much waiting the second
+// half hides, no counter of traffic shows.
 //
 // Bytes for a multiply-add: as before, 0.125 from global and 1 from shared memory.
 #include "kernels/conv2d/ladder/ladder.h"

@@ -55,16 +55,7 @@ inline constexpr DeviceFunction<void(int* out, int* counter)> record_order{"reco
 /// out[i] = in[255 - i], through static and dynamic shared memory at once.
 inline constexpr DeviceFunction<void(float* out, const float* in)> reverse_twice{"reverse_twice"};
 
-/// A 32×32 tile through shared memory, by one warp: out = inᵀ. A row of the tile has `pitch` floats, 32
-/// or 33.
-inline constexpr DeviceFunction<void(int pitch, float* out, const float* in)> transpose_tile{
-    "transpose_tile"};
 /// *out = where dynamic shared memory begins, mod 1024.
 inline constexpr DeviceFunction<void(int* out)> shared_address{"shared_address"};
-/// out[i] = in[stride · i] for i < 32.
-inline constexpr DeviceFunction<void(int stride, float* out, const float* in)> gather_strided{
-    "gather_strided"};
-/// Four floats at once: out[0…127] = in[0…127].
-inline constexpr DeviceFunction<void(float* out, const float* in)> copy_vectors{"copy_vectors"};
 
 }  // namespace loupe::device

@@ -1,7 +1,6 @@
 // Kernels without a bug: what the simulator offers, each compared with a plain computation (simulator_test).
 #include "kernels/device/atomic.h"
 #include "kernels/device/export.h"
-#include "kernels/device/memory.h"
 #include "kernels/device/mma.h"
 #include "kernels/device/shared.h"
 #include "kernels/device/warp.h"
@@ -92,24 +91,8 @@ LOUPE_KERNEL add_one_kernel(float* out, const float* in) {
 
 LOUPE_KERNEL record_order_kernel(int* out, int* counter) { out[thread_number()] = atomic_add(counter, 1); }
 
-LOUPE_KERNEL transpose_tile_kernel(int pitch, float* out, const float* in) {
-  float* tile = dynamic_shared_storage<float>();
-  const int lane = lane_id();
-  for (int row = 0; row < 32; ++row) tile[row * pitch + lane] = in[row * 32 + lane];  // tile in
-  sync_warp();
-  for (int row = 0; row < 32; ++row) out[row * 32 + lane] = tile[lane * pitch + row];  // tile out
-}
-
 LOUPE_KERNEL shared_address_kernel(int* out) {
   out[0] = static_cast<int>(reinterpret_cast<uintptr_t>(dynamic_shared_storage<float>()) % 1024);
-}
-
-LOUPE_KERNEL gather_strided_kernel(int stride, float* out, const float* in) {
-  out[lane_id()] = in[lane_id() * stride];
-}
-
-LOUPE_KERNEL copy_vectors_kernel(float* out, const float* in) {
-  store_vector(out + 4 * lane_id(), load_vector<4>(in + 4 * lane_id()));
 }
 
 struct Half {
@@ -132,16 +115,7 @@ LOUPE_KERNEL reverse_twice_kernel(float* out, const float* in) {
 void atomic_sum(Stream stream, int* out, const int* in, int64_t n) {
   launch({{blocks_for(n, 96)}, {96}, 0, stream}, atomic_sum_kernel, out, in, n);
 }
-void transpose_tile(Stream stream, int pitch, float* out, const float* in) {
-  launch({{1}, {32}, 32 * 33 * sizeof(float), stream}, transpose_tile_kernel, pitch, out, in);
-}
 void shared_address(Stream stream, int* out) { launch({{1}, {1}, 256, stream}, shared_address_kernel, out); }
-void gather_strided(Stream stream, int stride, float* out, const float* in) {
-  launch({{1}, {32}, 0, stream}, gather_strided_kernel, stride, out, in);
-}
-void copy_vectors(Stream stream, float* out, const float* in) {
-  launch({{1}, {32}, 0, stream}, copy_vectors_kernel, out, in);
-}
 void mma_tile(Stream stream, int type, const float* a, const float* b, const float* c, float* d) {
   launch({{1}, {32}, 0, stream}, mma_tile_kernel, type, a, b, c, d);
 }
@@ -160,10 +134,7 @@ void reverse_twice(Stream stream, float* out, const float* in) {
 
 LOUPE_EXPORT(atomic_sum);
 LOUPE_EXPORT(mma_tile);
-LOUPE_EXPORT(transpose_tile);
 LOUPE_EXPORT(shared_address);
-LOUPE_EXPORT(gather_strided);
-LOUPE_EXPORT(copy_vectors);
 LOUPE_EXPORT(warp_operation);
 LOUPE_EXPORT(add_one);
 LOUPE_EXPORT(record_order);

@@ -7,16 +7,12 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <functional>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
-#include <span>
 
 #include "kernels/common/error.h"
-#include "kernels/common/op.h"
 #include "tests/kernels/sim/bugs.h"
-#include "tests/support/device.h"
+#include "tests/kernels/sim/test_module.h"
 
 // A kernel that does something wrong is abandoned where it stands, with what its stack owned: a piece of the
 // message.
@@ -25,43 +21,9 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:loupe::sim::
 namespace loupe {
 namespace {
 
-const DeviceModule& module() {
-  if (!DeviceModule::status(Backend::sim).starts_with('/')) test::skip_without(Backend::sim);
-  static const auto loaded = DeviceModule::load(Backend::sim, LOUPE_BINARY_DIR "/bin/libloupe_sim_tests.so");
-  return *loaded;
-}
-
-// Device memory with `values` in it.
-template <typename T>
-class Buffer {
- public:
-  explicit Buffer(std::span<const T> values) : size_(values.size()) {
-    p_ = static_cast<T*>(module().allocate(bytes()));
-    module().upload(p_, values.data(), bytes());
-    module().synchronize();  // other streams may read it
-  }
-  explicit Buffer(const std::vector<T>& values) : Buffer(std::span<const T>(values)) {}
-  ~Buffer() { module().release(p_); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  operator T*() const { return p_; }  // NOLINT: it stands for the pointer
-  std::vector<T> read(void* stream = nullptr) const {
-    std::vector<T> values(size_);
-    module().download(values.data(), p_, bytes(), stream);
-    return values;
-  }
-
- private:
-  int64_t bytes() const { return static_cast<int64_t>(size_ * sizeof(T)); }
-  size_t size_;
-  T* p_;
-};
-
-std::vector<float> ramp(size_t n, float start = 0, float step = 1) {
-  std::vector<float> v(n);
-  for (size_t i = 0; i < n; ++i) v[i] = start + step * static_cast<float>(i);
-  return v;
-}
+using test::Buffer;
+using test::module;
+using test::ramp;
 
 // "" if the kernel runs clean, or what the simulator says.
 std::string message(const device::BugKernel& kernel, bool planted) {
@@ -399,72 +361,6 @@ TEST_CASE("the seed decides the order of threads, and nothing else does") {
   std::iota(sorted.begin(), sorted.end(), 0);
   CHECK(one != sorted);
   module().configure("seed", "1");
-}
-
-// The lines of one traced launch, in the order of the source.
-static nlohmann::json traced(const std::function<void()>& launch) {
-  module().synchronize();
-  module().configure("trace", "1");
-  launch();
-  const nlohmann::json trace = nlohmann::json::parse(module().query("trace"));
-  module().configure("trace", "0");
-  REQUIRE(trace.at("launches").size() == 1);
-  return trace.at("launches").at(0);
-}
-
-TEST_CASE("the tracer counts sectors, wavefronts and bytes as one would by hand") {
-  const Queue queue{&module()};
-  SUBCASE("a transposed tile: 32 lanes in one bank, and none with a padded row") {
-    for (const int pitch : {32, 33}) {
-      std::vector<float> x(1024);
-      std::iota(x.begin(), x.end(), 0.0f);
-      const Buffer<float> in(x), out(x);
-      const nlohmann::json t = traced([&] { device::transpose_tile(queue, pitch, out, in); });
-      CHECK(out.read()[5] == x[5 * 32]);
-      const auto& lines = t.at("lines");
-      REQUIRE(lines.size() == 4);  // global read, shared write; shared read, global write
-      for (const nlohmann::json& l : lines) {
-        CAPTURE(l.dump());
-        CHECK(l.at("requests") == 32);
-        CHECK(l.at("lanes") == 1024);
-        CHECK(l.at("file") == "tests/kernels/sim/right.cu");
-        if (l.at("space") == "global") {
-          CHECK(l.at("sectors") == 128);
-          CHECK(l.at("ideal") == 128);
-        } else {
-          CHECK(l.at("ideal") == 32);
-          CHECK(l.at("wavefronts") == (l.at("write") || pitch == 33 ? 32 : 1024));
-        }
-      }
-      CHECK(t.at("global").at("read_bytes") == 4096);
-      CHECK(t.at("global").at("unique_written_bytes") == 4096);
-      CHECK(t.at("shared").at("wavefronts") == (pitch == 33 ? 64 : 1056));
-      CHECK(t.at("kernel") == "transpose_tile_kernel");
-      CHECK(t.at("blocks") == 1);
-    }
-  }
-  SUBCASE("a strided gather touches more sectors than it needs") {
-    for (const int stride : {1, 2, 8, 16}) {
-      const Buffer<float> in(ramp(512)), out(ramp(32));
-      const nlohmann::json t = traced([&] { device::gather_strided(queue, stride, out, in); });
-      for (const nlohmann::json& l : t.at("lines")) {
-        if (l.at("write")) continue;
-        CHECK(l.at("sectors") == std::min(32, 4 * stride));
-        CHECK(l.at("ideal") == 4);
-        CHECK(l.at("example").at(3) == 12 * stride);
-      }
-    }
-  }
-  SUBCASE("vectors") {
-    const Buffer<float> in(ramp(128)), out(ramp(128));
-    const nlohmann::json t = traced([&] { device::copy_vectors(queue, out, in); });
-    REQUIRE(t.at("lines").size() == 2);
-    for (const nlohmann::json& l : t.at("lines")) {
-      CHECK(l.at("bytes_each") == 16);
-      CHECK(l.at("requests") == 1);
-      CHECK(l.at("sectors") == 16);
-    }
-  }
 }
 
 TEST_CASE("launches and memory that a GPU would refuse") {

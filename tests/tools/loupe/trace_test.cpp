@@ -1,7 +1,9 @@
 // `loupe trace`: its figures, its files, and what it refuses.
 #include <doctest/doctest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "kernels/common/ladder.h"
 #include "tests/support/command.h"
@@ -34,6 +36,65 @@ TEST_CASE("relu's traffic, counted by hand") {
       (line.at("write") ? written : read) += line.at("bytes").get<int64_t>();
   CHECK(read == 4096 * 4);
   CHECK(written == 4096 * 4 + 4096 / 8);
+}
+
+// One channel of 4 rows of 8, a window of 3 × 3, padding 1: 32 outputs, a warp (of rung 2; its block's other
+// seven have no channel). Taps of the upper and lower row see 3 rows of x, the middle ones 4; of the left and
+// right column 7 columns, the middle ones 8. A row of x is a sector, and a warp needs one for its weight.
+TEST_CASE("a padded convolution, counted by hand") {
+  skip_without(Backend::sim);
+  const Said said =
+      loupe({"trace", "conv2d", "--shape", "1,1,4,8,1,3,3", "--padding", "1", "--rung", "2", "--json"});
+  REQUIRE(said.status == 0);
+  const auto t = nlohmann::json::parse(said.out);
+  std::map<std::string, nlohmann::json> lines;  // by what the source line reads or writes
+  for (const auto& line : t.at("launches").at(0).at("lines")) {
+    const std::string source = line.at("source");
+    for (const char* of : {"filter[", "maps[", "bias[", "y["})
+      if (source.find(of) != std::string::npos) lines[of] = line;
+  }
+  REQUIRE(lines.size() == 4);
+  const int lanes = (3 + 4 + 3) * (7 + 8 + 7);
+  CHECK(lines["filter["].at("requests") == 9);
+  CHECK(lines["filter["].at("lanes") == lanes);
+  CHECK(lines["filter["].at("sectors") == 9);
+  CHECK(lines["maps["].at("requests") == 9);
+  CHECK(lines["maps["].at("lanes") == lanes);
+  CHECK(lines["maps["].at("sectors") == (3 + 4 + 3) * 3);
+  CHECK(lines["y["].at("sectors") == 4);
+  // The limits: 32 outputs of 9 multiply-adds; 9 + 9 + 1 + 1 requests of up to 4 sectors; x, 9 weights, the
+  // bias and y, in whole sectors.
+  const auto& cycles = t.at("h100_cycles");
+  CHECK(t.at("multiply_adds") == 288);
+  CHECK(cycles.at("fma").get<double>() == doctest::Approx(288.0 / (132 * 128)));
+  CHECK(cycles.at("shared_memory") == 0);
+  CHECK(cycles.at("shared_memory_and_l1").get<double>() == doctest::Approx(20.0 / 132));
+  CHECK(cycles.at("dram").get<double>() == doctest::Approx((128 + 64 + 32 + 128) * 1.98e9 / 3.35e12));
+  CHECK(cycles.at("largest") == "DRAM");
+}
+
+TEST_CASE("the limits of a product that shared memory binds, in the table and on the page") {
+  skip_without(Backend::sim);
+  const Folder folder;
+  const std::vector<std::string> words{"trace", "conv2d", "--shape", "1,16,4,18,16,3,3", "--rung", "3"};
+  std::vector<std::string> more = words;
+  more.insert(more.end(), {"--html", folder / "page.html"});
+  const Said table = loupe(more);
+  REQUIRE(table.status == 0);
+  // 2 rows of 16 outputs, 16 channels: 2 blocks of 8 warps, 9 slabs of 16 terms, 2 writes and 2 · 16 reads a
+  // slab, one wavefront each.
+  const auto t = nlohmann::json::parse([&] {
+    std::vector<std::string> json = words;
+    json.push_back("--json");
+    return loupe(json).out;
+  }());
+  CHECK(t.at("wavefronts") == 2 * 8 * 9 * (2 + 32));
+  CHECK(t.at("h100_cycles").at("shared_memory").get<double>() == doctest::Approx(2 * 8 * 9 * 34 / 132.0));
+  CHECK(t.at("h100_cycles").at("largest") == "shared memory and L1");
+  for (const std::string& text : {table.out, read_text(folder / "page.html")}) {
+    CHECK(text.find("bound by shared memory and L1") != std::string::npos);
+    CHECK(text.find("3.35 TB/s from DRAM") != std::string::npos);
+  }
 }
 
 TEST_CASE("every direction of a convolution, its table, its JSON and its page") {
@@ -74,6 +135,17 @@ TEST_CASE("every rung of every ladder runs, and a table has a row for each") {
     for (const Rung& rung : ladder->rungs)
       CHECK(said.out.find("`" + std::string(rung.name) + "`") != std::string::npos);
     CHECK(said.out.find("| production |") != std::string::npos);
+    // The second table has the limits of each, the largest marked.
+    const size_t limits = said.out.find("| rung | FMA | shared memory | with L1 | DRAM |");
+    REQUIRE(limits != std::string::npos);
+    const std::string rows = said.out.substr(limits, said.out.find("\n\n", limits) - limits);
+    CHECK(std::count(rows.begin(), rows.end(), '\n') == std::ssize(ladder->rungs) + 2);
+    for (std::istringstream in(rows.substr(rows.find("--:|\n") + 5)); !in.eof();) {
+      std::string row;
+      std::getline(in, row);
+      CAPTURE(row);
+      CHECK(row.find("| **") != std::string::npos);
+    }
     const Said one = loupe({"trace", op, "--shape", shape, "--rung", "1"});
     CHECK(one.out.find("rung " + std::string(ladder->rungs[0].name)) != std::string::npos);
     refused({"trace", op, "--shape", shape, "--rung", "99"}, "has rungs 1 to");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "engine/file/atomic_file.h"
 #include "engine/file/file.h"
@@ -65,6 +66,20 @@ std::string per_byte(int64_t operations, int64_t bytes) {
   return bytes ? short_number(static_cast<double>(operations) / static_cast<double>(bytes)) : "";
 }
 
+// In lines of up to `width` columns, the further ones indented.
+std::string wrapped(const std::string& text, size_t width) {
+  std::string out, line;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (columns(line) + 1 + columns(word) > width) {
+      out += line + "\n";
+      line = " ";
+    }
+    line += (line.empty() ? "" : " ") + word;
+  }
+  return out + line + "\n";
+}
+
 void as_table(const Trace& trace) {
   using enum Table::Align;
   std::string text = trace.what + "\n" + trace.kernel + "\n";
@@ -104,13 +119,28 @@ void as_table(const Trace& trace) {
             " operations: " + per_byte(trace.operations, trace.bytes()) +
             " for each byte of global memory; at the floor " + per_byte(trace.operations, trace.floor()) +
             "\n";
+  const Limits limits = limits_of(trace);
+  text += "on an H100      at least " + cycles_text(limits.largest()) + " cycles, bound by " +
+          limits.binding() + " (FMA " + cycles_text(limits.fma) + ", shared memory " +
+          cycles_text(limits.shared) + ", with L1 " + cycles_text(limits.shared_and_l1) + ", DRAM " +
+          cycles_text(limits.dram) + ")\n";
   text +=
       "\nA request is one instruction of one warp. `lanes`: of 32, on average. `takes`: of global memory the "
       "sectors (32 bytes)\nthat its requests touch; of shared memory the turns (wavefronts) that its 32 "
       "banks "
       "need. `fewest`: for the same bytes.\n"
-      "Counted in the simulator as the kernel asks for it; the caches of a GPU may spare some of it.\n";
+      "Counted in the simulator as the kernel asks for it; the caches of a GPU may spare some of it.\n"
+      "\nCycles:\n";
+  for (const std::string& line : limits_explained()) text += wrapped("- " + line, 118);
   print(text);
+}
+
+nlohmann::ordered_json as_json(const Limits& l) {
+  return {{"fma", l.fma},
+          {"shared_memory", l.shared},
+          {"shared_memory_and_l1", l.shared_and_l1},
+          {"dram", l.dram},
+          {"largest", l.binding()}};
 }
 
 nlohmann::ordered_json as_json(const Trace& t) {
@@ -139,9 +169,11 @@ nlohmann::ordered_json as_json(const Trace& t) {
           {"floor_bytes", t.floor()},
           {"wavefronts", t.wavefronts()},
           {"ideal_wavefronts", t.ideal_wavefronts()},
+          {"multiply_adds", t.multiply_adds},
           {"operations", t.operations},
           {"operations_per_byte",
-           t.bytes() ? static_cast<double>(t.operations) / static_cast<double>(t.bytes()) : 0.0}};
+           t.bytes() ? static_cast<double>(t.operations) / static_cast<double>(t.bytes()) : 0.0},
+          {"h100_cycles", as_json(limits_of(t))}};
 }
 
 void run(const Settings& s) {

@@ -37,40 +37,58 @@ TraceRequest parse(const std::string& file, const std::string& command) {
   return r;
 }
 
+std::string counters_row(const Trace& t) {
+  int64_t requests = 0, sectors = 0, fewest = 0, shared_requests = 0;
+  for (const TracedLaunch& launch : t.launches)
+    for (const TracedLine& line : launch.lines)
+      if (line.shared) {
+        shared_requests += line.requests;
+      } else {
+        requests += line.requests;
+        sectors += line.cost;
+        fewest += line.ideal;
+      }
+  char bytes[32];
+  std::snprintf(bytes, sizeof bytes, "%.3f", static_cast<double>(t.bytes()) / 1e6);
+  return " | " + std::string(bytes) + " | " + ratio(t.bytes(), t.floor()) + " | " +
+         ratio(t.operations, t.bytes()) + " | " + with_commas(requests) + " | " + ratio(sectors, fewest) +
+         " | " + (shared_requests ? with_commas(shared_requests) : "–") + " | " +
+         ratio(t.wavefronts(), t.ideal_wavefronts()) + " |\n";
+}
+
+std::string limits_row(const Limits& l) {
+  std::string row;
+  for (const double cycles : {l.fma, l.shared, l.shared_and_l1, l.dram}) {
+    const std::string mark = cycles == l.largest() ? "**" : "";
+    row += " | " + mark + cycles_text(cycles) + mark;
+  }
+  return row + " |\n";
+}
+
 }  // namespace
 
 std::string ladder_counters(const TraceRequest& request) {
   const Ladder* ladder = ladder_of(request.op);
   if (!ladder) throw UsageError("there is no ladder of " + request.op);
-  std::string text =
+  std::string counters =
       "| rung | global memory, MB | times the floor | operations a byte | requests | sectors, times the "
-      "fewest "
-      "| shared memory, requests | wavefronts, times the fewest |\n|---|--:|--:|--:|--:|--:|--:|--:|\n";
+      "fewest | shared memory, requests | wavefronts, times the fewest |\n"
+      "|---|--:|--:|--:|--:|--:|--:|--:|\n";
+  std::string limits = "| rung | FMA | shared memory | with L1 | DRAM |\n|---|--:|--:|--:|--:|\n";
   TraceRequest each = request;
   const auto count = static_cast<int>(ladder->rungs.size());
   for (int rung = 1; rung <= count + 1; ++rung) {
     each.rung = rung <= count ? std::optional(rung) : std::nullopt;
     const Trace t = run_trace(each);
-    int64_t requests = 0, sectors = 0, fewest = 0, shared_requests = 0;
-    for (const TracedLaunch& launch : t.launches)
-      for (const TracedLine& line : launch.lines)
-        if (line.shared) {
-          shared_requests += line.requests;
-        } else {
-          requests += line.requests;
-          sectors += line.cost;
-          fewest += line.ideal;
-        }
-    char bytes[32];
-    std::snprintf(bytes, sizeof bytes, "%.3f", static_cast<double>(t.bytes()) / 1e6);
-    text += "| " +
-            (rung <= count ? "`" + std::string(ladder->rungs[static_cast<size_t>(rung - 1)].name) + "`"
-                           : std::string("production")) +
-            " | " + bytes + " | " + ratio(t.bytes(), t.floor()) + " | " + ratio(t.operations, t.bytes()) +
-            " | " + with_commas(requests) + " | " + ratio(sectors, fewest) + " | " +
-            (shared_requests ? with_commas(shared_requests) : "–") + " | " +
-            ratio(t.wavefronts(), t.ideal_wavefronts()) + " |\n";
+    const std::string name = rung <= count
+                                 ? "`" + std::string(ladder->rungs[static_cast<size_t>(rung - 1)].name) + "`"
+                                 : std::string("production");
+    counters += "| " + name + counters_row(t);
+    limits += "| " + name + limits_row(limits_of(t));
   }
+  std::string text =
+      counters + "\nCycles that an H100 needs at least; the largest binds:\n\n" + limits + "\n";
+  for (const std::string& line : limits_explained()) text += "- " + line + "\n";
   return text;
 }
 

@@ -75,12 +75,27 @@ std::string draw_sectors(const TracedLine& l) {
   return "<svg viewBox=\"0 0 1026 " + number(y) + "\" width=1026>" + body + "</svg>";
 }
 
-// Shared memory: a column for each bank; as many rows as the fullest bank has words. For wide accesses the
-// first group of lanes that is served at once.
+// Those that shared memory serves at once: [first, end).
+std::pair<int, int> drawn_lanes(const TracedLine& l) {
+  const auto asks = std::ranges::find_if(l.example, [](int64_t a) { return a >= 0; });
+  const auto at_once = static_cast<int>(l.lanes_at_once);
+  const int lane = asks == l.example.end() ? 0 : static_cast<int>(asks - l.example.begin());
+  return {lane / at_once * at_once, (lane / at_once + 1) * at_once};
+}
+
+std::string drawn_note(const TracedLine& l) {
+  const auto [first, end] = drawn_lanes(l);
+  if (!l.shared || end - first == 32) return {};
+  return "<p class=\"soft small\">Drawn are lanes " + std::to_string(first) + " to " +
+         std::to_string(end - 1) + ", which are served at once; the others follow.</p>\n";
+}
+
+// Shared memory: a column for each bank; as many rows as the fullest bank has words. Of wide accesses the
+// lanes that are served at once with the first one that asks.
 std::string draw_banks(const TracedLine& l) {
   std::map<int64_t, std::map<int64_t, std::vector<int>>> banks;  // bank: word: lanes
-  const int at_once = l.bytes_each <= 4 ? 32 : static_cast<int>(128 / l.bytes_each);
-  for (int lane = 0; lane < at_once; ++lane) {
+  const auto [first, end] = drawn_lanes(l);
+  for (int lane = first; lane < end; ++lane) {
     const int64_t a = l.example[static_cast<size_t>(lane)];
     if (a < 0) continue;
     for (int64_t w = a / 4; w <= (a + l.bytes_each - 1) / 4; ++w) banks[w % 32][w].push_back(lane);
@@ -136,6 +151,11 @@ std::string trace_page(const Trace& t) {
     out += fact(with_commas(t.wavefronts()), "wavefronts of shared memory, " +
                                                  quotient(t.wavefronts(), t.ideal_wavefronts()) +
                                                  " times the fewest");
+  const Limits limits = limits_of(t);
+  out += fact(cycles_text(limits.largest()) + " cycles",
+              "at least on an H100, bound by " + limits.binding() + ": FMA " + cycles_text(limits.fma) +
+                  ", shared memory " + cycles_text(limits.shared) + ", with L1 " +
+                  cycles_text(limits.shared_and_l1) + ", DRAM " + cycles_text(limits.dram));
   out +=
       "</div>\n<p>Each card is one source line. Drawn is the warp that used memory worst there: a colour is "
       "a lane, 0 to 31. Global memory "
@@ -154,13 +174,15 @@ std::string trace_page(const Trace& t) {
              (l.write ? " write" : " read") + ", " + std::to_string(l.bytes_each) + " B a lane</span><span>" +
              with_commas(l.requests) + " requests · " + with_commas(l.cost) + " " + unit +
              " · <span class=" + (good ? "good" : "bad") + ">" + quotient(l.cost, l.ideal) +
-             "× the fewest</span></span></header>\n<pre>" + escaped(l.source) + "</pre>\n" +
+             "× the fewest</span></span></header>\n<pre>" + escaped(l.source) + "</pre>\n" + drawn_note(l) +
              (l.shared ? draw_banks(l) : draw_sectors(l)) + "</article>\n";
     }
   }
-  return out +
-         "<p class=soft>Counted in Loupe's simulator, as the kernel asks for it; the caches of a GPU may "
-         "spare some.</p></html>\n";
+  out +=
+      "<p class=soft>Counted in Loupe's simulator, as the kernel asks for it; the caches of a GPU may "
+      "spare some.</p>\n<details class=soft><summary>What the cycles are made of</summary>\n<ul>\n";
+  for (const std::string& line : limits_explained()) out += "<li>" + escaped(line) + "</li>\n";
+  return out + "</ul></details></html>\n";
 }
 
 }  // namespace loupe

@@ -132,10 +132,14 @@ TracedLaunch launch_from(const nlohmann::json& j) {
     line.cost = l.at(line.shared ? "wavefronts" : "sectors");
     line.ideal = l.at("ideal");
     line.example = l.at("example").get<std::vector<int64_t>>();
+    line.lanes_at_once = l.value("lanes_at_once", 32);
     launch.lines.push_back(line);
   }
   launch.read_bytes = j.at("global").at("read_bytes");
   launch.written_bytes = j.at("global").at("written_bytes");
+  launch.distinct_bytes = j.at("global").at("unique_read_bytes").get<int64_t>() +
+                          j.at("global").at("unique_written_bytes").get<int64_t>();
+  launch.l1_cycles = j.at("global").at("l1_cycles");
   launch.wavefronts = j.at("shared").at("wavefronts");
   launch.ideal_wavefronts = j.at("shared").at("ideal_wavefronts");
   return launch;
@@ -271,7 +275,9 @@ Trace run_trace(const TraceRequest& request) {
       if (needs.operands >> i & 1) trace.floor_read += bytes_of(operands[i]);
     trace.floor_written = bytes_of(a.grad);
   }
-  trace.operations = direction == Direction::vjp_bias ? a.grad_output.shape.numel() : 2 * op.macs(shapes);
+  const bool adds = direction == Direction::vjp_bias;
+  trace.multiply_adds = adds ? a.grad_output.shape.numel() : op.macs(shapes);
+  trace.operations = adds ? trace.multiply_adds : 2 * trace.multiply_adds;
   const std::string how = op.describe();
   trace.what = request.op + " " + op.kind().direction_name(direction) + ", x " + subject.input.str() +
                (how.empty() ? "" : ", " + how);

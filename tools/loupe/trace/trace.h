@@ -33,14 +33,17 @@ struct TracedLine {
   bool shared = false, write = false;
   int64_t bytes_each = 0, requests = 0, lanes = 0, bytes = 0;
   int64_t cost = 0, ideal = 0;   // sectors of global memory; wavefronts of shared memory
-  std::vector<int64_t> example;  // 32 addresses of the worst request, −1: the lane took no part
+  std::vector<int64_t> example;  // 32 addresses of the worst request, −1: the lane asked for nothing
+  int64_t lanes_at_once = 32;    // of the example, by shared memory
 };
 
 struct TracedLaunch {
   std::string kernel, grid, block;
   std::vector<TracedLine> lines;
   int64_t read_bytes = 0, written_bytes = 0;  // sectors × 32
+  int64_t distinct_bytes = 0;                 // the same, each sector once
   int64_t wavefronts = 0, ideal_wavefronts = 0;
+  int64_t l1_cycles = 0;  // of the requests for global memory
 };
 
 struct Trace {
@@ -48,6 +51,7 @@ struct Trace {
   std::string kernel;  // "rung 3_shared_tiles" or "production: …algorithm"
   std::vector<TracedLaunch> launches;
   int64_t floor_read = 0, floor_written = 0;  // every operand read once, every result written once
+  int64_t multiply_adds = 0;                  // of the op, or additions (vjp_bias)
   int64_t operations = 0;                     // floating-point: two a multiply-add
 
   int64_t bytes() const;
@@ -56,12 +60,26 @@ struct Trace {
   int64_t ideal_wavefronts() const;
 };
 
+/// The cycles that an H100 needs at least, each of its parts alone; limits_explained() has the formulas.
+struct Limits {
+  double fma = 0, shared = 0, shared_and_l1 = 0, dram = 0;
+
+  double largest() const;
+  /// Whose the largest is: "FMA", "shared memory and L1" or "DRAM".
+  std::string binding() const;
+};
+Limits limits_of(const Trace&);
+/// What the limits are made of, a sentence or two each.
+std::vector<std::string> limits_explained();
+/// "2,374", "–" for none.
+std::string cycles_text(double cycles);
+
 /// Runs it on device sim. Throws UsageError for sizes that do not fit, Error where there is no simulator.
 Trace run_trace(const TraceRequest&);
 
 /// A page for a browser: per line the numbers, and the worst warp's addresses as sectors or banks.
 std::string trace_page(const Trace&);
-/// Every rung of the op's ladder on the same sizes, as a Markdown table.
+/// Every rung of the op's ladder on the same sizes, as two Markdown tables: counters and limits.
 std::string ladder_counters(const TraceRequest&);
 /// Rewrites what stands between `<!-- counters: conv2d --shape … -->` and `<!-- end of counters -->` in a
 /// file, by running what it says. Returns the new text. Throws UsageError where the markers are missing or
