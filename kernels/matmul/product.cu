@@ -14,13 +14,15 @@
 //   64 × 64    64        13 056 bytes    what lies between
 //   32 × 64    32        9 984 bytes     where else there would be too few blocks
 //
-// An element is one chain of fused multiply-adds from zero, over the terms and along k, in every tile.
+// An element is one chain of fused multiply-adds from zero, over the terms and along k, in every tile; a
+// weight's gradient is cut into parts (reduce/sums.h), of which each element is such a chain.
 #include "kernels/conv2d/gemm/gemm_tile.h"
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
 #include "kernels/device/library.h"
 #include "kernels/elementwise/epilogue.h"
 #include "kernels/matmul/product.h"
+#include "kernels/reduce/sums.h"
 
 namespace loupe::LOUPE_TARGET {
 
@@ -71,35 +73,59 @@ LOUPE_DEVICE void copy_side(const Side& s, const float* from, int64_t k_left,
   }
 }
 
-/// Queues the copies of one slab after another: along k, then the next term.
+/// Queues the copies of one slab after another: along k, then the next term. Steps of the sum are counted
+/// through all terms, from `begin` on.
 template <typename Tile>
 struct LoadSlabs {
   const Product& p;
   Side rows, columns;
   const float *a, *b;  // of term 0
-  int64_t term = 0, k = 0;
-  Product::Offsets at = {};
+  int64_t term, k, last;  // the step behind the last one, as k of this term
+  Product::Offsets at;
+
+  LOUPE_DEVICE LoadSlabs(const Product& product, const Side& of_a, const Side& of_b, const float* first_a,
+                         const float* first_b, int64_t begin, int64_t end)
+      : p(product),
+        rows(of_a),
+        columns(of_b),
+        a(first_a),
+        b(first_b),
+        term(begin / product.k),
+        k(begin - term * product.k),
+        last(end - term * product.k),
+        at(Product::offsets(product.terms, term)) {}
+
+  /// Slabs in all, before the first one is loaded.
+  LOUPE_DEVICE int steps() const {
+    const auto slabs = [](int64_t length) { return (length + Tile::kDepth - 1) / Tile::kDepth; };
+    if (last <= p.k) return static_cast<int>(slabs(last - k));
+    const int64_t whole = last / p.k - 1;  // terms between the first and one that ends within
+    return static_cast<int>(slabs(p.k - k) + whole * slabs(p.k) + slabs(last % p.k));
+  }
 
   LOUPE_DEVICE void operator()(typename Tile::Slab& slab) {
-    const int64_t left = p.k - k;
+    const int64_t left = (last < p.k ? last : p.k) - k;
     copy_side<Tile, Tile::kRows, 32>(rows, a + at.a + k * rows.k_step, left, slab.a);
     copy_side<Tile, Tile::kCols, 64>(columns, b + at.b + k * columns.k_step, left, slab.b);
     k += Tile::kDepth;
     if (k < p.k) return;
     k = 0;
-    at = Product::offsets(p.terms, ++term < p.term_count() ? term : 0);
+    last -= p.k;
+    at = Product::offsets(p.terms, last > 0 ? ++term : 0);
   }
 };
 
 template <typename Tile>
 LOUPE_KERNEL_FOR(Tile::kThreads, Tile::kBlocks)
-product_kernel(Product p, Access of_a, Access of_b, const float* a, const float* b, const float* bias,
-               const float* residual, float* c) {
+product_kernel(Product p, Parts parts, int64_t first_part, Access of_a, Access of_b, const float* a,
+               const float* b, const float* bias, const float* residual, float* c) {
   const int64_t row_tiles = (p.m + Tile::kRows - 1) / Tile::kRows,
                 column_tiles = (p.n + Tile::kCols - 1) / Tile::kCols;
-  // Blocks that differ in their rows alone are neighbours, and find each other's columns in L2.
-  const int64_t result = blockIdx.x / (row_tiles * column_tiles);
-  const int64_t in_result = blockIdx.x - result * row_tiles * column_tiles;
+  // Blocks that differ in their rows alone are neighbours, and find each other's columns in L2. Results are
+  // counted through all parts: c is (parts, results, m, n).
+  const int64_t numbered = blockIdx.x / (row_tiles * column_tiles);
+  const int64_t in_result = blockIdx.x - numbered * row_tiles * column_tiles;
+  const int64_t number = numbered / p.result_count(), result = numbered - number * p.result_count();
   const int64_t first_row = in_result % row_tiles * Tile::kRows,
                 first_column = in_result / row_tiles * Tile::kCols;
   const auto left = [](int64_t size, int64_t first, int most) {
@@ -108,21 +134,20 @@ product_kernel(Product p, Access of_a, Access of_b, const float* a, const float*
   const int rows = left(p.m, first_row, Tile::kRows), columns = left(p.n, first_column, Tile::kCols);
   const Product::Offsets of_result = Product::offsets(p.results, result);
 
+  const Parts::Part part = parts.part(first_part + number);
+
   Tile tile(rows, columns);
-  LoadSlabs<Tile> load{p,
-                       {of_a, p.a.row, p.a.col, rows},
-                       {of_b, p.b.col, p.b.row, columns},
-                       a + of_result.a + first_row * p.a.row,
-                       b + of_result.b + first_column * p.b.col};
-  const int64_t steps = p.term_count() * ((p.k + Tile::kDepth - 1) / Tile::kDepth);
-  tile.accumulate(static_cast<int>(steps), load);
+  LoadSlabs<Tile> load(p, {of_a, p.a.row, p.a.col, rows}, {of_b, p.b.col, p.b.row, columns},
+                       a + of_result.a + first_row * p.a.row, b + of_result.b + first_column * p.b.col,
+                       part.begin, part.end);
+  tile.accumulate(load.steps(), load);
 
   const bool vectors = p.n % 4 == 0;
   LOUPE_UNROLL
   for (int i = 0; i < 8; ++i) {
     const int row = tile.row + i / 4 * 16 + i % 4;
     if (row >= rows) continue;
-    const int64_t start = (result * p.m + first_row + row) * p.n + first_column;
+    const int64_t start = (numbered * p.m + first_row + row) * p.n + first_column;
     LOUPE_UNROLL
     for (int j = 0; j < 8; ++j) {
       const int column = tile.col + j / 4 * 32 + j % 4;
@@ -138,28 +163,6 @@ product_kernel(Product p, Access of_a, Access of_b, const float* a, const float*
       }
     }
   }
-}
-
-constexpr int kThreads = 256;
-
-/// A block's 32 columns: each of its 8 warps adds every eighth row of them, then the warps' sums are added in
-/// order.
-LOUPE_KERNEL column_sums_kernel(int64_t rows, int64_t columns, const float* x, float* sums) {
-  constexpr int kWarps = kThreads / kWarp;
-  struct Parts {
-    float of_warp[kWarps][kWarp];
-  };
-  auto& part = shared_storage<Parts>().of_warp;
-  const int64_t column = int64_t{blockIdx.x} * kWarp + lane_id();
-  float sum = 0;
-  if (column < columns)
-    for (int64_t r = warp_id(); r < rows; r += kWarps) sum += x[r * columns + column];
-  part[warp_id()][lane_id()] = sum;
-  sync_threads();
-  if (warp_id() != 0 || column >= columns) return;
-  sum = 0;
-  for (int i = 0; i < kWarps; ++i) sum += part[i][lane_id()];
-  sums[column] = sum;
 }
 
 // ---- host
@@ -183,28 +186,33 @@ int64_t blocks_of(const Product& p) {
   return (p.m + Tile::kRows - 1) / Tile::kRows * ((p.n + Tile::kCols - 1) / Tile::kCols) * p.result_count();
 }
 
+/// Parts of a product's sums: `count` of them from the first on.
+struct SomeParts {
+  Parts parts;
+  int64_t first, count;
+};
+
 template <typename Tile>
-void launch_tiles(Stream stream, const Product& p, const float* a, const float* b, const float* bias,
-                  const float* residual, float* c) {
+void launch_tiles(Stream stream, const Product& p, const SomeParts& some, const float* a, const float* b,
+                  const float* bias, const float* residual, float* c) {
   const Access of_a = access_of(p, p.a.row, p.a.col, p.m, &Product::Dim::a);
   const Access of_b = access_of(p, p.b.col, p.b.row, p.n, &Product::Dim::b);
-  launch({{blocks_for(blocks_of<Tile>(p), 1)}, {Tile::kThreads}, 0, stream}, product_kernel<Tile>, p, of_a,
-         of_b, a, b, bias, residual, c);
+  launch({{blocks_for(blocks_of<Tile>(p) * some.count, 1)}, {Tile::kThreads}, 0, stream},
+         product_kernel<Tile>, p, some.parts, some.first, of_a, of_b, a, b, bias, residual, c);
 }
 
-void multiply(Stream stream, const Product& whole, const float* a, const float* b, const float* bias,
-              const float* residual, float* c) {
-  const Product p = whole.merged();
-  small(p.length());
+/// p is merged().
+void multiply(Stream stream, const Product& p, const SomeParts& some, const float* a, const float* b,
+              const float* bias, const float* residual, float* c) {
   constexpr int64_t kEnough = 200;  // blocks: more than a GPU has multiprocessors
   using Large = GemmTile<4, 2>;
   using Medium = GemmTile<2, 1>;
   using Small = GemmTile<1, 1>;
-  if (p.m > 64 && p.n > 64 && blocks_of<Large>(p) >= kEnough)
-    return launch_tiles<Large>(stream, p, a, b, bias, residual, c);
-  if (p.m > 32 && blocks_of<Medium>(p) >= kEnough)
-    return launch_tiles<Medium>(stream, p, a, b, bias, residual, c);
-  launch_tiles<Small>(stream, p, a, b, bias, residual, c);
+  if (p.m > 64 && p.n > 64 && blocks_of<Large>(p) * some.count >= kEnough)
+    return launch_tiles<Large>(stream, p, some, a, b, bias, residual, c);
+  if (p.m > 32 && blocks_of<Medium>(p) * some.count >= kEnough)
+    return launch_tiles<Medium>(stream, p, some, a, b, bias, residual, c);
+  launch_tiles<Small>(stream, p, some, a, b, bias, residual, c);
 }
 
 /// Product by product by a library. False, with nothing done: none serves, or the products are too small to
@@ -224,25 +232,26 @@ bool multiply_by_library(Stream stream, const Product& p, const float* a, const 
 
 }  // namespace
 
-void product(Stream stream, Product p, bool library, const float* a, const float* b, Tail tail, float* c) {
+void product(Stream stream, Product p, Parts parts, bool library, const float* a, const float* b, Tail tail,
+             float* c, float* scratch) {
   const auto* bias = static_cast<const float*>(tail.bias);
   const auto* residual = tail.epilogue.residual ? static_cast<const float*>(tail.residual) : nullptr;
-  if (library && multiply_by_library(stream, p, a, b, c))
+  if (library && multiply_by_library(stream, p, a, b, c)) {
     bias_and_epilogue(stream, p.result_count() * p.m, p.n, 1, bias, {.residual = residual != nullptr},
                       residual, c, nullptr);
-  else
-    multiply(stream, p, a, b, bias, residual, c);
+  } else {
+    const Product merged = p.merged();
+    small(p.length());
+    in_parts(stream, parts, p.m * p.n, c, scratch, [&](int64_t first, int64_t count, float* to) {
+      multiply(stream, merged, {parts, first, count}, a, b, bias, residual, to);
+    });
+  }
   tail.epilogue.residual = false;
   if (tail.epilogue)  // beside a tile's 64 sums there is no room for functions
     finish(stream, tail.epilogue, c, nullptr, c, tail.record, p.result_count() * p.m * p.n / tail.image,
            tail.image);
 }
 
-void column_sums(Stream stream, int64_t rows, int64_t columns, const float* x, float* sums) {
-  launch({{blocks_for(columns, kWarp)}, {kThreads}, 0, stream}, column_sums_kernel, rows, columns, x, sums);
-}
-
 LOUPE_EXPORT(product);
-LOUPE_EXPORT(column_sums);
 
 }  // namespace loupe::LOUPE_TARGET
