@@ -18,8 +18,8 @@ namespace loupe::LOUPE_TARGET {
 
 namespace {
 
-constexpr int kWarps = kSumWarps;   // of a block
-constexpr int kMostForAWarp = 1024;              // elements of a group
+constexpr int kWarps = kSumWarps;    // of a block
+constexpr int kMostForAWarp = 1024;  // elements of a group
 
 /// A norm in 32 bits, with the division prepared.
 struct DeviceNorm {
@@ -268,8 +268,8 @@ void norm(Stream stream, Norm n, const float* x, const float* weight, const floa
            record);
   else
     launch(over_rows<kSumThreads>(stream, n),
-           whole_vectors(n) ? norm_rows_kernel<kSumThreads, 4> : norm_rows_kernel<kSumThreads, 1>, d,
-           x, weight, bias, y, record);
+           whole_vectors(n) ? norm_rows_kernel<kSumThreads, 4> : norm_rows_kernel<kSumThreads, 1>, d, x,
+           weight, bias, y, record);
 }
 
 void norm_vjp_input(Stream stream, Norm n, const float* x, const float* weight, const float* record,
@@ -282,9 +282,8 @@ void norm_vjp_input(Stream stream, Norm n, const float* x, const float* weight, 
            record, gy, gx);
   else
     launch(over_rows<kSumThreads>(stream, n),
-           whole_vectors(n) ? norm_rows_vjp_kernel<kSumThreads, 4>
-                            : norm_rows_vjp_kernel<kSumThreads, 1>,
-           d, x, weight, record, gy, gx);
+           whole_vectors(n) ? norm_rows_vjp_kernel<kSumThreads, 4> : norm_rows_vjp_kernel<kSumThreads, 1>, d,
+           x, weight, record, gy, gx);
 }
 
 void norm_vjp_weight(Stream stream, Norm n, Parts parts, const float* x, const float* record, const float* gy,

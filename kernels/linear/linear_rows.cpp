@@ -75,8 +75,9 @@ Call linear_rows_call(Backend backend, Direction direction, const Shape& x, int6
   }
   const bool sums = direction == Direction::vjp_weight;
   const Parts parts = sums ? device::product_parts(p) : Parts::whole(1, p.length());
-  call.describe = std::string(backend == Backend::cuda ? "cuBLAS, an image at a time; where it is missing, " : "") +
-                  "tiles of 128×128 to 32×64" + (sums ? parts.describe() : "");
+  call.describe =
+      std::string(backend == Backend::cuda ? "cuBLAS, an image at a time; where it is missing, " : "") +
+      "tiles of 128×128 to 32×64" + (sums ? parts.describe() : "");
   call.workspace = parts.scratch_floats(p.m * p.n) * dtype_bytes(Dtype::f32);
   call.run = [=](const Arguments& a) {
     const Factors f(a);

@@ -79,7 +79,7 @@ template <typename Tile>
 struct LoadSlabs {
   const Product& p;
   Side rows, columns;
-  const float *a, *b;  // of term 0
+  const float *a, *b;     // of term 0
   int64_t term, k, last;  // the step behind the last one, as k of this term
   Product::Offsets at;
 

@@ -32,18 +32,18 @@ struct Parts {
   static constexpr int64_t kAllImages = int64_t{1} << 40;
   static constexpr int64_t kMostFloats = int64_t{1} << 25;  // 128 MiB
 
-  int64_t images = 1, pixels = 1;                         // of the batch; of an image
-  int64_t of_image = 1, length = 1;                       // parts of an image; pixels of one, at most
-  int64_t together = kAllImages;                          // images of a part; 1 where of_image is more
-  int64_t most_floats = kMostFloats;                      // of scratch
+  int64_t images = 1, pixels = 1;     // of the batch; of an image
+  int64_t of_image = 1, length = 1;   // parts of an image; pixels of one, at most
+  int64_t together = kAllImages;      // images of a part; 1 where of_image is more
+  int64_t most_floats = kMostFloats;  // of scratch
 
   /// What a layer asks for: warps in 32 images, and pixels of a part.
   struct Work {
     int64_t enough, shortest;
   };
-  static constexpr Work kTiles{8192, 1024};    // products: some five waves of 12 warps a multiprocessor
+  static constexpr Work kTiles{8192, 1024};     // products: some five waves of 12 warps a multiprocessor
   static constexpr Work kChannels{4096, 1024};  // sums of channels: half of all warps, 256 threads a part
-  static constexpr Work kRows{4096, 256};      // sums over rows: 8 warps a part
+  static constexpr Work kRows{4096, 256};       // sums over rows: 8 warps a part
 
   /// `warps`: what one part keeps busy.
   static Parts of(int64_t images, int64_t pixels, int64_t warps, Work);
@@ -65,7 +65,7 @@ struct Parts {
     const int64_t group = i / of_image, image = group * together, pixel = (i - group * of_image) * length;
     const int64_t image_end = image + together < images ? image + together : images;
     const int64_t pixel_end = pixel + length < pixels ? pixel + length : pixels;
-    return {image,     image_end, pixel, pixel_end, image * pixels + pixel, (image_end - 1) * pixels + pixel_end};
+    return {image, image_end, pixel, pixel_end, image * pixels + pixel, (image_end - 1) * pixels + pixel_end};
   }
   /// Groups of images, whose sums are added up in order; parts of all of them.
   constexpr int64_t groups() const { return ceil_div(images, together); }

@@ -89,7 +89,8 @@ struct ColumnSums {
   Parts parts;
   int64_t first_part, columns, tiles;
 
-  ColumnSums(const Parts& p, int64_t first, int64_t all) : parts(p), first_part(first), columns(all), tiles(ceil_div(all, kWarp)) {}
+  ColumnSums(const Parts& p, int64_t first, int64_t all)
+      : parts(p), first_part(first), columns(all), tiles(ceil_div(all, kWarp)) {}
   Launch launch_in(Stream stream, int64_t count) const {
     return {{blocks_for(count * tiles, 1)}, {kSumThreads}, 0, stream};
   }

@@ -28,10 +28,10 @@
 // sm_90a; 2 048 bytes of the shared memory (for 64 columns: 1 024) are a table of the columns:
 //
 //   tile       threads   shared memory   registers
-//   128 × 128  256       27 392 bytes    168, 164
-//   64 × 64    64        14 080 bytes    165, 163
-//   32 × 64    32        11 008 bytes    168, 168
-//   direct     256       32 bytes        38, 40       a block for each weight of small groups
+//   128 × 128  256       27 392 bytes    168, 168
+//   64 × 64    64        14 080 bytes    167, 166
+//   32 × 64    32        11 008 bytes    168, 166
+//   direct     256       32 bytes        44, 48       a block for each weight of small groups
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/conv2d/gemm/gemm_tile.h"
 #include "kernels/device/export.h"
@@ -213,10 +213,10 @@ void conv2d_vjp_weight(Stream stream, ConvSizes s, ConvTile tile, Parts parts, c
   count(s.group_c() * s.kernel.h * s.kernel.w);
   count(s.h + 2 * s.padding.h + s.dilation.h * s.kernel.h);
   count(s.w + 2 * s.padding.w + s.dilation.w * s.kernel.w);
-  const WeightGradient g{count(s.groups),     count(s.group_c()),  count(s.group_k()),  count(s.h),
-                         count(s.w),          count(s.oh),         count(s.ow),         count(s.kernel.h),
-                         count(s.kernel.w),   count(s.stride.h),   count(s.stride.w),   count(s.padding.h),
-                         count(s.padding.w),  count(s.dilation.h), count(s.dilation.w)};
+  const WeightGradient g{count(s.groups),    count(s.group_c()),  count(s.group_k()), count(s.h),
+                         count(s.w),         count(s.oh),         count(s.ow),        count(s.kernel.h),
+                         count(s.kernel.w),  count(s.stride.h),   count(s.stride.w),  count(s.padding.h),
+                         count(s.padding.w), count(s.dilation.h), count(s.dilation.w)};
   in_parts(stream, parts, s.weight_size(), gw, scratch, [&](int64_t first, int64_t number, float* to) {
     switch (tile) {
       case ConvTile::direct:

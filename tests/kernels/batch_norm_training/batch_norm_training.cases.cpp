@@ -88,6 +88,8 @@ extern const OpSuite batch_norm_training_suite{
             {"one pixel a channel", batch_norm_training({.eps = 0.5}), {{1, 18}}},
             {"lines and what is left of one", batch_norm_training(), {{2, 2, 15, 13}}},
             {"a map of two pieces", batch_norm_training(), {{1, 1, 65, 64}}},
+            {"sums in parts: two an image", batch_norm_training(), {{2, 2, 41, 41}}},
+            {"sums in parts: one for five images", batch_norm_training(), {{7, 2, 9, 23}}},
         },
     .rejections =
         {

@@ -50,7 +50,8 @@ TEST_CASE("the rule does not know the batch") {
   for (const Parts& p : some_parts())
     for (const Parts::Work& work : {Parts::kTiles, Parts::kChannels, Parts::kRows})
       for (const int64_t warps : {1, 36, 1152, 8192}) {
-        const Parts one = Parts::of(1, p.pixels, warps, work), here = Parts::of(p.images, p.pixels, warps, work);
+        const Parts one = Parts::of(1, p.pixels, warps, work),
+                    here = Parts::of(p.images, p.pixels, warps, work);
         CHECK(one.of_image == here.of_image);
         CHECK(one.length == here.length);
         CHECK(one.together == here.together);
@@ -77,12 +78,11 @@ struct Layer {
   std::string name;
   int64_t c, k, side;
 };
-const std::vector<Layer> kVgg16{{"features.0", 3, 64, 224},    {"features.2", 64, 64, 224},
-                                {"features.5", 64, 128, 112},  {"features.7", 128, 128, 112},
-                                {"features.10", 128, 256, 56}, {"features.12", 256, 256, 56},
-                                {"features.17", 256, 512, 28}, {"features.19", 512, 512, 28},
-                                {"features.24", 512, 512, 14}, {"classifier.0", 25088, 4096, 1},
-                                {"classifier.6", 4096, 1000, 1}};
+const std::vector<Layer> kVgg16{
+    {"features.0", 3, 64, 224},       {"features.2", 64, 64, 224},    {"features.5", 64, 128, 112},
+    {"features.7", 128, 128, 112},    {"features.10", 128, 256, 56},  {"features.12", 256, 256, 56},
+    {"features.17", 256, 512, 28},    {"features.19", 512, 512, 28},  {"features.24", 512, 512, 14},
+    {"classifier.0", 25088, 4096, 1}, {"classifier.6", 4096, 1000, 1}};
 
 ConvSizes sizes_of(const Layer& l, int64_t images) {
   const int64_t kernel = l.side > 1 ? 3 : 1;
@@ -100,7 +100,7 @@ std::string line_of(const Layer& l) {
   column(l.name, 15);
   column(std::to_string(s.k) + " × " + std::to_string(s.weight_size() / s.k), 16);  // × has two bytes
   column(std::to_string(device::conv2d_blocks_of_part(s)), 8);
-  column(p.count() == 1 ? "whole"
+  column(p.count() == 1   ? "whole"
          : p.of_image > 1 ? std::to_string(p.of_image) + " an image"
                           : "of " + std::to_string(p.together) + (p.together > 1 ? " images" : " image"),
          15);

@@ -36,8 +36,14 @@ struct Subject {
 std::vector<Subject> subjects() {
   return {
       {"conv2d, two parts an image", conv2d({.out_channels = 3, .kernel = 3}), {3, 2, 41, 43}, 1},
-      {"conv2d, five images a part", conv2d({.out_channels = 4, .kernel = 3, .padding = 1}), {12, 3, 10, 20}, 5},
-      {"conv_transpose2d", conv_transpose2d({.out_channels = 2, .kernel = 2, .stride = 2}), {3, 2, 40, 41}, 1},
+      {"conv2d, five images a part",
+       conv2d({.out_channels = 4, .kernel = 3, .padding = 1}),
+       {12, 3, 10, 20},
+       5},
+      {"conv_transpose2d",
+       conv_transpose2d({.out_channels = 2, .kernel = 2, .stride = 2}),
+       {3, 2, 40, 41},
+       1},
       {"linear over rows, two parts an image", linear({.out_features = 5}), {3, 1600, 3}, 1},
       {"batch_norm", batch_norm(), {3, 2, 40, 41}, 1},
       {"layer_norm over channels", layer_norm({.channels = true}), {3, 3, 40, 41}, 1},
@@ -54,8 +60,9 @@ Operands operands_of(const Subject& s) {
   Random random(s.name);
   Operands o{.shapes = {s.input}, .inputs = {some_numbers(random, s.input)}, .given = 1};
   for (const ParameterSpec& p : s.op->parameters(o.shapes)) {
-    o.inputs.push_back(p.role == ParameterSpec::Role::norm_variance ? drawn(random, Draw::positive, p.shape, 0)
-                                                                    : some_numbers(random, p.shape));
+    o.inputs.push_back(p.role == ParameterSpec::Role::norm_variance
+                           ? drawn(random, Draw::positive, p.shape, 0)
+                           : some_numbers(random, p.shape));
     o.shapes.push_back(p.shape);
   }
   o.grad_output = some_numbers(random, s.op->shape(o.shapes));
@@ -86,8 +93,7 @@ TEST_CASE("a batch is its groups of images, added up in order") {
   skip_without(Backend::sim);
   for (const Subject& s : subjects()) {
     Operands all = operands_of(s);
-    all.record =
-        call(*s.op, Direction::forward, {.backend = Backend::sim, .dtype = Dtype::f32}, all).record;
+    all.record = call(*s.op, Direction::forward, {.backend = Backend::sim, .dtype = Dtype::f32}, all).record;
     for (const Direction d : {Direction::vjp_weight, Direction::vjp_bias}) {
       CAPTURE(s.name);
       CAPTURE(s.op->kind().direction_name(d));
@@ -115,7 +121,8 @@ TEST_CASE("a batch is its groups of images, added up in order") {
 class Floats {
  public:
   explicit Floats(const Numbers& values)
-      : values_(values.begin(), values.end()), data_(sim().allocate(bytes()), [](void* p) { sim().release(p); }) {
+      : values_(values.begin(), values.end()),
+        data_(sim().allocate(bytes()), [](void* p) { sim().release(p); }) {
     sim().upload(data_.get(), values_.data(), bytes());
   }
   float* data() const { return static_cast<float*>(data_.get()); }
@@ -135,9 +142,10 @@ std::vector<float> weight_gradient(const ConvSizes& s, Parts parts, const Number
   const Floats in(x), signal(gy);
   const double nan = std::nan("");
   Floats result(Numbers(static_cast<size_t>(s.weight_size()), nan));
-  const Floats scratch(Numbers(static_cast<size_t>(std::max<int64_t>(1, parts.scratch_floats(s.weight_size()))), nan));
-  device::conv2d_vjp_weight({&sim(), nullptr}, s, device::conv2d_tile(s, Direction::vjp_weight), parts, in.data(),
-                            signal.data(), result.data(), scratch.data());
+  const Floats scratch(
+      Numbers(static_cast<size_t>(std::max<int64_t>(1, parts.scratch_floats(s.weight_size()))), nan));
+  device::conv2d_vjp_weight({&sim(), nullptr}, s, device::conv2d_tile(s, Direction::vjp_weight), parts,
+                            in.data(), signal.data(), result.data(), scratch.data());
   return result.values();
 }
 
@@ -154,7 +162,8 @@ TEST_CASE("every tile in parts, with scratch for all groups of images, for two a
     CAPTURE(static_cast<int>(tile));
     Random random("parts");
     const int64_t pixels = s.oh * s.ow;
-    const Numbers x = some_numbers(random, {s.n, s.c, s.h, s.w}), gy = some_numbers(random, {s.n, s.k, s.oh, s.ow});
+    const Numbers x = some_numbers(random, {s.n, s.c, s.h, s.w}),
+                  gy = some_numbers(random, {s.n, s.k, s.oh, s.ow});
     Numbers exact(static_cast<size_t>(s.weight_size())), terms = exact;
     ref::conv2d_vjp_weight(s, x.data(), gy.data(), exact.data());
     ref::conv2d_vjp_weight(s, magnitudes(x).data(), magnitudes(gy).data(), terms.data());
