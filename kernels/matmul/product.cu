@@ -49,7 +49,7 @@ struct Side {
 /// Queues the copies of `k_left` steps of k, eight at most, into a slab; the rest of what is read becomes
 /// zero.
 template <typename Tile, int Size, int Part>
-LOUPE_DEVICE void copy_side(const Side& s, const float* from, int64_t k_left,
+LOUPE_DEVICE void copy_side(const Side& s, const float* from, int k_left,
                             float (&slab)[Tile::kDepth][Size + 4]) {
   const auto is_read = [&](int i) { return Tile::template is_read<Part>(i, s.count); };
   if (s.access == Access::vectors) {
@@ -73,59 +73,42 @@ LOUPE_DEVICE void copy_side(const Side& s, const float* from, int64_t k_left,
   }
 }
 
-/// Queues the copies of one slab after another: along k, then the next term. Steps of the sum are counted
-/// through all terms, from `begin` on.
+/// Of the results every `each`-th is a shorter sum than the others: of so many terms with so many steps.
+struct Short {
+  int each = 0;  // 0: none
+  int terms = 0, k = 0;
+};
+
+/// Queues the copies of one slab after another: along k, then the next term.
 template <typename Tile>
 struct LoadSlabs {
   const Product& p;
   Side rows, columns;
-  const float *a, *b;     // of term 0
-  int64_t term, k, last;  // the step behind the last one, as k of this term
-  Product::Offsets at;
-
-  LOUPE_DEVICE LoadSlabs(const Product& product, const Side& of_a, const Side& of_b, const float* first_a,
-                         const float* first_b, int64_t begin, int64_t end)
-      : p(product),
-        rows(of_a),
-        columns(of_b),
-        a(first_a),
-        b(first_b),
-        term(begin / product.k),
-        k(begin - term * product.k),
-        last(end - term * product.k),
-        at(Product::offsets(product.terms, term)) {}
-
-  /// Slabs in all, before the first one is loaded.
-  LOUPE_DEVICE int steps() const {
-    const auto slabs = [](int64_t length) { return (length + Tile::kDepth - 1) / Tile::kDepth; };
-    if (last <= p.k) return static_cast<int>(slabs(last - k));
-    const int64_t whole = last / p.k - 1;  // terms between the first and one that ends within
-    return static_cast<int>(slabs(p.k - k) + whole * slabs(p.k) + slabs(last % p.k));
-  }
+  const float *a, *b;  // of term 0
+  int length;          // of a term
+  int term = 0, k = 0;
+  Product::Offsets at = {};
 
   LOUPE_DEVICE void operator()(typename Tile::Slab& slab) {
-    const int64_t left = (last < p.k ? last : p.k) - k;
+    const int left = length - k;
     copy_side<Tile, Tile::kRows, 32>(rows, a + at.a + k * rows.k_step, left, slab.a);
     copy_side<Tile, Tile::kCols, 64>(columns, b + at.b + k * columns.k_step, left, slab.b);
     k += Tile::kDepth;
-    if (k < p.k) return;
+    if (k < length) return;
     k = 0;
-    last -= p.k;
-    at = Product::offsets(p.terms, last > 0 ? ++term : 0);
+    at = Product::offsets(p.terms, ++term < p.term_count() ? term : 0);
   }
 };
 
 template <typename Tile>
 LOUPE_KERNEL_FOR(Tile::kThreads, Tile::kBlocks)
-product_kernel(Product p, Parts parts, int64_t first_part, Access of_a, Access of_b, const float* a,
-               const float* b, const float* bias, const float* residual, float* c) {
+product_kernel(Product p, Short rest, Access of_a, Access of_b, const float* a, const float* b,
+               const float* bias, const float* residual, float* c) {
   const int64_t row_tiles = (p.m + Tile::kRows - 1) / Tile::kRows,
                 column_tiles = (p.n + Tile::kCols - 1) / Tile::kCols;
-  // Blocks that differ in their rows alone are neighbours, and find each other's columns in L2. Results are
-  // counted through all parts: c is (parts, results, m, n).
-  const int64_t numbered = blockIdx.x / (row_tiles * column_tiles);
-  const int64_t in_result = blockIdx.x - numbered * row_tiles * column_tiles;
-  const int64_t number = numbered / p.result_count(), result = numbered - number * p.result_count();
+  // Blocks that differ in their rows alone are neighbours, and find each other's columns in L2.
+  const int64_t result = blockIdx.x / (row_tiles * column_tiles);
+  const int64_t in_result = blockIdx.x - result * row_tiles * column_tiles;
   const int64_t first_row = in_result % row_tiles * Tile::kRows,
                 first_column = in_result / row_tiles * Tile::kCols;
   const auto left = [](int64_t size, int64_t first, int most) {
@@ -134,20 +117,25 @@ product_kernel(Product p, Parts parts, int64_t first_part, Access of_a, Access o
   const int rows = left(p.m, first_row, Tile::kRows), columns = left(p.n, first_column, Tile::kCols);
   const Product::Offsets of_result = Product::offsets(p.results, result);
 
-  const Parts::Part part = parts.part(first_part + number);
+  const bool is_short = rest.each > 0 && static_cast<int>(result) % rest.each == rest.each - 1;
+  const int k = is_short ? rest.k : static_cast<int>(p.k);
+  const int terms = is_short ? rest.terms : static_cast<int>(p.term_count());
 
   Tile tile(rows, columns);
-  LoadSlabs<Tile> load(p, {of_a, p.a.row, p.a.col, rows}, {of_b, p.b.col, p.b.row, columns},
-                       a + of_result.a + first_row * p.a.row, b + of_result.b + first_column * p.b.col,
-                       part.begin, part.end);
-  tile.accumulate(load.steps(), load);
+  LoadSlabs<Tile> load{p,
+                       {of_a, p.a.row, p.a.col, rows},
+                       {of_b, p.b.col, p.b.row, columns},
+                       a + of_result.a + first_row * p.a.row,
+                       b + of_result.b + first_column * p.b.col,
+                       k};
+  tile.accumulate(terms * ((k + Tile::kDepth - 1) / Tile::kDepth), load);
 
   const bool vectors = p.n % 4 == 0;
   LOUPE_UNROLL
   for (int i = 0; i < 8; ++i) {
     const int row = tile.row + i / 4 * 16 + i % 4;
     if (row >= rows) continue;
-    const int64_t start = (numbered * p.m + first_row + row) * p.n + first_column;
+    const int64_t start = (result * p.m + first_row + row) * p.n + first_column;
     LOUPE_UNROLL
     for (int j = 0; j < 8; ++j) {
       const int column = tile.col + j / 4 * 32 + j % 4;
@@ -186,33 +174,56 @@ int64_t blocks_of(const Product& p) {
   return (p.m + Tile::kRows - 1) / Tile::kRows * ((p.n + Tile::kCols - 1) / Tile::kCols) * p.result_count();
 }
 
-/// Parts of a product's sums: `count` of them from the first on.
-struct SomeParts {
-  Parts parts;
-  int64_t first, count;
-};
-
 template <typename Tile>
-void launch_tiles(Stream stream, const Product& p, const SomeParts& some, const float* a, const float* b,
+void launch_tiles(Stream stream, const Product& p, const Short& rest, const float* a, const float* b,
                   const float* bias, const float* residual, float* c) {
   const Access of_a = access_of(p, p.a.row, p.a.col, p.m, &Product::Dim::a);
   const Access of_b = access_of(p, p.b.col, p.b.row, p.n, &Product::Dim::b);
-  launch({{blocks_for(blocks_of<Tile>(p) * some.count, 1)}, {Tile::kThreads}, 0, stream},
-         product_kernel<Tile>, p, some.parts, some.first, of_a, of_b, a, b, bias, residual, c);
+  launch({{blocks_for(blocks_of<Tile>(p), 1)}, {Tile::kThreads}, 0, stream}, product_kernel<Tile>, p, rest,
+         of_a, of_b, a, b, bias, residual, c);
 }
 
 /// p is merged().
-void multiply(Stream stream, const Product& p, const SomeParts& some, const float* a, const float* b,
+void multiply(Stream stream, const Product& p, const Short& rest, const float* a, const float* b,
               const float* bias, const float* residual, float* c) {
   constexpr int64_t kEnough = 200;  // blocks: more than a GPU has multiprocessors
   using Large = GemmTile<4, 2>;
   using Medium = GemmTile<2, 1>;
   using Small = GemmTile<1, 1>;
-  if (p.m > 64 && p.n > 64 && blocks_of<Large>(p) * some.count >= kEnough)
-    return launch_tiles<Large>(stream, p, some, a, b, bias, residual, c);
-  if (p.m > 32 && blocks_of<Medium>(p) * some.count >= kEnough)
-    return launch_tiles<Medium>(stream, p, some, a, b, bias, residual, c);
-  launch_tiles<Small>(stream, p, some, a, b, bias, residual, c);
+  if (p.m > 64 && p.n > 64 && blocks_of<Large>(p) >= kEnough)
+    return launch_tiles<Large>(stream, p, rest, a, b, bias, residual, c);
+  if (p.m > 32 && blocks_of<Medium>(p) >= kEnough)
+    return launch_tiles<Medium>(stream, p, rest, a, b, bias, residual, c);
+  launch_tiles<Small>(stream, p, rest, a, b, bias, residual, c);
+}
+
+/// Parts of the one sum of p, `count` from the first on, as the results of a product: c is (parts, m, n).
+/// p is merged(): its terms, one of parts.pixels steps for each image, lie one behind the other along k, or in
+/// one dimension.
+void multiply_parts(Stream stream, const Product& p, const Parts& parts, int64_t first, int64_t count,
+                    const float* a, const float* b, float* c) {
+  constexpr int kLast = Product::kDims - 1;
+  const bool joined = p.k == parts.images * parts.pixels;
+  const Product::Dim image =
+      joined ? Product::Dim{parts.images, parts.pixels * p.a.col, parts.pixels * p.b.row} : p.terms[kLast];
+  if (p.result_count() != 1 || (!joined && image.size != parts.images))
+    throw Failure("the terms of a sum in parts do not lie evenly");
+  const int64_t first_image = first / parts.of_image * parts.together;
+  Product q{.m = p.m, .n = p.n, .k = parts.length, .a = p.a, .b = p.b};
+  Short rest;
+  if (parts.of_image > 1) {
+    q.results[kLast - 1] = {count / parts.of_image, image.a, image.b};
+    q.results[kLast] = {parts.of_image, parts.length * p.a.col, parts.length * p.b.row};
+    rest = {small(parts.of_image), 1, small(parts.pixels - (parts.of_image - 1) * parts.length)};
+  } else {
+    q.results[kLast] = {count, parts.together * image.a, parts.together * image.b};
+    q.terms[kLast] = {parts.together, image.a, image.b};
+    const int64_t images = parts.images - first_image - (count - 1) * parts.together;  // of the last part
+    if (images < parts.together) rest = {small(count), small(images), small(parts.length)};
+  }
+  const Product merged = q.merged();
+  if (merged.k != q.k) rest = {rest.each, 1, rest.terms * rest.k};
+  multiply(stream, merged, rest, a + first_image * image.a, b + first_image * image.b, nullptr, nullptr, c);
 }
 
 /// Product by product by a library. False, with nothing done: none serves, or the products are too small to
@@ -242,9 +253,12 @@ void product(Stream stream, Product p, Parts parts, bool library, const float* a
   } else {
     const Product merged = p.merged();
     small(p.length());
-    in_parts(stream, parts, p.m * p.n, c, scratch, [&](int64_t first, int64_t count, float* to) {
-      multiply(stream, merged, {parts, first, count}, a, b, bias, residual, to);
-    });
+    if (parts.count() == 1)
+      multiply(stream, merged, {}, a, b, bias, residual, c);
+    else
+      in_parts(stream, parts, p.m * p.n, c, scratch, [&](int64_t first, int64_t count, float* to) {
+        multiply_parts(stream, merged, parts, first, count, a, b, to);
+      });
   }
   tail.epilogue.residual = false;
   if (tail.epilogue)  // beside a tile's 64 sums there is no room for functions
