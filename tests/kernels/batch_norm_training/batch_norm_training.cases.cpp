@@ -112,6 +112,7 @@ extern const OpSuite batch_norm_training_suite{
     // Roundings beside the sums, of which the bound has 4 already. The most are in the vjp to the input on a
     // device: x − mean, the product, the two quotients and variance + eps in the slope; x − mean again, its
     // product and two differences; variance + eps, its root, the quotient and the product of the scale: 13.
+    // (A sum in parts is divided part by part: still one quotient on the way of each term.)
     .function_ulps = 5,
     .magnitude = magnitude,
     .record_magnitude = record_magnitude,
