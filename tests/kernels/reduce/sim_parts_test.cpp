@@ -149,6 +149,28 @@ std::vector<float> weight_gradient(const ConvSizes& s, Parts parts, const Number
   return result.values();
 }
 
+// The same, each part's sums by a call of its own in which the other pixels' signals are zero, added up here.
+std::vector<float> added_up(const ConvSizes& s, const Parts& parts, const Numbers& x, const Numbers& gy) {
+  std::vector<float> total(static_cast<size_t>(s.weight_size()), -0.0f);
+  for (int64_t i = 0; i < parts.count(); i += parts.of_image) {
+    std::vector<float> group(total.size(), -0.0f);
+    for (int64_t j = 0; j < parts.of_image; ++j) {
+      const Parts::Part part = parts.part(i + j);
+      Numbers alone(gy.size());
+      for (int64_t n = part.image; n < part.image_end; ++n)
+        for (int64_t k = 0; k < s.k; ++k)
+          for (int64_t p = part.pixel; p < part.pixel_end; ++p) {
+            const auto at = static_cast<size_t>((n * s.k + k) * parts.pixels + p);
+            alone[at] = gy[at];
+          }
+      const std::vector<float> sums = weight_gradient(s, Parts::whole(s.n, parts.pixels), x, alone);
+      for (size_t w = 0; w < group.size(); ++w) group[w] += sums[w];
+    }
+    for (size_t w = 0; w < total.size(); ++w) total[w] += group[w];
+  }
+  return total;
+}
+
 TEST_CASE("every tile in parts, with scratch for all groups of images, for two and for one") {
   skip_without(Backend::sim);
   const std::vector<std::pair<ConvTile, ConvSizes>> layers{
@@ -179,6 +201,8 @@ TEST_CASE("every tile in parts, with scratch for all groups of images, for two a
       const std::vector<float> all = weight_gradient(s, p, x, gy);
       const double bound = gamma(static_cast<double>(s.n * pixels), kUnit32);
       for (size_t i = 0; i < all.size(); ++i) REQUIRE(std::fabs(all[i] - exact[i]) <= bound * terms[i]);
+      // (The threads of a block that adds up a weight alone take other pixels in a part than in the whole.)
+      if (tile != ConvTile::direct) CHECK(added_up(s, p, x, gy) == all);
       for (const int64_t groups : {2, 1}) {
         p.most_floats = groups * p.of_image * s.weight_size();
         if (p.count() > 1) CHECK(p.scratch_floats(s.weight_size()) <= p.most_floats);
