@@ -21,8 +21,7 @@ Parts Parts::of(int64_t images, int64_t pixels, int64_t warps, Work work) {
     p.together = nearest(length, pixels);
     return p;
   }
-  constexpr int64_t kWhole =
-      8;  // every part but an image's last begins at a whole vector, and a whole slab of a tile
+  constexpr int64_t kWhole = 8;  // a part begins at a whole vector, and is whole slabs of a tile
   p.together = 1;
   p.length = round_up(ceil_div(pixels, nearest(pixels, length)), kWhole);
   p.of_image = ceil_div(pixels, p.length);
