@@ -1,14 +1,13 @@
-// Batch norm on a GPU: one pass over the maps, 16 bytes a thread where a map is whole vectors. The sums of
-// the parameters' vjps belong to a block a channel; as many of its threads work on one image as a map has
-// vectors, and the block's sums are added in a fixed order.
+// Batch norm on a GPU: one pass over the maps, 16 bytes a thread where a map is whole vectors. The weight's
+// vjp is sums of channels, in parts (reduce/sums.h); the bias' vjp is channel_sums.
 //
 // Floor: 4 bytes read and 4 written an element; the vjp of the bias reads 4, that of the weight 8.
 #include "kernels/batch_norm/batch_norm.h"
 
-#include "kernels/batch_norm/channel_sum.h"
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
 #include "kernels/device/math.h"
+#include "kernels/reduce/sums.h"
 
 namespace loupe::LOUPE_TARGET {
 
@@ -50,25 +49,15 @@ LOUPE_KERNEL batch_norm_vjp_input_kernel(Cells vectors, Divider by_map, Paramete
 }
 
 template <int Width>
-LOUPE_KERNEL batch_norm_vjp_weight_kernel(Parameters p, const float* x, const float* gy, float* g_weight,
-                                          int64_t n, int64_t c, int pixels, int team) {
-  const int channel = static_cast<int>(blockIdx.x);
+LOUPE_KERNEL batch_norm_vjp_weight_kernel(ChannelSums s, Parameters p, const float* x, const float* gy,
+                                          float* to) {
+  const int channel = s.channel();
   const float mean = p.mean[channel];
-  const float sum = channel_sum<Width>(n, c, pixels, team, [&](float& total, int64_t i) {
-    const auto g = load_vector<Width>(gy + i), v = load_vector<Width>(x + i);
+  const float sum = s.sum<Width>([&](float& total, const auto& place) {
+    const auto g = load_vector<Width>(gy + place.at), v = load_vector<Width>(x + place.at);
     for (int k = 0; k < Width; ++k) total += g[k] * (v[k] - mean);
   });
-  if (threadIdx.x == 0) g_weight[channel] = sum / deviation(p, channel);
-}
-
-template <int Width>
-LOUPE_KERNEL batch_norm_vjp_bias_kernel(const float* gy, float* g_bias, int64_t n, int64_t c, int pixels,
-                                        int team) {
-  const float sum = channel_sum<Width>(n, c, pixels, team, [&](float& total, int64_t i) {
-    const auto g = load_vector<Width>(gy + i);
-    for (int k = 0; k < Width; ++k) total += g[k];
-  });
-  if (threadIdx.x == 0) g_bias[blockIdx.x] = sum;
+  if (thread_number() == 0) to[blockIdx.x] = sum / deviation(p, channel);
 }
 
 }  // namespace
@@ -90,25 +79,18 @@ void batch_norm_vjp_input(Stream stream, BatchNormParameters<float> p, const flo
          Divider(pixels / width), p, gy, gx, c * pixels);
 }
 
-void batch_norm_vjp_weight(Stream stream, BatchNormParameters<float> p, const float* x, const float* gy,
-                           float* g_weight, int64_t n, int64_t c, int64_t pixels) {
-  const int width = pixels % 4 == 0 ? 4 : 1;
-  launch({{blocks_for(c, 1)}, {kChannelThreads}, 0, stream},
-         width == 4 ? batch_norm_vjp_weight_kernel<4> : batch_norm_vjp_weight_kernel<1>, p, x, gy, g_weight,
-         n, c, small(pixels), team_for(pixels / width));
-}
-
-void batch_norm_vjp_bias(Stream stream, const float* gy, float* g_bias, int64_t n, int64_t c,
-                         int64_t pixels) {
-  const int width = pixels % 4 == 0 ? 4 : 1;
-  launch({{blocks_for(c, 1)}, {kChannelThreads}, 0, stream},
-         width == 4 ? batch_norm_vjp_bias_kernel<4> : batch_norm_vjp_bias_kernel<1>, gy, g_bias, n, c,
-         small(pixels), team_for(pixels / width));
+void batch_norm_vjp_weight(Stream stream, Parts parts, BatchNormParameters<float> p, const float* x,
+                           const float* gy, float* g_weight, int64_t c, float* scratch) {
+  const int width = parts.pixels % 4 == 0 ? 4 : 1;
+  in_parts(stream, parts, c, g_weight, scratch, [&](int64_t first, int64_t count, float* to) {
+    const ChannelSums s(parts, first, c, width);
+    launch(s.launch_in(stream, count),
+           width == 4 ? batch_norm_vjp_weight_kernel<4> : batch_norm_vjp_weight_kernel<1>, s, p, x, gy, to);
+  });
 }
 
 LOUPE_EXPORT(batch_norm);
 LOUPE_EXPORT(batch_norm_vjp_input);
 LOUPE_EXPORT(batch_norm_vjp_weight);
-LOUPE_EXPORT(batch_norm_vjp_bias);
 
 }  // namespace loupe::LOUPE_TARGET

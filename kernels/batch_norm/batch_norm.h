@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/common/op.h"
+#include "kernels/reduce/parts.h"
 
 namespace loupe {
 
@@ -85,11 +86,10 @@ inline constexpr DeviceFunction<void(BatchNormParameters<float> parameters, cons
 inline constexpr DeviceFunction<void(BatchNormParameters<float> parameters, const float* gy, float* gx,
                                      int64_t n, int64_t c, int64_t pixels)>
     batch_norm_vjp_input{"batch_norm_vjp_input"};
-inline constexpr DeviceFunction<void(BatchNormParameters<float> parameters, const float* x, const float* gy,
-                                     float* g_weight, int64_t n, int64_t c, int64_t pixels)>
+/// scratch: parts.scratch_floats(c) floats. The vjp to the bias is channel_sums.
+inline constexpr DeviceFunction<void(Parts, BatchNormParameters<float> parameters, const float* x,
+                                     const float* gy, float* g_weight, int64_t c, float* scratch)>
     batch_norm_vjp_weight{"batch_norm_vjp_weight"};
-inline constexpr DeviceFunction<void(const float* gy, float* g_bias, int64_t n, int64_t c, int64_t pixels)>
-    batch_norm_vjp_bias{"batch_norm_vjp_bias"};
 }  // namespace device
 
 }  // namespace loupe

@@ -91,8 +91,14 @@ std::vector<ParameterSpec> BatchNormOp::parameters(Shapes given) const {
 
 Call BatchNormOp::prepare(Backend backend, Direction direction, Shapes inputs, const KernelOptions&) const {
   Call call = table_call(backend, direction);
-  if (backend != Backend::cpu) return call;
   const int64_t channels = inputs[0][1], padded = round_up(channels, kBlock);
+  const bool device = backend == Backend::cuda || backend == Backend::sim;
+  if (device && (direction == Direction::vjp_weight || direction == Direction::vjp_bias)) {
+    const Parts parts = parts_of(Nchw::of(inputs[0]));
+    call.describe = "a block a channel" + parts.describe(channels);
+    call.workspace = parts.scratch_floats(channels) * dtype_bytes(Dtype::f32);
+  }
+  if (backend != Backend::cpu) return call;
   for (int p = kWeight; p <= kVariance; ++p) {
     if (!(needs(direction).operands >> p & 1)) continue;
     const float padding = p == kVariance ? 1.0f : 0.0f;

@@ -21,7 +21,8 @@ class BatchNormOp : public Op {
   LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
   bool in_place() const override { return true; }
   /// On the cpu the parameters that a direction reads are padded to whole blocks, the variance with ones and
-  /// the others with zeros, so that lanes past the last channel stay zero.
+  /// the others with zeros, so that lanes past the last channel stay zero. On a device the vjps to weight and
+  /// bias have scratch for the parts of their sums.
   Call prepare(Backend, Direction, Shapes inputs, const KernelOptions&) const override;
   double eps() const { return eps_; }
 
@@ -67,12 +68,20 @@ void forward(const BatchNormParameters<T>& p, const Arguments& a) {
                a.output.as<T>(), s.n, s.c, s.h * s.w);
 }
 
+/// How a device cuts the sums of its channels.
+inline Parts parts_of(const Nchw& s) { return Parts::of_channels(s.n, s.c, s.h * s.w); }
+
 template <Backend backend, typename T>
 void vjp_weight(const BatchNormParameters<T>& p, const Arguments& a) {
   const Nchw s = Nchw::of(a.grad_output.shape);
-  run<backend>(a.queue, ref::batch_norm_vjp_weight<T>, cpu::batch_norm_vjp_weight,
-               device::batch_norm_vjp_weight, p, a.inputs[0].as<T>(), a.grad_output.as<T>(), a.grad.as<T>(),
-               s.n, s.c, s.h * s.w);
+  const T *x = a.inputs[0].as<T>(), *gy = a.grad_output.as<T>();
+  if constexpr (backend == Backend::ref)
+    ref::batch_norm_vjp_weight(p, x, gy, a.grad.as<T>(), s.n, s.c, s.h * s.w);
+  else if constexpr (backend == Backend::cpu)
+    cpu::batch_norm_vjp_weight(p, x, gy, a.grad.as<T>(), s.n, s.c, s.h * s.w);
+  else
+    device::batch_norm_vjp_weight(a.queue, parts_of(s), p, x, gy, a.grad.as<T>(), s.c,
+                                  reinterpret_cast<float*>(a.workspace.data()));
 }
 
 /// The bias' vjp is the same kernel in both ops.
@@ -81,8 +90,14 @@ void vjp_bias(const Op&, const Arguments& a) {
   const Nchw s = Nchw::of(a.grad_output.shape);
   with_type<backend>(a.grad, [&](auto t) {
     using T = decltype(t);
-    run<backend>(a.queue, ref::batch_norm_vjp_bias<T>, cpu::batch_norm_vjp_bias, device::batch_norm_vjp_bias,
-                 a.grad_output.as<T>(), a.grad.as<T>(), s.n, s.c, s.h * s.w);
+    const T* gy = a.grad_output.as<T>();
+    if constexpr (backend == Backend::ref)
+      ref::batch_norm_vjp_bias(gy, a.grad.as<T>(), s.n, s.c, s.h * s.w);
+    else if constexpr (backend == Backend::cpu)
+      cpu::batch_norm_vjp_bias(gy, a.grad.as<T>(), s.n, s.c, s.h * s.w);
+    else
+      device::channel_sums(a.queue, parts_of(s), s.c, 1.0f, gy, a.grad.as<T>(),
+                           reinterpret_cast<float*>(a.workspace.data()));
   });
 }
 

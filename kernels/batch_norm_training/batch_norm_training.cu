@@ -1,13 +1,14 @@
-// Batch statistics on a GPU: a block a channel reads it for the mean, then again for the squared differences
-// from it, so that nothing cancels. The vjp to the input sums in the same way, then passes over the maps.
+// Batch statistics on a GPU: the channels are read for their means (channel_sums), then again for the squared
+// differences from them, so that nothing cancels. The vjp to the input sums in the same way, then passes over
+// the maps. Sums are cut into parts (reduce/sums.h); each part is divided before the parts are added up.
 //
-// Floor: the statistics read 4 bytes an element; the vjp reads 8, then 8 again, and writes 4.
+// Floor: the statistics read 4 bytes an element twice; the vjp reads 8, then 8 again, and writes 4.
 #include "kernels/batch_norm_training/batch_norm_training.h"
 
-#include "kernels/batch_norm/channel_sum.h"
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
 #include "kernels/device/math.h"
+#include "kernels/reduce/sums.h"
 
 namespace loupe::LOUPE_TARGET {
 
@@ -15,43 +16,37 @@ namespace {
 
 using Parameters = BatchNormParameters<float>;
 
+/// Pixels of a channel in the whole batch.
+LOUPE_DEVICE float pixels_of(const Parts& p) { return static_cast<float>(p.images * p.pixels); }
+
 template <int Width>
-LOUPE_KERNEL batch_norm_statistics_kernel(const float* x, float* mean, float* variance, int64_t n, int64_t c,
-                                          int pixels, int team) {
-  const auto m = static_cast<float>(n * pixels);
-  const float middle = channel_sum<Width>(n, c, pixels, team,
-                                          [&](float& total, int64_t i) {
-                                            const auto v = load_vector<Width>(x + i);
-                                            for (int k = 0; k < Width; ++k) total += v[k];
-                                          }) /
-                       m;
-  const float squares = channel_sum<Width>(n, c, pixels, team, [&](float& total, int64_t i) {
-    const auto v = load_vector<Width>(x + i);
+LOUPE_KERNEL batch_norm_variance_kernel(ChannelSums s, const float* x, const float* mean, float* to) {
+  const float middle = mean[s.channel()];
+  const float squares = s.sum<Width>([&](float& total, const auto& place) {
+    const auto v = load_vector<Width>(x + place.at);
     for (int k = 0; k < Width; ++k) total += (v[k] - middle) * (v[k] - middle);
   });
-  if (threadIdx.x != 0) return;
-  mean[blockIdx.x] = middle;
-  variance[blockIdx.x] = squares / m;
+  if (thread_number() == 0) to[blockIdx.x] = squares / pixels_of(s.parts);
 }
 
-// constant[channel] = Σ gy / m, slope[channel] = Σ gy·(x − mean) / (m·(variance + eps)).
+// Of each part (2, c): constant[channel] = Σ gy / m, slope[channel] = Σ gy·(x − mean) / (m·(variance + eps)).
 template <int Width>
-LOUPE_KERNEL batch_norm_training_sums_kernel(Parameters p, const float* x, const float* gy, float* constant,
-                                             float* slope, int64_t n, int64_t c, int pixels, int team) {
-  const int channel = static_cast<int>(blockIdx.x);
-  const float mean = p.mean[channel];
-  const auto m = static_cast<float>(n * pixels);
-  const float gradients = channel_sum<Width>(n, c, pixels, team, [&](float& total, int64_t i) {
-    const auto g = load_vector<Width>(gy + i);
+LOUPE_KERNEL batch_norm_training_sums_kernel(ChannelSums s, Parameters p, const float* x, const float* gy,
+                                             float* to) {
+  const int channel = s.channel();
+  const float mean = p.mean[channel], m = pixels_of(s.parts);
+  const float gradients = s.sum<Width>([&](float& total, const auto& place) {
+    const auto g = load_vector<Width>(gy + place.at);
     for (int k = 0; k < Width; ++k) total += g[k];
   });
-  const float products = channel_sum<Width>(n, c, pixels, team, [&](float& total, int64_t i) {
-    const auto g = load_vector<Width>(gy + i), v = load_vector<Width>(x + i);
+  const float products = s.sum<Width>([&](float& total, const auto& place) {
+    const auto g = load_vector<Width>(gy + place.at), v = load_vector<Width>(x + place.at);
     for (int k = 0; k < Width; ++k) total += g[k] * (v[k] - mean);
   });
-  if (threadIdx.x != 0) return;
-  constant[channel] = gradients / m;
-  slope[channel] = products / m / (p.variance[channel] + static_cast<float>(p.eps));
+  if (thread_number() != 0) return;
+  to += (int64_t{blockIdx.x} - channel) * 2;
+  to[channel] = gradients / m;
+  to[s.c + channel] = products / m / (p.variance[channel] + static_cast<float>(p.eps));
 }
 
 template <int Width>
@@ -73,28 +68,32 @@ LOUPE_KERNEL batch_norm_training_vjp_input_kernel(Cells vectors, Divider by_map,
 
 }  // namespace
 
-void batch_norm_statistics(Stream stream, const float* x, float* mean, float* variance, int64_t n, int64_t c,
-                           int64_t pixels) {
-  const int width = pixels % 4 == 0 ? 4 : 1;
-  launch({{blocks_for(c, 1)}, {kChannelThreads}, 0, stream},
-         width == 4 ? batch_norm_statistics_kernel<4> : batch_norm_statistics_kernel<1>, x, mean, variance, n,
-         c, small(pixels), team_for(pixels / width));
+void batch_norm_variance(Stream stream, Parts parts, const float* x, const float* mean, float* variance,
+                         int64_t c, float* scratch) {
+  const int width = parts.pixels % 4 == 0 ? 4 : 1;
+  in_parts(stream, parts, c, variance, scratch, [&](int64_t first, int64_t count, float* to) {
+    const ChannelSums s(parts, first, c, width);
+    launch(s.launch_in(stream, count),
+           width == 4 ? batch_norm_variance_kernel<4> : batch_norm_variance_kernel<1>, s, x, mean, to);
+  });
 }
 
-void batch_norm_training_vjp_input(Stream stream, BatchNormParameters<float> p, const float* x,
-                                   const float* gy, float* gx, int64_t n, int64_t c, int64_t pixels,
-                                   float* scratch) {
-  const int width = pixels % 4 == 0 ? 4 : 1;
-  launch({{blocks_for(c, 1)}, {kChannelThreads}, 0, stream},
-         width == 4 ? batch_norm_training_sums_kernel<4> : batch_norm_training_sums_kernel<1>, p, x, gy,
-         scratch, scratch + c, n, c, small(pixels), team_for(pixels / width));
-  const Cells vectors(n, c * pixels / width);
+void batch_norm_training_vjp_input(Stream stream, Parts parts, BatchNormParameters<float> p, const float* x,
+                                   const float* gy, float* gx, int64_t c, float* sums, float* scratch) {
+  const int width = parts.pixels % 4 == 0 ? 4 : 1;
+  in_parts(stream, parts, 2 * c, sums, scratch, [&](int64_t first, int64_t count, float* to) {
+    const ChannelSums s(parts, first, c, width);
+    launch(s.launch_in(stream, count),
+           width == 4 ? batch_norm_training_sums_kernel<4> : batch_norm_training_sums_kernel<1>, s, p, x, gy,
+           to);
+  });
+  const Cells vectors(parts.images, c * parts.pixels / width);
   launch(vectors.launch_in(stream),
          width == 4 ? batch_norm_training_vjp_input_kernel<4> : batch_norm_training_vjp_input_kernel<1>,
-         vectors, Divider(pixels / width), p, scratch, scratch + c, x, gy, gx, c * pixels);
+         vectors, Divider(parts.pixels / width), p, sums, sums + c, x, gy, gx, c * parts.pixels);
 }
 
-LOUPE_EXPORT(batch_norm_statistics);
+LOUPE_EXPORT(batch_norm_variance);
 LOUPE_EXPORT(batch_norm_training_vjp_input);
 
 }  // namespace loupe::LOUPE_TARGET

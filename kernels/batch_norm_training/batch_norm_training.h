@@ -45,12 +45,13 @@ void batch_norm_training_vjp_input(const BatchNormParameters<float>& parameters,
 }  // namespace cpu
 
 namespace device {  // batch_norm_training.cu; layouts as ref's
-inline constexpr DeviceFunction<void(const float* x, float* mean, float* variance, int64_t n, int64_t c,
-                                     int64_t pixels)>
-    batch_norm_statistics{"batch_norm_statistics"};
-/// scratch: (2, c)
-inline constexpr DeviceFunction<void(BatchNormParameters<float> parameters, const float* x, const float* gy,
-                                     float* gx, int64_t n, int64_t c, int64_t pixels, float* scratch)>
+/// variance[k] = Σ (x[:, k, :] − mean[k])² / m; the mean is channel_sums. scratch: parts.scratch_floats(c).
+inline constexpr DeviceFunction<void(Parts, const float* x, const float* mean, float* variance, int64_t c,
+                                     float* scratch)>
+    batch_norm_variance{"batch_norm_variance"};
+/// sums: (2, c); scratch: parts.scratch_floats(2 · c).
+inline constexpr DeviceFunction<void(Parts, BatchNormParameters<float> parameters, const float* x,
+                                     const float* gy, float* gx, int64_t c, float* sums, float* scratch)>
     batch_norm_training_vjp_input{"batch_norm_training_vjp_input"};
 }  // namespace device
 

@@ -24,7 +24,15 @@ class BatchNormTrainingOp final : public BatchNormOp {
   Call prepare(Backend backend, Direction direction, Shapes inputs,
                const KernelOptions& options) const override {
     Call call = BatchNormOp::prepare(backend, direction, inputs, options);
-    call.workspace = workspace_bytes(backend, direction, Nchw::of(inputs[0]));
+    const Nchw s = Nchw::of(inputs[0]);
+    if (backend == Backend::ref || backend == Backend::cpu) {
+      call.workspace = host_workspace(backend, direction, s);
+    } else if (direction.is_forward() || direction == Direction::vjp_input) {
+      const Parts parts = parts_of(s);
+      call.describe = "sums by a block a channel" + parts.describe(s.c);
+      const int64_t sums = direction.is_forward() ? s.c : 2 * s.c;
+      call.workspace = (2 * s.c + parts.scratch_floats(sums)) * dtype_bytes(Dtype::f32);
+    }
     return call;
   }
   int64_t accumulation_length(Direction, Shapes inputs) const override {
@@ -33,13 +41,11 @@ class BatchNormTrainingOp final : public BatchNormOp {
 
  private:
   // The statistics, so that forward has them where no tape is kept, then the kernels' scratch.
-  static int64_t workspace_bytes(Backend backend, Direction direction, const Nchw& s) {
+  static int64_t host_workspace(Backend backend, Direction direction, const Nchw& s) {
     if (direction == Direction::vjp_bias) return 0;
     if (backend == Backend::ref) return 2 * s.c * dtype_bytes(Dtype::f64);
-    const int64_t floats = backend == Backend::cpu
-                               ? 2 * round_up(s.c, kBlock) + cpu::batch_norm_scratch(s.n, s.c, s.h * s.w)
-                               : 4 * s.c;
-    return floats * dtype_bytes(Dtype::f32);
+    return (2 * round_up(s.c, kBlock) + cpu::batch_norm_scratch(s.n, s.c, s.h * s.w)) *
+           dtype_bytes(Dtype::f32);
   }
 };
 
@@ -52,6 +58,9 @@ T* statistics(const Arguments& a) {
 // On the cpu the record's padding is zero, but that of a kernel's variance is one, so it works on a copy.
 float* cpu_statistics(const Arguments& a) { return reinterpret_cast<float*>(a.workspace.data()); }
 float* cpu_scratch(const Arguments& a, int64_t c) { return cpu_statistics(a) + 2 * round_up(c, kBlock); }
+
+// A device's workspace: the statistics, or the two sums of a channel, then the parts of sums.
+float* device_sums(const Arguments& a) { return reinterpret_cast<float*>(a.workspace.data()); }
 
 // batch_norm's parameters with the record's statistics in the place of the running ones.
 template <Backend backend, typename T>
@@ -92,8 +101,11 @@ void cpu_forward(const Op& op, const Arguments& a) {
 
 void device_forward(const Op& op, const Arguments& a) {
   const Nchw s = Nchw::of(a.output.shape);
-  float *mean = statistics<float>(a), *variance = mean + s.c;
-  device::batch_norm_statistics(a.queue, a.inputs[0].as<float>(), mean, variance, s.n, s.c, s.h * s.w);
+  const Parts parts = parts_of(s);
+  const float* x = a.inputs[0].as<float>();
+  float *mean = statistics<float>(a), *variance = mean + s.c, *scratch = device_sums(a) + 2 * s.c;
+  device::channel_sums(a.queue, parts, s.c, static_cast<float>(s.n * s.h * s.w), x, mean, scratch);
+  device::batch_norm_variance(a.queue, parts, x, mean, variance, s.c, scratch);
   forward<Backend::cuda>(parameters_of<float>(op, a, mean, variance), a);
 }
 
@@ -110,9 +122,9 @@ void vjp_input(const Op& op, const Arguments& a) {
       cpu::batch_norm_training_vjp_input(p, a.inputs[0].as<T>(), a.grad_output.as<T>(), a.grad.as<T>(), s.n,
                                          s.c, s.h * s.w, cpu_scratch(a, s.c));
     else
-      device::batch_norm_training_vjp_input(a.queue, p, a.inputs[0].as<T>(), a.grad_output.as<T>(),
-                                            a.grad.as<T>(), s.n, s.c, s.h * s.w,
-                                            reinterpret_cast<float*>(a.workspace.data()));
+      device::batch_norm_training_vjp_input(a.queue, parts_of(s), p, a.inputs[0].as<T>(),
+                                            a.grad_output.as<T>(), a.grad.as<T>(), s.c, device_sums(a),
+                                            device_sums(a) + 2 * s.c);
   });
 }
 

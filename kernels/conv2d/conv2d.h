@@ -16,6 +16,7 @@
 #include <string>
 
 #include "kernels/common/op.h"
+#include "kernels/reduce/parts.h"
 
 namespace loupe {
 
@@ -100,7 +101,10 @@ enum class ConvTile : uint8_t {
 namespace device {  // conv2d.cu, conv2d_vjp_weight.cu; planar arrays
 /// For the layer's shape, whatever the batch. `direction` is forward, vjp_input or vjp_weight.
 ConvTile conv2d_tile(const ConvSizes&, Direction direction);
-/// That, and why.
+/// How vjp_weight cuts the pixels of a batch, and the blocks of a part.
+Parts conv2d_parts(const ConvSizes&);
+int64_t conv2d_blocks_of_part(const ConvSizes&);
+/// What these choose, and why.
 std::string conv2d_algorithm(const ConvSizes&, Direction direction);
 
 /// Packed weights of forward and vjp_input: (groups, input channels of the group, kernel.h, kernel.w, output
@@ -121,11 +125,10 @@ inline constexpr DeviceFunction<void(ConvSizes, Direction direction, ConvTile, c
                                      const float* packed, const float* bias, Epilogue, const float* residual,
                                      float* to, void* record)>
     conv2d_convolve{"conv2d_convolve"};
-inline constexpr DeviceFunction<void(ConvSizes, ConvTile, const float* x, const float* gy, float* gw)>
+/// scratch: parts.scratch_floats(weight_size()) floats. The vjp to the bias is channel_sums.
+inline constexpr DeviceFunction<void(ConvSizes, ConvTile, Parts, const float* x, const float* gy, float* gw,
+                                     float* scratch)>
     conv2d_vjp_weight{"conv2d_vjp_weight"};
-/// gy (n, k, pixels); gb: k floats.
-inline constexpr DeviceFunction<void(int64_t n, int64_t k, int64_t pixels, const float* gy, float* gb)>
-    conv2d_vjp_bias{"conv2d_vjp_bias"};
 
 /// The kernels count in 32 bits, but for the elements of whole arrays: throws Failure for what is too large.
 template <typename Failure>

@@ -129,6 +129,28 @@ void cpu_one_cell(const ConvSizes& s, const Arguments& a, Direction conv) {
                          a.epilogue_record.data);
 }
 
+// On a device: sums of channels, or of the columns of a matrix where the maps are single pixels.
+struct BiasSums {
+  explicit BiasSums(const Nchw& y)
+      : channels(y.c),
+        columns(y.h * y.w == 1),
+        parts(columns ? Parts::of_rows(y.n, 1, y.c) : Parts::of_channels(y.n, y.c, y.h * y.w)) {}
+  std::string describe() const {
+    return columns ? "a block for 32 columns" + parts.describe(ceil_div(channels, 32))
+                   : "a block a channel" + parts.describe(channels);
+  }
+  void run(const Arguments& a) const {
+    auto* scratch = reinterpret_cast<float*>(a.workspace.data());
+    const float* gy = a.grad_output.as<float>();
+    if (columns) return device::column_sums(a.queue, parts, channels, gy, a.grad.as<float>(), scratch);
+    device::channel_sums(a.queue, parts, channels, 1.0f, gy, a.grad.as<float>(), scratch);
+  }
+
+  int64_t channels;
+  bool columns;
+  Parts parts;
+};
+
 void device_by_library(const ConvSizes& s, const Arguments& a, Direction d) {
   const bool forward = a.direction == Direction::forward;
   device::conv2d_by_library(a.queue, s, d, (forward ? a.inputs[0] : a.grad_output).as<float>(),
@@ -141,7 +163,7 @@ void device_by_library(const ConvSizes& s, const Arguments& a, Direction d) {
 
 Call ConvolutionOp::prepare(Backend b, Direction d, Shapes inputs, const KernelOptions& options) const {
   Call call = table_call(b, d);
-  if (b == Backend::ref || d == Direction::vjp_bias) return call;
+  if (b == Backend::ref || (b == Backend::cpu && d == Direction::vjp_bias)) return call;
   const ConvSizes s = sizes(inputs[0]);
   call = b == Backend::cpu ? prepare_cpu(d, s, options, std::move(call))
                            : prepare_device(b, d, s, options, std::move(call));
@@ -194,6 +216,12 @@ Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOpt
 Call ConvolutionOp::prepare_device(Backend b, Direction d, const ConvSizes& s, const KernelOptions& options,
                                    Call call) const {
   const Direction conv = convolution_direction(d);
+  if (d == Direction::vjp_bias) {
+    const BiasSums sums(adjoint_ ? Nchw{s.n, s.c, s.h, s.w} : Nchw{s.n, s.k, s.oh, s.ow});
+    call.workspace = sums.parts.scratch_floats(config_.out_channels) * dtype_bytes(Dtype::f32);
+    call.describe = sums.describe();
+    return call;
+  }
   if (options.library_convolution && b == Backend::cuda && !is_linear()) {
     call.describe = "cuDNN, the fastest of its float32 algorithms";
     if (d == Direction::vjp_weight)
@@ -207,7 +235,10 @@ Call ConvolutionOp::prepare_device(Backend b, Direction d, const ConvSizes& s, c
     return call;
   }
   call.describe = device::conv2d_algorithm(s, conv);
-  if (d == Direction::vjp_weight) return call;
+  if (d == Direction::vjp_weight) {
+    call.workspace = device::conv2d_parts(s).scratch_floats(s.weight_size()) * dtype_bytes(Dtype::f32);
+    return call;
+  }
   if (const int64_t floats = device::conv2d_packed_size(s, conv); floats > 0)
     call.packing.push_back(
         {1, floats,
@@ -327,14 +358,12 @@ void device_vjp_weight(const Op& op, const Arguments& a) {
   const float *x = a.inputs[0].as<float>(), *gy = a.grad_output.as<float>();
   if (self(op).adjoint()) std::swap(x, gy);
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
-  device::conv2d_vjp_weight(a.queue, s, device::conv2d_tile(s, Direction::vjp_weight), x, gy,
-                            a.grad.as<float>());
+  device::conv2d_vjp_weight(a.queue, s, device::conv2d_tile(s, Direction::vjp_weight),
+                            device::conv2d_parts(s), x, gy, a.grad.as<float>(),
+                            reinterpret_cast<float*>(a.workspace.data()));
 }
 
-void device_vjp_bias(const Op&, const Arguments& a) {
-  const Nchw y = Nchw::of(a.grad_output.shape);
-  device::conv2d_vjp_bias(a.queue, y.n, y.c, y.h * y.w, a.grad_output.as<float>(), a.grad.as<float>());
-}
+void device_vjp_bias(const Op&, const Arguments& a) { BiasSums(Nchw::of(a.grad_output.shape)).run(a); }
 
 }  // namespace
 

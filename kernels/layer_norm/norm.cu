@@ -3,23 +3,23 @@
 // A group that lies in one piece belongs to a warp, or to a block if it is long; its threads read 16 bytes
 // each where it is whole vectors. Over the channels of maps a block takes 32 neighbouring pixels: each of its
 // 8 warps has every eighth channel of all 32, so that a warp reads pixels that lie together. Gradients of
-// weights are one block's sums: over rows, of 32 neighbouring columns; over maps, of a channel. Threads,
-// warps and lanes are added up in a fixed order.
+// weights are sums over rows, of 32 neighbouring columns a block, or over maps, of a channel a block, both in
+// parts (reduce/sums.h).
 //
 // Floor: 4 bytes read and 4 written an element (the vjp to the input reads 8, those to weight and bias 8 and
 // 4). A group is read three times, the second and third time from the L1 cache.
-#include "kernels/batch_norm/channel_sum.h"
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
 #include "kernels/device/math.h"
 #include "kernels/layer_norm/norm.h"
+#include "kernels/reduce/sums.h"
 
 namespace loupe::LOUPE_TARGET {
 
 namespace {
 
-constexpr int kWarps = kChannelThreads / kWarp;  // of a block
-constexpr int kMostForAWarp = 1024;              // elements of a group
+constexpr int kWarps = kSumWarps;    // of a block
+constexpr int kMostForAWarp = 1024;  // elements of a group
 
 /// A norm in 32 bits, with the division prepared.
 struct DeviceNorm {
@@ -225,41 +225,25 @@ LOUPE_DEVICE float term_of(const DeviceNorm& n, const float* x, const float* rec
   return x ? gy[at] * Statistics::read(n, record, group).normalise(x[at]) : gy[at];
 }
 
-/// Rows with a weight for each element: a block's 32 columns; each of its 8 warps adds every eighth row of
-/// them.
-LOUPE_KERNEL norm_rows_vjp_weight_kernel(DeviceNorm n, const float* x, const float* record, const float* gy,
-                                         float* g) {
-  struct Parts {
-    float of_warp[kWarps][kWarp];
-  };
-  auto& part = shared_storage<Parts>().of_warp;
-  const int tiles = (n.length + kWarp - 1) / kWarp, group = static_cast<int>(blockIdx.x) / tiles;
-  const int l = static_cast<int>(blockIdx.x) % tiles * kWarp + lane_id();
-  float sum = 0;
-  if (l < n.length)
-    for (int64_t o = group + int64_t{warp_id()} * n.groups; o < n.outer; o += kWarps * n.groups)
-      sum += term_of(n, x, record, gy, o * n.length + l, o);
-  part[warp_id()][lane_id()] = sum;
-  sync_threads();
-  if (warp_id() != 0 || l >= n.length) return;
-  sum = 0;
-  for (int i = 0; i < kWarps; ++i) sum += part[i][lane_id()];
-  g[group * n.length + l] = sum;
+/// Rows with a weight for each element: the columns of a matrix.
+LOUPE_KERNEL norm_rows_vjp_weight_kernel(DeviceNorm n, ColumnSums s, const float* x, const float* record,
+                                         const float* gy, float* to) {
+  const auto column = static_cast<int>(s.column());
+  const int group = column / n.length;
+  s.sum(to, [&](int64_t row) {
+    return term_of(n, x, record, gy, row * s.columns + column, row * n.groups + group);
+  });
 }
 
-/// Maps, or groups whose channels share a weight: a block a channel.
-LOUPE_KERNEL norm_maps_vjp_weight_kernel(DeviceNorm n, const float* x, const float* record, const float* gy,
-                                         float* g) {
-  const int channel = static_cast<int>(blockIdx.x), of_group = n.by_share.quotient(n.length);
-  const int group = channel / of_group, first = channel % of_group * n.share;
-  const int pixels = n.inner > 1 ? n.inner : n.share;
-  float sum = 0;
-  for (int64_t o = group; o < n.outer; o += n.groups)
-    for (int p = thread_number(); p < pixels; p += kChannelThreads)
-      sum +=
-          term_of(n, x, record, gy, (o * n.length + first) * n.inner + p, n.inner > 1 ? o * n.inner + p : o);
-  sum = block_sum(sum);
-  if (thread_number() == 0) g[channel] = sum;
+/// Maps, or groups whose channels share a weight.
+LOUPE_KERNEL norm_maps_vjp_weight_kernel(DeviceNorm n, ChannelSums s, const float* x, const float* record,
+                                         const float* gy, float* to) {
+  const auto group = static_cast<int>(int64_t{s.channel()} * n.share / n.length);
+  const float sum = s.sum<1>([&](float& total, const auto& p) {
+    const int64_t of = n.inner > 1 ? p.image * n.inner + p.pixel : p.image * n.groups + group;
+    total += term_of(n, x, record, gy, p.at, of);
+  });
+  if (thread_number() == 0) to[blockIdx.x] = sum;
 }
 
 bool whole_vectors(const Norm& n) { return n.length % 4 == 0 && (n.share == 1 || n.share % 4 == 0); }
@@ -269,7 +253,7 @@ Launch over_maps(Stream stream, const Norm& n) {
 }
 template <int Threads>
 Launch over_rows(Stream stream, const Norm& n) {
-  return {{Team<Threads>::blocks(n.outer)}, {kChannelThreads}, 0, stream};
+  return {{Team<Threads>::blocks(n.outer)}, {kSumThreads}, 0, stream};
 }
 
 }  // namespace
@@ -283,9 +267,9 @@ void norm(Stream stream, Norm n, const float* x, const float* weight, const floa
            whole_vectors(n) ? norm_rows_kernel<kWarp, 4> : norm_rows_kernel<kWarp, 1>, d, x, weight, bias, y,
            record);
   else
-    launch(over_rows<kChannelThreads>(stream, n),
-           whole_vectors(n) ? norm_rows_kernel<kChannelThreads, 4> : norm_rows_kernel<kChannelThreads, 1>, d,
-           x, weight, bias, y, record);
+    launch(over_rows<kSumThreads>(stream, n),
+           whole_vectors(n) ? norm_rows_kernel<kSumThreads, 4> : norm_rows_kernel<kSumThreads, 1>, d, x,
+           weight, bias, y, record);
 }
 
 void norm_vjp_input(Stream stream, Norm n, const float* x, const float* weight, const float* record,
@@ -297,19 +281,22 @@ void norm_vjp_input(Stream stream, Norm n, const float* x, const float* weight, 
            whole_vectors(n) ? norm_rows_vjp_kernel<kWarp, 4> : norm_rows_vjp_kernel<kWarp, 1>, d, x, weight,
            record, gy, gx);
   else
-    launch(over_rows<kChannelThreads>(stream, n),
-           whole_vectors(n) ? norm_rows_vjp_kernel<kChannelThreads, 4>
-                            : norm_rows_vjp_kernel<kChannelThreads, 1>,
-           d, x, weight, record, gy, gx);
+    launch(over_rows<kSumThreads>(stream, n),
+           whole_vectors(n) ? norm_rows_vjp_kernel<kSumThreads, 4> : norm_rows_vjp_kernel<kSumThreads, 1>, d,
+           x, weight, record, gy, gx);
 }
 
-void norm_vjp_weight(Stream stream, Norm n, const float* x, const float* record, const float* gy, float* g) {
+void norm_vjp_weight(Stream stream, Norm n, Parts parts, const float* x, const float* record, const float* gy,
+                     float* g, float* scratch) {
   const DeviceNorm d(n);
-  if (n.inner > 1 || n.share > 1)
-    return launch({{blocks_for(n.weights(), 1)}, {kChannelThreads}, 0, stream}, norm_maps_vjp_weight_kernel,
-                  d, x, record, gy, g);
-  launch({{blocks_for(n.groups * ((n.length + kWarp - 1) / kWarp), 1)}, {kChannelThreads}, 0, stream},
-         norm_rows_vjp_weight_kernel, d, x, record, gy, g);
+  in_parts(stream, parts, n.weights(), g, scratch, [&](int64_t first, int64_t count, float* to) {
+    if (n.has_channels()) {
+      const ChannelSums s(parts, first, n.weights(), 1);
+      return launch(s.launch_in(stream, count), norm_maps_vjp_weight_kernel, d, s, x, record, gy, to);
+    }
+    const ColumnSums s(parts, first, n.weights());
+    launch(s.launch_in(stream, count), norm_rows_vjp_weight_kernel, d, s, x, record, gy, to);
+  });
 }
 
 LOUPE_EXPORT(norm);

@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "kernels/common/op.h"
+#include "kernels/reduce/parts.h"
 
 namespace loupe {
 
@@ -30,6 +31,11 @@ struct Norm {
   constexpr int64_t weight_of(int64_t o, int64_t l) const { return (o % groups * length + l) / share; }
   /// Numbers of a group in the record, (outer, inner, kept()) of them: μ and r, or r alone.
   constexpr int kept() const { return centred ? 2 : 1; }
+
+  /// x is (images, weights(), pixels()) and a weight's gradient the sum of a channel; else x is a matrix of
+  /// weights() columns, each with a weight.
+  constexpr bool has_channels() const { return inner > 1 || share > 1; }
+  constexpr int64_t pixels() const { return inner > 1 ? inner : share; }
 };
 
 namespace ref {
@@ -70,8 +76,10 @@ inline constexpr DeviceFunction<void(Norm, const float* x, const float* weight, 
 inline constexpr DeviceFunction<void(Norm, const float* x, const float* weight, const float* record,
                                      const float* gy, float* gx)>
     norm_vjp_input{"norm_vjp_input"};
-/// With x and record gweight, without (null) gbias.
-inline constexpr DeviceFunction<void(Norm, const float* x, const float* record, const float* gy, float* g)>
+/// With x and record gweight, without (null) gbias. The sums are of channels (Norm::has_channels), or of the
+/// columns of a matrix. scratch: parts.scratch_floats(weights()) floats.
+inline constexpr DeviceFunction<void(Norm, Parts, const float* x, const float* record, const float* gy,
+                                     float* g, float* scratch)>
     norm_vjp_weight{"norm_vjp_weight"};
 }  // namespace device
 
@@ -91,6 +99,7 @@ class NormOp : public Op {
   std::optional<Window> window() const override { return std::nullopt; }
   std::optional<Record> record(Shapes inputs) const override;
   Needs needs(Direction) const override;
+  Call prepare(Backend, Direction, Shapes inputs, const KernelOptions&) const override;
   int64_t accumulation_length(Direction, Shapes inputs) const override;
 };
 /// The table of kernels that they share.

@@ -38,6 +38,12 @@ int64_t NormOp::accumulation_length(Direction d, Shapes inputs) const {
 
 namespace {
 
+// How a device cuts the sums of the vjps to weight and bias.
+Parts parts_of(const Norm& n, int64_t images) {
+  if (n.has_channels()) return Parts::of_channels(images, n.weights(), n.pixels());
+  return Parts::of_rows(images, n.outer / n.groups / images, n.weights());
+}
+
 Norm sizes_of(const Op& op, const Arguments& a) {
   return static_cast<const NormOp&>(op).sizes(a.inputs[0].shape);
 }
@@ -86,10 +92,23 @@ void device_kernel(const Op& op, const Arguments& a) {
   if (a.direction == Direction::vjp_input)
     return device::norm_vjp_input(a.queue, n, x, weight, record, gy, grad);
   const bool bias = a.direction == Direction::vjp_bias;
-  device::norm_vjp_weight(a.queue, n, bias ? nullptr : x, bias ? nullptr : record, gy, grad);
+  device::norm_vjp_weight(a.queue, n, parts_of(n, a.inputs[0].shape[0]), bias ? nullptr : x,
+                          bias ? nullptr : record, gy, grad, reinterpret_cast<float*>(a.workspace.data()));
 }
 
 }  // namespace
+
+Call NormOp::prepare(Backend backend, Direction d, Shapes inputs, const KernelOptions&) const {
+  Call call = table_call(backend, d);
+  const bool device = backend == Backend::cuda || backend == Backend::sim;
+  if (!device || d.is_forward() || d == Direction::vjp_input) return call;
+  const Norm n = sizes(inputs[0]);
+  const Parts parts = parts_of(n, inputs[0][0]);
+  call.describe = n.has_channels() ? "a block a channel" + parts.describe(n.weights())
+                                   : "a block for 32 columns" + parts.describe(ceil_div(n.weights(), 32));
+  call.workspace = parts.scratch_floats(n.weights()) * dtype_bytes(Dtype::f32);
+  return call;
+}
 
 std::vector<OpKind::Row> norm_kernels() {
   std::vector<OpKind::Row> rows;

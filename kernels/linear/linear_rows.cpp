@@ -31,6 +31,8 @@ struct Factors {
         result((a.direction.is_forward() ? a.output : a.grad).as<float>()) {}
 };
 
+float* scratch_of(const Arguments& a) { return reinterpret_cast<float*>(a.workspace.data()); }
+
 }  // namespace
 
 Call linear_rows_call(Backend backend, Direction direction, const Shape& x, int64_t out_features, bool bias,
@@ -39,11 +41,15 @@ Call linear_rows_call(Backend backend, Direction direction, const Shape& x, int6
   const LinearProduct sizes{x[0], x.numel() / x.back() / x[0], x.back(), out_features};
   const bool host = backend == Backend::cpu;
   if (direction == Direction::vjp_bias) {
+    const Parts parts = Parts::of_rows(sizes.n, sizes.rows, out_features);
+    if (!host) {
+      call.describe = "a block for 32 columns" + parts.describe(ceil_div(out_features, 32));
+      call.workspace = parts.scratch_floats(out_features) * dtype_bytes(Dtype::f32);
+    }
     call.run = [=](const Arguments& a) {
       const float* gy = a.grad_output.as<float>();
-      const int64_t rows = sizes.n * sizes.rows;
-      if (host) return cpu::column_sums(rows, out_features, gy, a.grad.as<float>());
-      device::column_sums(a.queue, rows, out_features, gy, a.grad.as<float>());
+      if (host) return cpu::column_sums(sizes.n * sizes.rows, out_features, gy, a.grad.as<float>());
+      device::column_sums(a.queue, parts, out_features, gy, a.grad.as<float>(), scratch_of(a));
     };
     return call;
   }
@@ -67,12 +73,15 @@ Call linear_rows_call(Backend backend, Direction direction, const Shape& x, int6
     };
     return call;
   }
-  call.describe = backend == Backend::cuda
-                      ? "cuBLAS, an image at a time; where it is missing, tiles of 128×128 to 32×64"
-                      : "tiles of 128×128 to 32×64";
+  const bool sums = direction == Direction::vjp_weight;
+  const Parts parts = sums ? device::product_parts(p) : Parts::whole(1, p.length());
+  call.describe =
+      std::string(backend == Backend::cuda ? "cuBLAS, an image at a time; where it is missing, " : "") +
+      "tiles of 128×128 to 32×64" + (sums ? parts.describe() : "");
+  call.workspace = parts.scratch_floats(p.m * p.n) * dtype_bytes(Dtype::f32);
   call.run = [=](const Arguments& a) {
     const Factors f(a);
-    device::product(a.queue, p, true, f.left, f.right, tail_of(a, bias), f.result);
+    device::product(a.queue, p, parts, true, f.left, f.right, tail_of(a, bias), f.result, scratch_of(a));
   };
   return call;
 }

@@ -62,6 +62,8 @@ class MatMulOp : public Op {
     return roles(d, inputs).product.length();
   }
   Roles roles(Direction, Shapes inputs) const;
+  /// How a device cuts the sums: those of the gradient of a matrix that all images share.
+  Parts parts(Direction, Shapes inputs) const;
 
  private:
   int64_t rows(const Shape& a) const { return a[a.rank() - (c_.transpose_a ? 1 : 2)]; }
@@ -126,6 +128,13 @@ Roles MatMulOp::roles(Direction direction, Shapes inputs) const {
   return r;
 }
 
+Parts MatMulOp::parts(Direction direction, Shapes inputs) const {
+  const Product p = roles(direction, inputs).product;
+  const auto at = static_cast<size_t>(direction.operand);
+  const bool shared = !direction.is_forward() && inputs[at].rank() == 2 && inputs[1 - at].rank() > 2;
+  return shared ? device::product_parts(p) : Parts::whole(1, p.length());
+}
+
 const Array& operand(const Arguments& a, int role) {
   return role == 2 ? a.grad_output : a.inputs[static_cast<size_t>(role)];
 }
@@ -133,6 +142,10 @@ const Array& operand(const Arguments& a, int role) {
 Roles roles_of(const Op& op, const Arguments& a) {
   const Shape shapes[] = {a.inputs[0].shape, a.inputs[1].shape};
   return static_cast<const MatMulOp&>(op).roles(a.direction, shapes);
+}
+Parts parts_of(const Op& op, const Arguments& a) {
+  const Shape shapes[] = {a.inputs[0].shape, a.inputs[1].shape};
+  return static_cast<const MatMulOp&>(op).parts(a.direction, shapes);
 }
 
 const Array& result(const Arguments& a) { return a.direction.is_forward() ? a.output : a.grad; }
@@ -153,8 +166,9 @@ void cpu_product(const Op& op, const Arguments& a) {
 
 void device_product(const Op& op, const Arguments& a) {
   const Roles r = roles_of(op, a);
-  device::product(a.queue, r.product, true, operand(a, r.left).as<float>(), operand(a, r.right).as<float>(),
-                  Tail{}, result(a).as<float>());
+  device::product(a.queue, r.product, parts_of(op, a), true, operand(a, r.left).as<float>(),
+                  operand(a, r.right).as<float>(), Tail{}, result(a).as<float>(),
+                  reinterpret_cast<float*>(a.workspace.data()));
 }
 
 }  // namespace
@@ -170,6 +184,11 @@ Call MatMulOp::prepare(Backend backend, Direction direction, Shapes inputs, cons
         "cuBLAS, a product at a time; for small products and where it is missing, tiles of 128×128 to 32×64";
   } else if (backend == Backend::sim) {
     call.describe = "tiles of 128×128 to 32×64";
+  }
+  if (backend == Backend::cuda || backend == Backend::sim) {
+    const Parts parts = this->parts(direction, inputs);
+    call.describe += parts.describe();
+    call.workspace = parts.scratch_floats(p.m * p.n) * dtype_bytes(Dtype::f32);
   }
   return call;
 }

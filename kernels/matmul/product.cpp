@@ -26,4 +26,8 @@ Product LinearProduct::vjp_weight() const {
   return p;
 }
 
+Parts device::product_parts(const Product& p) {
+  return Parts::of(p.term_count(), p.k, ceil_div(p.m, 32) * ceil_div(p.n, 64), Parts::kTiles);
+}
+
 }  // namespace loupe

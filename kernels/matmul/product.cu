@@ -14,13 +14,15 @@
 //   64 × 64    64        13 056 bytes    what lies between
 //   32 × 64    32        9 984 bytes     where else there would be too few blocks
 //
-// An element is one chain of fused multiply-adds from zero, over the terms and along k, in every tile.
+// An element is one chain of fused multiply-adds from zero, over the terms and along k, in every tile; a
+// weight's gradient is cut into parts (reduce/sums.h), of which each element is such a chain.
 #include "kernels/conv2d/gemm/gemm_tile.h"
 #include "kernels/device/cells.h"
 #include "kernels/device/export.h"
 #include "kernels/device/library.h"
 #include "kernels/elementwise/epilogue.h"
 #include "kernels/matmul/product.h"
+#include "kernels/reduce/sums.h"
 
 namespace loupe::LOUPE_TARGET {
 
@@ -47,7 +49,7 @@ struct Side {
 /// Queues the copies of `k_left` steps of k, eight at most, into a slab; the rest of what is read becomes
 /// zero.
 template <typename Tile, int Size, int Part>
-LOUPE_DEVICE void copy_side(const Side& s, const float* from, int64_t k_left,
+LOUPE_DEVICE void copy_side(const Side& s, const float* from, int k_left,
                             float (&slab)[Tile::kDepth][Size + 4]) {
   const auto is_read = [&](int i) { return Tile::template is_read<Part>(i, s.count); };
   if (s.access == Access::vectors) {
@@ -71,21 +73,28 @@ LOUPE_DEVICE void copy_side(const Side& s, const float* from, int64_t k_left,
   }
 }
 
+/// Of the results every `each`-th is a shorter sum than the others: of so many terms with so many steps.
+struct Short {
+  int each = 0;  // 0: none
+  int terms = 0, k = 0;
+};
+
 /// Queues the copies of one slab after another: along k, then the next term.
 template <typename Tile>
 struct LoadSlabs {
   const Product& p;
   Side rows, columns;
   const float *a, *b;  // of term 0
-  int64_t term = 0, k = 0;
+  int length;          // of a term
+  int term = 0, k = 0;
   Product::Offsets at = {};
 
   LOUPE_DEVICE void operator()(typename Tile::Slab& slab) {
-    const int64_t left = p.k - k;
+    const int left = length - k;
     copy_side<Tile, Tile::kRows, 32>(rows, a + at.a + k * rows.k_step, left, slab.a);
     copy_side<Tile, Tile::kCols, 64>(columns, b + at.b + k * columns.k_step, left, slab.b);
     k += Tile::kDepth;
-    if (k < p.k) return;
+    if (k < length) return;
     k = 0;
     at = Product::offsets(p.terms, ++term < p.term_count() ? term : 0);
   }
@@ -93,8 +102,8 @@ struct LoadSlabs {
 
 template <typename Tile>
 LOUPE_KERNEL_FOR(Tile::kThreads, Tile::kBlocks)
-product_kernel(Product p, Access of_a, Access of_b, const float* a, const float* b, const float* bias,
-               const float* residual, float* c) {
+product_kernel(Product p, Short rest, Access of_a, Access of_b, const float* a, const float* b,
+               const float* bias, const float* residual, float* c) {
   const int64_t row_tiles = (p.m + Tile::kRows - 1) / Tile::kRows,
                 column_tiles = (p.n + Tile::kCols - 1) / Tile::kCols;
   // Blocks that differ in their rows alone are neighbours, and find each other's columns in L2.
@@ -108,14 +117,18 @@ product_kernel(Product p, Access of_a, Access of_b, const float* a, const float*
   const int rows = left(p.m, first_row, Tile::kRows), columns = left(p.n, first_column, Tile::kCols);
   const Product::Offsets of_result = Product::offsets(p.results, result);
 
+  const bool is_short = rest.each > 0 && static_cast<int>(result) % rest.each == rest.each - 1;
+  const int k = is_short ? rest.k : static_cast<int>(p.k);
+  const int terms = is_short ? rest.terms : static_cast<int>(p.term_count());
+
   Tile tile(rows, columns);
   LoadSlabs<Tile> load{p,
                        {of_a, p.a.row, p.a.col, rows},
                        {of_b, p.b.col, p.b.row, columns},
                        a + of_result.a + first_row * p.a.row,
-                       b + of_result.b + first_column * p.b.col};
-  const int64_t steps = p.term_count() * ((p.k + Tile::kDepth - 1) / Tile::kDepth);
-  tile.accumulate(static_cast<int>(steps), load);
+                       b + of_result.b + first_column * p.b.col,
+                       k};
+  tile.accumulate(terms * ((k + Tile::kDepth - 1) / Tile::kDepth), load);
 
   const bool vectors = p.n % 4 == 0;
   LOUPE_UNROLL
@@ -140,28 +153,6 @@ product_kernel(Product p, Access of_a, Access of_b, const float* a, const float*
   }
 }
 
-constexpr int kThreads = 256;
-
-/// A block's 32 columns: each of its 8 warps adds every eighth row of them, then the warps' sums are added in
-/// order.
-LOUPE_KERNEL column_sums_kernel(int64_t rows, int64_t columns, const float* x, float* sums) {
-  constexpr int kWarps = kThreads / kWarp;
-  struct Parts {
-    float of_warp[kWarps][kWarp];
-  };
-  auto& part = shared_storage<Parts>().of_warp;
-  const int64_t column = int64_t{blockIdx.x} * kWarp + lane_id();
-  float sum = 0;
-  if (column < columns)
-    for (int64_t r = warp_id(); r < rows; r += kWarps) sum += x[r * columns + column];
-  part[warp_id()][lane_id()] = sum;
-  sync_threads();
-  if (warp_id() != 0 || column >= columns) return;
-  sum = 0;
-  for (int i = 0; i < kWarps; ++i) sum += part[i][lane_id()];
-  sums[column] = sum;
-}
-
 // ---- host
 
 bool all_multiples_of_4(const Product::Dim (&dims)[Product::kDims], int64_t Product::Dim::*stride) {
@@ -184,27 +175,55 @@ int64_t blocks_of(const Product& p) {
 }
 
 template <typename Tile>
-void launch_tiles(Stream stream, const Product& p, const float* a, const float* b, const float* bias,
-                  const float* residual, float* c) {
+void launch_tiles(Stream stream, const Product& p, const Short& rest, const float* a, const float* b,
+                  const float* bias, const float* residual, float* c) {
   const Access of_a = access_of(p, p.a.row, p.a.col, p.m, &Product::Dim::a);
   const Access of_b = access_of(p, p.b.col, p.b.row, p.n, &Product::Dim::b);
-  launch({{blocks_for(blocks_of<Tile>(p), 1)}, {Tile::kThreads}, 0, stream}, product_kernel<Tile>, p, of_a,
-         of_b, a, b, bias, residual, c);
+  launch({{blocks_for(blocks_of<Tile>(p), 1)}, {Tile::kThreads}, 0, stream}, product_kernel<Tile>, p, rest,
+         of_a, of_b, a, b, bias, residual, c);
 }
 
-void multiply(Stream stream, const Product& whole, const float* a, const float* b, const float* bias,
-              const float* residual, float* c) {
-  const Product p = whole.merged();
-  small(p.length());
+/// p is merged().
+void multiply(Stream stream, const Product& p, const Short& rest, const float* a, const float* b,
+              const float* bias, const float* residual, float* c) {
   constexpr int64_t kEnough = 200;  // blocks: more than a GPU has multiprocessors
   using Large = GemmTile<4, 2>;
   using Medium = GemmTile<2, 1>;
   using Small = GemmTile<1, 1>;
   if (p.m > 64 && p.n > 64 && blocks_of<Large>(p) >= kEnough)
-    return launch_tiles<Large>(stream, p, a, b, bias, residual, c);
+    return launch_tiles<Large>(stream, p, rest, a, b, bias, residual, c);
   if (p.m > 32 && blocks_of<Medium>(p) >= kEnough)
-    return launch_tiles<Medium>(stream, p, a, b, bias, residual, c);
-  launch_tiles<Small>(stream, p, a, b, bias, residual, c);
+    return launch_tiles<Medium>(stream, p, rest, a, b, bias, residual, c);
+  launch_tiles<Small>(stream, p, rest, a, b, bias, residual, c);
+}
+
+/// Parts of the one sum of p, `count` from the first on, as the results of a product: c is (parts, m, n).
+/// p is merged(): its terms, one of parts.pixels steps for each image, lie one behind the other along k, or in
+/// one dimension.
+void multiply_parts(Stream stream, const Product& p, const Parts& parts, int64_t first, int64_t count,
+                    const float* a, const float* b, float* c) {
+  constexpr int kLast = Product::kDims - 1;
+  const bool joined = p.k == parts.images * parts.pixels;
+  const Product::Dim image =
+      joined ? Product::Dim{parts.images, parts.pixels * p.a.col, parts.pixels * p.b.row} : p.terms[kLast];
+  if (p.result_count() != 1 || (!joined && image.size != parts.images))
+    throw Failure("the terms of a sum in parts do not lie evenly");
+  const int64_t first_image = first / parts.of_image * parts.together;
+  Product q{.m = p.m, .n = p.n, .k = parts.length, .a = p.a, .b = p.b};
+  Short rest;
+  if (parts.of_image > 1) {
+    q.results[kLast - 1] = {count / parts.of_image, image.a, image.b};
+    q.results[kLast] = {parts.of_image, parts.length * p.a.col, parts.length * p.b.row};
+    rest = {small(parts.of_image), 1, small(parts.pixels - (parts.of_image - 1) * parts.length)};
+  } else {
+    q.results[kLast] = {count, parts.together * image.a, parts.together * image.b};
+    q.terms[kLast] = {parts.together, image.a, image.b};
+    const int64_t images = parts.images - first_image - (count - 1) * parts.together;  // of the last part
+    if (images < parts.together) rest = {small(count), small(images), small(parts.length)};
+  }
+  const Product merged = q.merged();
+  if (merged.k != q.k) rest = {rest.each, 1, rest.terms * rest.k};
+  multiply(stream, merged, rest, a + first_image * image.a, b + first_image * image.b, nullptr, nullptr, c);
 }
 
 /// Product by product by a library. False, with nothing done: none serves, or the products are too small to
@@ -224,25 +243,29 @@ bool multiply_by_library(Stream stream, const Product& p, const float* a, const 
 
 }  // namespace
 
-void product(Stream stream, Product p, bool library, const float* a, const float* b, Tail tail, float* c) {
+void product(Stream stream, Product p, Parts parts, bool library, const float* a, const float* b, Tail tail,
+             float* c, float* scratch) {
   const auto* bias = static_cast<const float*>(tail.bias);
   const auto* residual = tail.epilogue.residual ? static_cast<const float*>(tail.residual) : nullptr;
-  if (library && multiply_by_library(stream, p, a, b, c))
+  if (library && multiply_by_library(stream, p, a, b, c)) {
     bias_and_epilogue(stream, p.result_count() * p.m, p.n, 1, bias, {.residual = residual != nullptr},
                       residual, c, nullptr);
-  else
-    multiply(stream, p, a, b, bias, residual, c);
+  } else {
+    const Product merged = p.merged();
+    small(p.length());
+    if (parts.count() == 1)
+      multiply(stream, merged, {}, a, b, bias, residual, c);
+    else
+      in_parts(stream, parts, p.m * p.n, c, scratch, [&](int64_t first, int64_t count, float* to) {
+        multiply_parts(stream, merged, parts, first, count, a, b, to);
+      });
+  }
   tail.epilogue.residual = false;
   if (tail.epilogue)  // beside a tile's 64 sums there is no room for functions
     finish(stream, tail.epilogue, c, nullptr, c, tail.record, p.result_count() * p.m * p.n / tail.image,
            tail.image);
 }
 
-void column_sums(Stream stream, int64_t rows, int64_t columns, const float* x, float* sums) {
-  launch({{blocks_for(columns, kWarp)}, {kThreads}, 0, stream}, column_sums_kernel, rows, columns, x, sums);
-}
-
 LOUPE_EXPORT(product);
-LOUPE_EXPORT(column_sums);
 
 }  // namespace loupe::LOUPE_TARGET

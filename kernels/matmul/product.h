@@ -7,12 +7,14 @@
 // broadcast over a batch is a sum over that batch. Matrices lie anywhere: an element is reached by two
 // strides, one of which is 1, and a matrix of a batch by its offset. Each element of c is one chain of fused
 // multiply-adds, over t and then k, that begins at zero: its bits follow from the shape alone, whatever the
-// tiles, threads, instruction set or packing. (`ref` adds in another order.)
+// tiles, threads, instruction set or packing. (`ref` adds in another order.) On a device the gradient of a
+// weight that all images share is a sum of such chains, a part of the terms each (reduce/parts.h).
 #pragma once
 #include <cstdint>
 #include <span>
 
 #include "kernels/common/op.h"
+#include "kernels/reduce/parts.h"
 
 namespace loupe {
 
@@ -123,7 +125,7 @@ namespace ref {
 /// Textbook loops, T = float or double, sums in T.
 template <typename T>
 void product(const Product&, const T* a, const T* b, const Tail&, T* c);
-/// sums (columns) = Σ over the rows of x (rows, columns): the vjp to a bias.
+/// sums (columns) = Σ over the rows of x (rows, columns): the vjp to a bias. On a device: reduce/parts.h.
 template <typename T>
 void column_sums(int64_t rows, int64_t columns, const T* x, T* sums);
 }  // namespace ref
@@ -144,11 +146,13 @@ void column_sums(int64_t rows, int64_t columns, const float* x, float* sums);
 }  // namespace cpu
 
 namespace device {  // product.cu
-/// By our kernel, or with `library` by cuBLAS where it is there.
-inline constexpr DeviceFunction<void(Product, bool library, const float* a, const float* b, Tail, float* c)>
+/// How the sum of a weight's gradient is cut: terms are images, k their pixels.
+Parts product_parts(const Product&);
+/// By our kernel, or with `library` by cuBLAS where it is there. `parts` of the terms, one part for all other
+/// products; scratch: parts.scratch_floats(m · n) floats.
+inline constexpr DeviceFunction<void(Product, Parts, bool library, const float* a, const float* b, Tail,
+                                     float* c, float* scratch)>
     product{"product"};
-inline constexpr DeviceFunction<void(int64_t rows, int64_t columns, const float* x, float* sums)> column_sums{
-    "column_sums"};
 }  // namespace device
 
 }  // namespace loupe

@@ -16,7 +16,8 @@
 //
 // The bound on a float result. Let u = 2⁻²⁴ be float32's unit roundoff. A sum of n products, in any order and
 // with or without fused multiply-add, is off by at most γ_n·Σ|aᵢbᵢ| with γ_n = nu/(1 − nu) (N. J. Higham,
-// Accuracy and Stability of Numerical Algorithms, 2nd ed., §3.1). So with n = Op::accumulation_length() + 4 +
+// Accuracy and Stability of Numerical Algorithms, 2nd ed., §3.1); a sum in parts is one such order, in which
+// each term passes through fewer additions. So with n = Op::accumulation_length() + 4 +
 // 2·OpSuite::function_ulps, where 4 covers the few roundings beside the sum (a bias, a scale, the final
 // store) and an ulp of a function is at most 2u,
 //

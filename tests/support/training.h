@@ -86,12 +86,13 @@ struct Pass {
 };
 
 /// Gradients within float32's rounding of the reference's in double.
-inline void check_gradients(Device device) {
+inline void check_gradients(Device device, int64_t images = 5) {
   const auto weights = initial_weights(small_graph(), 3);
   Pass reference(Device::ref(), weights), pass(device, weights);
-  const double loss = reference.loss(small_batch(1));
+  const Batch batch = small_batch(1, images);
+  const double loss = reference.loss(batch);
   // float32's rounding, 2⁻²⁴, grows with the lengths of the sums on the way: a few hundred of it.
-  CHECK(pass.loss(small_batch(1)) == doctest::Approx(loss).epsilon(300 * 0x1p-24));
+  CHECK(pass.loss(batch) == doctest::Approx(loss).epsilon(300 * 0x1p-24));
   for (const auto& [name, gradient] : reference.gradients) {
     CAPTURE(name);
     double difference = 0, size = 0;

@@ -28,6 +28,32 @@ ConvTile conv2d_tile(const ConvSizes& s, Direction d) {
   return ConvTile::rows_32;
 }
 
+Parts conv2d_parts(const ConvSizes& s) {
+  const auto [rows, cols] = product_of(s, Direction::vjp_weight);
+  const bool direct = conv2d_tile(s, Direction::vjp_weight) == ConvTile::direct;
+  const int64_t warps = direct ? 8 * s.weight_size()  // a block each
+                               : s.groups * ceil_div(rows, 32) * ceil_div(cols, 64);
+  return Parts::of(s.n, s.oh * s.ow, warps, direct ? Parts::kChannels : Parts::kTiles);
+}
+
+int64_t conv2d_blocks_of_part(const ConvSizes& s) {
+  const auto [rows, cols] = product_of(s, Direction::vjp_weight);
+  const auto tiles = [&](int64_t high, int64_t wide) {
+    return s.groups * ceil_div(rows, high) * ceil_div(cols, wide);
+  };
+  switch (conv2d_tile(s, Direction::vjp_weight)) {
+    case ConvTile::rows_32:
+      return tiles(32, 64);
+    case ConvTile::rows_64:
+      return tiles(64, 64);
+    case ConvTile::rows_128:
+      return tiles(128, 128);
+    case ConvTile::direct:
+      break;
+  }
+  return s.weight_size();
+}
+
 std::string conv2d_algorithm(const ConvSizes& s, Direction d) {
   const auto [rows, cols] = product_of(s, d);
   const bool weights = d == Direction::vjp_weight;
@@ -51,6 +77,7 @@ std::string conv2d_algorithm(const ConvSizes& s, Direction d) {
   const Pair phases{std::min(s.stride.h, s.h), std::min(s.stride.w, s.w)};
   if (d == Direction::vjp_input && phases != Pair(1))
     text += ", " + phases.str() + " phases, no inserted zeros";
+  if (weights) text += conv2d_parts(s).describe(conv2d_blocks_of_part(s));
   return text;
 }
 

@@ -10,6 +10,11 @@ TEST_CASE("gradients on sim agree with the reference") {
   check_gradients(Device::sim());
 }
 
+TEST_CASE("gradients on sim of a batch whose sums are cut into parts") {
+  skip_without(Backend::sim);
+  check_gradients(Device::sim(), 60);
+}
+
 TEST_CASE("training on sim follows the cpu's, and goes on bit for bit") {
   skip_without(Backend::sim);
   check_training(Device::sim());

@@ -23,6 +23,8 @@ extern const OpSuite batch_norm_suite{
             {"1×1 map", batch_norm(), {{3, 40, 1, 1}}},
             {"vectors (N, C)", batch_norm(), {{3, 17}}},
             {"a map of more than one task", batch_norm(), {{1, 1, 33, 34}}},
+            {"sums in parts: two an image", batch_norm(), {{2, 2, 40, 41}}},
+            {"sums in parts: one for five images", batch_norm(), {{7, 2, 9, 23}}},
         },
     .rejections =
         {

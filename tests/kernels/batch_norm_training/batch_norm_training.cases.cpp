@@ -88,6 +88,8 @@ extern const OpSuite batch_norm_training_suite{
             {"one pixel a channel", batch_norm_training({.eps = 0.5}), {{1, 18}}},
             {"lines and what is left of one", batch_norm_training(), {{2, 2, 15, 13}}},
             {"a map of two pieces", batch_norm_training(), {{1, 1, 65, 64}}},
+            {"sums in parts: two an image", batch_norm_training(), {{2, 2, 41, 41}}},
+            {"sums in parts: one for five images", batch_norm_training(), {{7, 2, 9, 23}}},
         },
     .rejections =
         {
@@ -110,6 +112,7 @@ extern const OpSuite batch_norm_training_suite{
     // Roundings beside the sums, of which the bound has 4 already. The most are in the vjp to the input on a
     // device: x − mean, the product, the two quotients and variance + eps in the slope; x − mean again, its
     // product and two differences; variance + eps, its root, the quotient and the product of the scale: 13.
+    // (A sum in parts is divided part by part: still one quotient on the way of each term.)
     .function_ulps = 5,
     .magnitude = magnitude,
     .record_magnitude = record_magnitude,

@@ -91,6 +91,17 @@ extern const OpSuite conv2d_suite{
                  {.out_channels = 98, .kernel = 1}),
             maps("tiles of 128 × 128: vjp_input", {1, 97, 33, 33}, {.out_channels = 9, .kernel = 1}),
             maps("tiles of 128 × 128: vjp_weight", {2, 41, 5, 6}, {.out_channels = 97, .kernel = 5}),
+            // Sums over a batch's pixels, cut into parts on a device (kernels/reduce/parts.h).
+            maps("two parts an image, the second one short", {2, 2, 41, 43},
+                 {.out_channels = 3, .kernel = 3}),
+            maps("two parts an image, maps of whole vectors", {1, 3, 40, 41},
+                 {.out_channels = 2, .kernel = 1}),
+            maps("a part for five images, the last one for two", {7, 3, 10, 20},
+                 {.out_channels = 3, .kernel = 3, .padding = 1}),
+            maps("depthwise, two parts an image", {2, 2, 41, 42},
+                 {.out_channels = 2, .kernel = 2, .groups = 2}),
+            maps("depthwise, a part for two images", {3, 3, 40, 41},
+                 {.out_channels = 3, .kernel = 3, .padding = 1, .groups = 3}),
         },
     .rejections =
         {
@@ -99,9 +110,7 @@ extern const OpSuite conv2d_suite{
             refuses("an empty map", {1, 3, 0, 4}, {.out_channels = 1, .kernel = 1}, "non-empty"),
             refuses("vectors", {1, 3}, {.out_channels = 1, .kernel = 1}, "maps"),
             {"two inputs",
-             [] {
-               infer(conv2d({.out_channels = 1, .kernel = 1}), {{1, 3, 4, 4}, {1, 3, 4, 4}});
-             },
+             [] { infer(conv2d({.out_channels = 1, .kernel = 1}), {{1, 3, 4, 4}, {1, 3, 4, 4}}); },
              "got 4 operands"},
             refuses("no output channels", {1, 3, 4, 4}, {.out_channels = 0, .kernel = 1}, "output channels"),
             refuses("kernel 0", {1, 3, 4, 4}, {.out_channels = 1, .kernel = {3, 0}}, "kernel"),

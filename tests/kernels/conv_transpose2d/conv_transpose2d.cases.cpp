@@ -50,6 +50,9 @@ extern const OpSuite conv_transpose2d_suite{
                  {.out_channels = 33, .kernel = 3, .stride = 2, .groups = 3}),
             maps("depthwise, stride 2 (bilinear upsampling)", {1, 17, 5, 5},
                  {.out_channels = 17, .kernel = 4, .stride = 2, .padding = 1, .groups = 17, .bias = false}),
+            maps("sums in parts: two an image", {2, 2, 40, 41},
+                 {.out_channels = 2, .kernel = 2, .stride = 2}),
+            maps("sums in parts: one for five images", {7, 2, 10, 20}, {.out_channels = 3, .kernel = 1}),
         },
     .rejections =
         {

@@ -24,6 +24,8 @@ extern const OpSuite group_norm_suite{
             normed("sequences", {2, 6, 9}, {.groups = 3}),
             normed("vectors", {3, 40}, {.groups = 2}),
             normed("vectors, more images than a line", {70, 12}, {.groups = 3, .eps = 0.5}),
+            normed("vectors in parts", {300, 4}, {.groups = 2, .eps = 0.5}),
+            normed("two parts an image", {2, 4, 40, 41}, {.groups = 2}),
         },
     .rejections =
         {

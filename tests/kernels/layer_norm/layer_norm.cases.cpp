@@ -44,6 +44,10 @@ extern const OpSuite layer_norm_suite{
             channels("channels of 1×1 maps", {3, 21, 1, 1}),
             channels("channels without weight and bias", {1, 18, 2, 3}, {.affine = false}),
             channels("channels, more pixels than a line", {2, 17, 9, 9}),
+            normed("rows, two parts an image", {2, 601, 5}),
+            normed("rows, a part for five images", {7, 50, 6}),
+            channels("channels, two parts an image", {2, 3, 40, 41}),
+            channels("channels, a part for five images", {7, 3, 10, 20}),
         },
     .rejections =
         {

@@ -34,6 +34,9 @@ extern const OpSuite linear_suite{
             vectors("more rows than a packed stretch", {2, 520, 3}, {.out_features = 5}),
             vectors("tokens, large enough for a library", {2, 40, 160}, {.out_features = 165}),
             vectors("pixels of maps", {2, 3, 4, 18}, {.out_features = 64}),
+            vectors("sums in parts: images in lots", {1100, 3}, {.out_features = 2}),
+            vectors("sums in parts: two an image", {2, 1601, 3}, {.out_features = 5}),
+            vectors("sums in parts: one for three images", {7, 300, 2}, {.out_features = 3}),
         },
     .rejections =
         {

@@ -54,6 +54,12 @@ extern const OpSuite matmul_suite{
             product("large enough for a library", {2, 104, 100}, {2, 100, 104}),
             product("large enough for a library, both transposed", {2, 100, 104}, {1, 104, 100},
                     kTransposeBoth, kOneB),
+            product("one b for all, in two parts an image", {3, 1601, 2}, {2, 3}, {}, kOneB),
+            product("one b for all, in parts, a transposed", {2, 2, 1601}, {2, 3}, kTransposeA, kOneB),
+            product("one b for all, in parts of three images, b transposed", {7, 300, 2}, {3, 2}, kTransposeB,
+                    kOneB),
+            product("one a for all, in two parts an image", {3, 4}, {2, 4, 1601}, {}, kNoImages),
+            product("one a for all, in parts of three images", {3, 4}, {7, 4, 301}, {}, kNoImages),
             product("four dimensions of batch", {2, 2, 1, 3, 4, 5}, {2, 1, 2, 3, 5, 6}),
         },
     .rejections =

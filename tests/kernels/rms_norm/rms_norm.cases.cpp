@@ -22,6 +22,7 @@ extern const OpSuite rms_norm_suite{
             normed("more than a warp's share, whole vectors", {1, 2, 2100}),
             normed("more rows than a line", {3, 50, 19}),
             normed("one element", {2, 3, 1}),
+            normed("two parts an image", {2, 601, 5}),
         },
     .rejections =
         {
