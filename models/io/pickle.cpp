@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "kernels/common/error.h"
+#include "models/io/pickle_cursor.h"
 #include "models/io/pickle_text.h"
 
 namespace loupe::pickle {
@@ -16,12 +17,12 @@ constexpr size_t kLongestName = 1000;      // of a module or a class
 constexpr Ref kFalse = 1, kTrue = 2, kEmptyTuple = 3;
 }  // namespace
 
-// Executes a pickle's opcodes on a stack of values. Each of the functions that take an opcode returns whether it
-// was one of theirs.
-class Machine {
+// Executes a pickle's opcodes on a stack of values. Each of the functions that take an opcode returns whether
+// it was one of theirs.
+class Machine : private Cursor {
  public:
   Machine(Pickle& pickle, std::span<const std::byte> bytes, const std::string& file)
-      : p_(pickle), bytes_(bytes), file_(file) {
+      : Cursor(bytes, file), p_(pickle) {
     for (const Kind kind : {Kind::none, Kind::boolean, Kind::boolean, Kind::tuple}) add({.kind = kind});
     p_.values_[kTrue].integer = 1;
   }
@@ -44,32 +45,8 @@ class Machine {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error(file_ + ": its pickle cannot be read: at its byte " + std::to_string(opcode_at_) + " " + what);
-  }
-
-  // ---- bytes
-  std::string_view take(uint64_t count) {
-    if (count > bytes_.size() - at_)
-      throw Error(file_ + ": its pickle is cut short: " + std::to_string(count) + " bytes should follow byte " +
-                  std::to_string(at_) + ", but the file has " + std::to_string(bytes_.size() - at_) + " more");
-    const std::string_view taken(reinterpret_cast<const char*>(bytes_.data()) + at_, count);
-    at_ += count;
-    return taken;
-  }
-  template <typename T>
-  T number() {  // little-endian
-    T value;
-    std::memcpy(&value, take(sizeof(T)).data(), sizeof(T));
-    return value;
-  }
-  std::string_view line() {
-    const std::string_view rest(reinterpret_cast<const char*>(bytes_.data()) + at_, bytes_.size() - at_);
-    const size_t end = rest.find('\n');
-    if (end == rest.npos)
-      throw Error(file_ + ": its pickle is cut short: a line begins at byte " + std::to_string(at_) +
-                  " and does not end");
-    at_ += end + 1;
-    return rest.substr(0, end);
+    throw Error(file_ + ": its pickle cannot be read: at its byte " + std::to_string(opcode_at_) + " " +
+                what);
   }
 
   // ---- values
@@ -88,7 +65,7 @@ class Machine {
   }
   bool push_integer(std::string_view little_endian) {
     if (little_endian.size() > 8) return push({.kind = Kind::big_integer, .text = little_endian});
-    const bool negative = !little_endian.empty() && static_cast<signed char>(little_endian.back()) < 0;
+    const bool negative = !little_endian.empty() && (little_endian.back() & 0x80) != 0;
     int64_t value = negative ? -1 : 0;
     std::memcpy(&value, little_endian.data(), little_endian.size());
     return push({.kind = Kind::integer, .integer = value});
@@ -170,22 +147,32 @@ class Machine {
   // ---- opcodes, under the names of pickletools
   bool constant(unsigned char opcode) {
     switch (opcode) {
-      case 'N': return push(kNone), true;                              // NONE
-      case 0x88: return push(kTrue), true;                             // NEWTRUE
-      case 0x89: return push(kFalse), true;                            // NEWFALSE
-      case 'K': return push_integer(zero_extended(take(1)));           // BININT1
-      case 'M': return push_integer(zero_extended(take(2)));           // BININT2
-      case 'J': return push_integer(take(4));                          // BININT
-      case 0x8a: return push_integer(take(number<uint8_t>()));         // LONG1
-      case 0x8b: return push_integer(take(number<uint32_t>()));        // LONG4
-      case 'L': return push_decimal(line());                           // LONG
-      case 'I': {                                                      // INT
+      case 'N':
+        return push(kNone), true;  // NONE
+      case 0x88:
+        return push(kTrue), true;  // NEWTRUE
+      case 0x89:
+        return push(kFalse), true;  // NEWFALSE
+      case 'K':
+        return push_integer(zero_extended(take(1)));  // BININT1
+      case 'M':
+        return push_integer(zero_extended(take(2)));  // BININT2
+      case 'J':
+        return push_integer(take(4));  // BININT
+      case 0x8a:
+        return push_integer(take(number<uint8_t>()));  // LONG1
+      case 0x8b:
+        return push_integer(take(number<uint32_t>()));  // LONG4
+      case 'L':
+        return push_decimal(line());  // LONG
+      case 'I': {                     // INT
         const std::string_view digits = line();
         if (digits == "00" || digits == "01") return push(digits == "01" ? kTrue : kFalse), true;
         return push_decimal(digits);
       }
       case 'G':  // BINFLOAT, big-endian
-        return push({.kind = Kind::real, .real = std::bit_cast<double>(__builtin_bswap64(number<uint64_t>()))});
+        return push(
+            {.kind = Kind::real, .real = std::bit_cast<double>(__builtin_bswap64(number<uint64_t>()))});
       case 'F': {  // FLOAT
         const std::string_view digits = line();
         double value = 0;
@@ -194,7 +181,8 @@ class Machine {
           fail("a number is not one");
         return push({.kind = Kind::real, .real = value});
       }
-      default: return false;
+      default:
+        return false;
     }
   }
 
@@ -205,47 +193,75 @@ class Machine {
   }
 
   bool text(unsigned char opcode) {
-    const auto in_place = [&](Kind kind, uint64_t length) { return push({.kind = kind, .text = take(length)}); };
+    const auto in_place = [&](Kind kind, uint64_t length) {
+      return push({.kind = kind, .text = take(length)});
+    };
     switch (opcode) {
-      case 'X': return in_place(Kind::text, number<uint32_t>());    // BINUNICODE
-      case 0x8c: return in_place(Kind::text, number<uint8_t>());    // SHORT_BINUNICODE
-      case 0x8d: return in_place(Kind::text, number<uint64_t>());   // BINUNICODE8
-      case 'T': return in_place(Kind::text, number<uint32_t>());    // BINSTRING, of Python 2
-      case 'U': return in_place(Kind::text, number<uint8_t>());     // SHORT_BINSTRING
-      case 'B': return in_place(Kind::bytes, number<uint32_t>());   // BINBYTES
-      case 'C': return in_place(Kind::bytes, number<uint8_t>());    // SHORT_BINBYTES
-      case 0x8e: return in_place(Kind::bytes, number<uint64_t>());  // BINBYTES8
-      case 0x96: return in_place(Kind::bytes, number<uint64_t>());  // BYTEARRAY8
-      case 'V': return push_text(from_raw_unicode_escape(line()));  // UNICODE
-      case 'S': return push_text(from_quoted(line()));              // STRING
-      default: return false;
+      case 'X':
+        return in_place(Kind::text, number<uint32_t>());  // BINUNICODE
+      case 0x8c:
+        return in_place(Kind::text, number<uint8_t>());  // SHORT_BINUNICODE
+      case 0x8d:
+        return in_place(Kind::text, number<uint64_t>());  // BINUNICODE8
+      case 'T':
+        return in_place(Kind::text, number<uint32_t>());  // BINSTRING, of Python 2
+      case 'U':
+        return in_place(Kind::text, number<uint8_t>());  // SHORT_BINSTRING
+      case 'B':
+        return in_place(Kind::bytes, number<uint32_t>());  // BINBYTES
+      case 'C':
+        return in_place(Kind::bytes, number<uint8_t>());  // SHORT_BINBYTES
+      case 0x8e:
+        return in_place(Kind::bytes, number<uint64_t>());  // BINBYTES8
+      case 0x96:
+        return in_place(Kind::bytes, number<uint64_t>());  // BYTEARRAY8
+      case 'V':
+        return push_text(from_raw_unicode_escape(line()));  // UNICODE
+      case 'S':
+        return push_text(from_quoted(line()));  // STRING
+      default:
+        return false;
     }
   }
 
   bool container(unsigned char opcode) {
     switch (opcode) {
-      case ')': return push(kEmptyTuple), true;                                         // EMPTY_TUPLE
-      case ']': return push({.kind = Kind::list});                                      // EMPTY_LIST
-      case '}': return push({.kind = Kind::dict});                                      // EMPTY_DICT
-      case 0x8f: return push({.kind = Kind::set});                                      // EMPTY_SET
-      case 't': return push(tuple(pop_to_mark())), true;                                // TUPLE
-      case 'l': return push({.kind = Kind::list, .items = pop_to_mark()});              // LIST
-      case 0x91: return push({.kind = Kind::set, .items = pop_to_mark()});              // FROZENSET
-      case 'd': {                                                                       // DICT
+      case ')':
+        return push(kEmptyTuple), true;  // EMPTY_TUPLE
+      case ']':
+        return push({.kind = Kind::list});  // EMPTY_LIST
+      case '}':
+        return push({.kind = Kind::dict});  // EMPTY_DICT
+      case 0x8f:
+        return push({.kind = Kind::set});  // EMPTY_SET
+      case 't':
+        return push(tuple(pop_to_mark())), true;  // TUPLE
+      case 'l':
+        return push({.kind = Kind::list, .items = pop_to_mark()});  // LIST
+      case 0x91:
+        return push({.kind = Kind::set, .items = pop_to_mark()});  // FROZENSET
+      case 'd': {                                                  // DICT
         const std::vector<Ref> items = pop_to_mark();
         push({.kind = Kind::dict});
         return set_items(items);
       }
-      case 0x85: case 0x86: case 0x87:                                                  // TUPLE1 TUPLE2 TUPLE3
+      case 0x85:
+      case 0x86:
+      case 0x87:  // TUPLE1 TUPLE2 TUPLE3
         return push(pop_tuple(opcode - size_t{0x84})), true;
-      case 'a': return append({pop()});                                                 // APPEND
-      case 'e': case 0x90: return append(pop_to_mark());                                // APPENDS, ADDITEMS
-      case 'u': return set_items(pop_to_mark());                                        // SETITEMS
-      case 's': {                                                                       // SETITEM
+      case 'a':
+        return append({pop()});  // APPEND
+      case 'e':
+      case 0x90:
+        return append(pop_to_mark());  // APPENDS, ADDITEMS
+      case 'u':
+        return set_items(pop_to_mark());  // SETITEMS
+      case 's': {                         // SETITEM
         const Ref value = pop(), key = pop();
         return set_items({key, value});
       }
-      default: return false;
+      default:
+        return false;
     }
   }
 
@@ -272,7 +288,8 @@ class Machine {
         items.erase(items.begin());
         return push_call(type, tuple(std::move(items)));
       }
-      case 'R': case 0x81: {  // REDUCE, NEWOBJ
+      case 'R':
+      case 0x81: {  // REDUCE, NEWOBJ
         const Ref arguments = pop();
         return push_call(pop(), arguments);
       }
@@ -291,8 +308,10 @@ class Machine {
         const Ref id = add({.kind = Kind::text, .text = line()});
         return push({.kind = Kind::persistent, .arguments = id});
       }
-      case 'Q': return push({.kind = Kind::persistent, .arguments = pop()});  // BINPERSID
-      default: return false;
+      case 'Q':
+        return push({.kind = Kind::persistent, .arguments = pop()});  // BINPERSID
+      default:
+        return false;
     }
   }
 
@@ -302,21 +321,33 @@ class Machine {
         if (const auto protocol = number<uint8_t>(); protocol > 5)
           fail("it says protocol " + std::to_string(protocol) + "; the newest is 5");
         return true;
-      case 0x95: return number<uint64_t>(), true;                    // FRAME, a hint for reading ahead
-      case '(': return marks_.push_back(stack_.size()), check_marks();  // MARK
-      case '1': return pop_to_mark(), true;                          // POP_MARK
-      case '2': return push(top_ref()), true;                        // DUP
-      case '0':                                                      // POP, of a mark too
+      case 0x95:
+        return number<uint64_t>(), true;  // FRAME, a hint for reading ahead
+      case '(':
+        return marks_.push_back(stack_.size()), check_marks();  // MARK
+      case '1':
+        return pop_to_mark(), true;  // POP_MARK
+      case '2':
+        return push(top_ref()), true;  // DUP
+      case '0':                        // POP, of a mark too
         if (stack_.size() > floor()) return stack_.pop_back(), true;
         return pop_to_mark(), true;
-      case 'q': return put(number<uint8_t>());                       // BINPUT
-      case 'r': return put(number<uint32_t>());                      // LONG_BINPUT
-      case 0x94: return put(memo_size_);                             // MEMOIZE
-      case 'p': return put(memo_number(line()));                     // PUT
-      case 'h': return get(number<uint8_t>());                       // BINGET
-      case 'j': return get(number<uint32_t>());                      // LONG_BINGET
-      case 'g': return get(memo_number(line()));                     // GET
-      default: return false;
+      case 'q':
+        return put(number<uint8_t>());  // BINPUT
+      case 'r':
+        return put(number<uint32_t>());  // LONG_BINPUT
+      case 0x94:
+        return put(memo_size_);  // MEMOIZE
+      case 'p':
+        return put(memo_number(line()));  // PUT
+      case 'h':
+        return get(number<uint8_t>());  // BINGET
+      case 'j':
+        return get(number<uint32_t>());  // LONG_BINGET
+      case 'g':
+        return get(memo_number(line()));  // GET
+      default:
+        return false;
     }
   }
   bool check_marks() const {
@@ -346,9 +377,7 @@ class Machine {
 
   static constexpr Ref kNotThere = ~Ref{0};
   Pickle& p_;
-  std::span<const std::byte> bytes_;
-  const std::string& file_;
-  size_t at_ = 0, opcode_at_ = 0;
+  size_t opcode_at_ = 0;
   std::vector<Ref> stack_, memo_;
   std::vector<size_t> marks_;  // heights of the stack
   size_t memo_size_ = 0;
@@ -362,7 +391,8 @@ Pickle::Pickle(std::span<const std::byte> bytes, const std::string& file) {
 
 Ref Pickle::find(const Value& in, std::string_view key) const {
   for (size_t i = in.items.size(); i >= 2; i -= 2)
-    if (const Value& k = values_[in.items[i - 2]]; k.kind == Kind::text && k.text == key) return in.items[i - 1];
+    if (const Value& k = values_[in.items[i - 2]]; k.kind == Kind::text && k.text == key)
+      return in.items[i - 1];
   return kNone;
 }
 

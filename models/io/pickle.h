@@ -30,9 +30,9 @@ enum class Kind : uint8_t {
   set,          // items
   dict,         // items: key, value, key, value …
   global,       // text: "module.name"
-  call,         // callee(arguments); state: what BUILD gave it; items: key, value …, of those that were appended
-                // the key is kNone
-  persistent,   // arguments: the id of something outside the pickle
+  call,  // callee(arguments); state: what BUILD gave it; items: key, value …, of those that were appended
+         // the key is kNone
+  persistent,  // arguments: the id of something outside the pickle
 };
 
 struct Value {
@@ -46,8 +46,8 @@ struct Value {
 
 class Pickle {
  public:
-  /// Reads one pickle from the start of `bytes`, which must outlive it. Stack and recursion do not depend on what
-  /// it holds; its memory grows with the length that was read, up to 4 million values. Throws Error, one line
+  /// Reads one pickle from the start of `bytes`, which must outlive it. Nothing in it makes the reader
+  /// recurse; the memory grows with the length that was read, up to 4 million values. Throws Error, one line
   /// that starts with `file`, for what is no pickle, cut short, or inconsistent.
   Pickle(std::span<const std::byte> bytes, const std::string& file);
 

@@ -16,9 +16,9 @@ struct TensorInfo {
   Shape shape;
 };
 
-/// The tensor whose elements, little-endian and row-major, are `data`: info.shape.numel() of them, at any address.
-/// F32, F64, I32, U8 and BOOL: a view where `data` is aligned, which keeps `owner` alive and is read-only memory
-/// (clone() before writing); else a copy. F16 and BF16 become f32; I8, I16, U16, I64, U32 and U64 become i32.
+/// The tensor whose elements, little-endian and row-major, are `data`: info.shape.numel() of them, at any
+/// address. F32, F64, I32, U8 and BOOL: a view where `data` is aligned, which keeps `owner` alive and is read-only
+/// memory (clone() before writing); else a copy. F16 and BF16 become f32; I8, I16, U16, I64, U32, U64 become i32.
 /// Throws Error, which starts with `what` ("'file': tensor 'name'"), for other types and for a whole number that
 /// does not fit 32 bits.
 Tensor stored_tensor(const TensorInfo& info, std::span<const std::byte> data,

@@ -96,8 +96,8 @@ void TorchFile::read_zip(std::span<const std::byte> bytes) {
   for (auto& [name, t] : torch_format::find_tensors(pickle, file_)) {
     const auto data = zip.read(folder + "data/" + t.storage.key);
     if (t.end > data.size())
-      throw Error(file_ + ": tensor " + in_quotes(name) + ": its storage should hold " + std::to_string(t.end) +
-                  " bytes, but has " + std::to_string(data.size()));
+      throw Error(file_ + ": tensor " + in_quotes(name) + ": its storage should hold " +
+                  std::to_string(t.end) + " bytes, but has " + std::to_string(data.size()));
     if (!entries_.contains(name)) names_.push_back(name);
     entries_[name] = {t.info, t.element_bytes, t.strides, data.subspan(t.begin, t.end - t.begin)};
   }
@@ -117,7 +117,8 @@ void TorchFile::read_stream(std::span<const std::byte> bytes) {
   const Pickle version = next(), system = next();
   if (version[version.root()].integer != 1001)
     throw Error(file_ + ": torch.save wrote it in a way that Loupe does not know");
-  if (const Ref little = system.find(system[system.root()], "little_endian"); little && !system[little].integer)
+  if (const Ref little = system.find(system[system.root()], "little_endian");
+      little && !system[little].integer)
     throw Error(file_ + ": it was saved on a big-endian machine, which Loupe does not read");
   const Pickle object = next(), keys = next();
 
@@ -134,8 +135,8 @@ void TorchFile::read_stream(std::span<const std::byte> bytes) {
     const uint64_t left = bytes.size() - at;
     if (left >= sizeof elements) std::memcpy(&elements, bytes.data() + at, sizeof elements);
     if (left < sizeof elements || elements > (left - sizeof elements) / known->second)
-      throw Error(file_ + " is cut short: its storage " + in_quotes(known->first) + " does not fit into the " +
-                  std::to_string(left) + " bytes that are left");
+      throw Error(file_ + " is cut short: its storage " + in_quotes(known->first) +
+                  " does not fit into the " + std::to_string(left) + " bytes that are left");
     const uint64_t length = elements * known->second;
     storages[known->first] = bytes.subspan(at + sizeof elements, length);
     at += sizeof elements + length;
@@ -143,8 +144,9 @@ void TorchFile::read_stream(std::span<const std::byte> bytes) {
   for (auto& [name, t] : torch_format::find_tensors(object, file_)) {
     const auto data = storages.find(t.storage.key);
     if (data == storages.end() || t.end > data->second.size())
-      throw Error(file_ + ": tensor " + in_quotes(name) + ": its storage should hold " + std::to_string(t.end) +
-                  " bytes, but has " + std::to_string(data == storages.end() ? 0 : data->second.size()));
+      throw Error(file_ + ": tensor " + in_quotes(name) + ": its storage should hold " +
+                  std::to_string(t.end) + " bytes, but has " +
+                  std::to_string(data == storages.end() ? 0 : data->second.size()));
     if (!entries_.contains(name)) names_.push_back(name);
     entries_[name] = {t.info, t.element_bytes, t.strides, data->second.subspan(t.begin, t.end - t.begin)};
   }

@@ -3,8 +3,8 @@
 // (torch_tensors.h).
 //
 //     zip:     NAME/data.pkl, NAME/data/KEY: a storage each, stored as it is, NAME/byteorder …
-//     stream:  pickles of a magic number, 1001, the system, the object and the storages' keys; then each storage:
-//              i64 elements │ its bytes
+//     stream:  pickles of a magic number, 1001, the system, the object and the storages' keys; then of each
+//              storage: i64 elements │ its bytes
 #pragma once
 #include <cstddef>
 #include <map>
@@ -33,8 +33,8 @@ class TorchFile {
   bool contains(std::string_view name) const { return entries_.contains(name); }
   /// Throws Error naming the tensor if the file does not hold it.
   const TensorInfo& info(std::string_view name) const { return entry(name).info; }
-  /// As stored_tensor() makes it: a view of the file where its elements lie there in order, aligned, and of a type
-  /// of ours. Tensors that share a storage are views of the same bytes.
+  /// As stored_tensor() makes it: a view of the file where its elements lie there in order, aligned, and of a
+  /// type of ours. Tensors that share a storage are views of the same bytes.
   Tensor tensor(std::string_view name) const;
 
  private:

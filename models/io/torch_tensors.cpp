@@ -47,7 +47,8 @@ constexpr Type kTypes[] = {
     {"UntypedStorage", "", "", 1},
 };
 
-// "torch.FloatStorage" → "FloatStorage"; old files say torch.cuda.FloatStorage, new ones torch.storage.UntypedStorage.
+// "torch.FloatStorage" → "FloatStorage"; old files say torch.cuda.FloatStorage, new ones
+// torch.storage.UntypedStorage.
 std::string_view of_torch(const Value& global) {
   if (global.kind != Kind::global || !global.text.starts_with("torch.")) return {};
   return global.text.substr(global.text.rfind('.') + 1);
@@ -81,8 +82,8 @@ class Builders {
         return rebuilt(a, builder, name);
       if (a.items.empty()) return std::nullopt;
       if (builder == "torch._utils._rebuild_parameter" ||
-          builder == "torch._utils._rebuild_parameter_with_state" || builder == "torch.nn.parameter.Parameter" ||
-          builder == "torch.nn.parameter.Buffer") {
+          builder == "torch._utils._rebuild_parameter_with_state" ||
+          builder == "torch.nn.parameter.Parameter" || builder == "torch.nn.parameter.Buffer") {
         look_at(a.items[0]);
       } else if (builder == "torch._tensor._rebuild_from_type_v2" && a.items.size() >= 3) {
         callee = a.items[0];  // (function, type, its arguments, state)
@@ -125,8 +126,7 @@ class Builders {
   // A tuple of whole numbers, or torch.Size of one.
   std::vector<uint64_t> sizes(Ref ref, const std::string& name) const {
     const Value* v = &p_[ref];
-    if (v->kind == Kind::call && p_.is_global(v->callee, "torch.Size") &&
-        p_[v->arguments].items.size() == 1)
+    if (v->kind == Kind::call && p_.is_global(v->callee, "torch.Size") && p_[v->arguments].items.size() == 1)
       v = &p_[p_[v->arguments].items[0]];
     if (v->kind != Kind::tuple && v->kind != Kind::list) fail(name, "its shape is not one");
     if (v->items.size() > Shape::kMaxRank)
@@ -155,7 +155,8 @@ class Builders {
     }
     t.strides = strides;
     const uint64_t there = t.storage.elements * t.storage.element_bytes / t.element_bytes;
-    const auto first = static_cast<uint64_t>(offset.integer), count = static_cast<uint64_t>(t.info.shape.numel());
+    const auto first = static_cast<uint64_t>(offset.integer),
+               count = static_cast<uint64_t>(t.info.shape.numel());
     uint64_t last = first;
     bool overflow = false;
     for (size_t i = 0; i < size.size() && count > 0; ++i) {
@@ -293,7 +294,8 @@ class Walk {
   }
   void add(std::vector<Child>& all, std::string_view key, Ref ref) {
     const Kind kind = p_[ref].kind;
-    const bool may_hold = kind == Kind::call || kind == Kind::dict || kind == Kind::list || kind == Kind::tuple;
+    const bool may_hold =
+        kind == Kind::call || kind == Kind::dict || kind == Kind::list || kind == Kind::tuple;
     if (may_hold) all.push_back({std::string(key.substr(0, 501)), ref});
   }
 
@@ -318,7 +320,8 @@ std::optional<StorageRef> storage_at(const Pickle& p, Ref ref, const std::string
   if (v.kind != Kind::persistent) return std::nullopt;
   const Value& id = p[v.arguments];
   if (id.kind == Kind::text)
-    throw Error(file + ": it was saved with protocol 0, which torch.load does not read either; save it again");
+    throw Error(file +
+                ": it was saved with protocol 0, which torch.load does not read either; save it again");
   if (id.kind != Kind::tuple || id.items.size() < 5 || p[id.items[0]].text != "storage") return std::nullopt;
   const auto count = [&](Ref at) {
     const Value& n = p[at];

@@ -37,6 +37,7 @@ std::optional<StorageRef> storage_at(const pickle::Pickle& pickle, pickle::Ref r
 /// pickled module, whose parameters, buffers and modules are walked as data. Names are paths with dots; what
 /// comes twice under one name is as in Python the last. Throws Error, one line that starts with `file`, for a
 /// tensor that contradicts itself, and where there are more names than networks have.
-std::vector<std::pair<std::string, TensorRef>> find_tensors(const pickle::Pickle& pickle, const std::string& file);
+std::vector<std::pair<std::string, TensorRef>> find_tensors(const pickle::Pickle& pickle,
+                                                            const std::string& file);
 
 }  // namespace loupe::torch_format

@@ -28,12 +28,14 @@ std::string_view foreign(std::string_view bytes) {
   for (const Foreign& f : kForeign)
     if (bytes.size() > f.at && bytes.substr(f.at).starts_with(f.start)) return f.name;
   // Protocol buffers: field 1, the version, then the producer's name.
-  if (bytes.size() > 3 && bytes[0] == 8 && bytes[1] > 0 && bytes[1] < 32 && (bytes[2] == 0x12 || bytes[2] == 0x3a))
+  if (bytes.size() > 3 && bytes[0] == 8 && bytes[1] > 0 && bytes[1] < 32 &&
+      (bytes[2] == 0x12 || bytes[2] == 0x3a))
     return "an ONNX network";
   if (bytes.starts_with('\x80') && bytes.size() > 1 && bytes[1] >= 1 && bytes[1] <= 5)
     return "a pickle, but not one of torch.save; save the state_dict() with torch.save";
   const std::string_view begin = bytes.substr(0, 64);
-  if (std::ranges::all_of(begin, [](char c) { return c == '\n' || c == '\r' || c == '\t' || c >= ' ' || c < 0; }))
+  if (std::ranges::all_of(begin,
+                          [](char c) { return c == '\n' || c == '\r' || c == '\t' || c >= ' ' || c < 0; }))
     return "a text";
   return {};
 }
@@ -51,7 +53,8 @@ WeightsFile WeightsFile::open(const std::string& path) {
   if (!is_safetensors(text)) {
     if (TorchFile::starts(file->bytes())) return TorchFile::parse(file->bytes(), path, file);
     if (const std::string_view name = foreign(text); !name.empty())
-      throw Error("'" + path + "' is no file of weights that Loupe reads (safetensors, or torch.save's): it is " +
+      throw Error("'" + path +
+                  "' is no file of weights that Loupe reads (safetensors, or torch.save's): it is " +
                   std::string(name));
   }
   return SafetensorsFile::parse(file->bytes(), path, file);
@@ -66,8 +69,8 @@ bool WeightsFile::contains(std::string_view name) const {
 }
 
 const TensorInfo& WeightsFile::info(std::string_view name) const {
-  return std::visit([&](const auto& file) -> const TensorInfo& { return file.info(prefix_ + std::string(name)); },
-                    file_);
+  return std::visit(
+      [&](const auto& file) -> const TensorInfo& { return file.info(prefix_ + std::string(name)); }, file_);
 }
 
 Tensor WeightsFile::tensor(std::string_view name) const {

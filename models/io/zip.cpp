@@ -70,7 +70,8 @@ Directory find_directory(const Reader& in) {
     if (behind > end - kLocatorBytes || in.number<uint32_t>(behind) != kEnd64)
       in.fail("names byte " + std::to_string(behind) + " for its 64-bit directory, which is not there");
     in.part(behind, kEnd64Bytes);
-    d = {in.number<uint64_t>(behind + 32), in.number<uint64_t>(behind + 40), in.number<uint64_t>(behind + 48)};
+    d = {in.number<uint64_t>(behind + 32), in.number<uint64_t>(behind + 40),
+         in.number<uint64_t>(behind + 48)};
   }
   if (d.begin > behind || d.bytes > behind - d.begin || d.entries > d.bytes / kCentralBytes)
     in.fail("has a directory of " + std::to_string(d.entries) + " entries in " + std::to_string(d.bytes) +
@@ -117,15 +118,15 @@ Place place(const Reader& in, uint64_t at, uint64_t directory, uint64_t& next) {
   const uint64_t name_bytes = in.number<uint16_t>(at + 28), extra = in.number<uint16_t>(at + 30);
   next = at + kCentralBytes + name_bytes + extra + in.number<uint16_t>(at + 32);
   std::string name = in.text(at + kCentralBytes, name_bytes);
-  const Sizes s = sizes64(
-      in, {in.number<uint32_t>(at + 24), in.number<uint32_t>(at + 20), in.number<uint32_t>(at + 42)},
-      at + kCentralBytes + name_bytes, extra, name);
+  const Sizes s =
+      sizes64(in, {in.number<uint32_t>(at + 24), in.number<uint32_t>(at + 20), in.number<uint32_t>(at + 42)},
+              at + kCentralBytes + name_bytes, extra, name);
   const bool stored = method == 0 && (flags & 1) == 0;
   if (s.header >= directory || in.number<uint32_t>(s.header) != kLocal)
     in.fail("names byte " + std::to_string(s.header) + " for its entry " + in_quotes(name) +
             ", which does not begin there");
-  const uint64_t data = s.header + kLocalBytes + in.number<uint16_t>(s.header + 26) +
-                        in.number<uint16_t>(s.header + 28);
+  const uint64_t data =
+      s.header + kLocalBytes + in.number<uint16_t>(s.header + 26) + in.number<uint16_t>(s.header + 28);
   if (data > directory || s.packed > directory - data)
     in.fail("has " + std::to_string(s.packed) + " bytes in its entry " + in_quotes(name) +
             ", more than the file holds");

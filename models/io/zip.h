@@ -11,8 +11,8 @@ namespace loupe {
 
 class ZipFile {
  public:
-  /// Views of `bytes`. Throws Error, one line that starts with `file`, where it is cut short, contradicts itself, or
-  /// where entries overlap.
+  /// Views of `bytes`. Throws Error, one line that starts with `file`, where it is cut short, contradicts itself,
+  /// or where entries overlap.
   ZipFile(std::span<const std::byte> bytes, const std::string& file);
 
   struct Entry {

@@ -43,7 +43,7 @@ def dictionary(short=False):
     for dtype in TYPES:
         if dtype not in (torch.float32, torch.uint16):
             state[f"type.{TYPES[dtype]}"] = numbers(3, dtype=dtype, start=60) if dtype.is_signed or dtype == torch.bool else numbers(3, start=60).abs().to(dtype)
-    half = torch.tensor([1.0, -65504, 6e-8, float("inf")], dtype=torch.float16)
+    half = torch.tensor([1.0, -65504, 6e-8, 2.0], dtype=torch.float16)
     state["type.strided_half"] = half[::2]
     return state
 

@@ -65,11 +65,11 @@ void expect_fits(const std::string& model, const Graph& graph, const Shape& inpu
 }
 
 void DeviceChoice::add_name_to(CLI::App& app, const std::string& group) {
-  value_option(
-      app, "--device", device, "D",
-      "cpu; cuda: an NVIDIA GPU, cuda:1 the second; sim: the GPU's kernels in a simulator, slow; ref: textbook loops in "
-      "double, slow (cuda where there is one, else cpu)",
-      group);
+  value_option(app, "--device", device, "D",
+               "cpu; cuda: an NVIDIA GPU, cuda:1 the second; sim: the GPU's kernels in a simulator, slow; "
+               "ref: textbook loops in "
+               "double, slow (cuda where there is one, else cpu)",
+               group);
 }
 
 void DeviceChoice::add_to(CLI::App& app, const std::string& group) {
