@@ -12,7 +12,7 @@
 namespace loupe::pickle {
 
 namespace {
-constexpr size_t kMostValues = 4'000'000;  // also of the stack and the memo; large networks have some 10'000
+constexpr size_t kMostValues = 2'000'000;  // also of the stack and the memo; large networks have some 10'000
 constexpr size_t kLongestName = 1000;      // of a module or a class
 constexpr Ref kFalse = 1, kTrue = 2, kEmptyTuple = 3;
 }  // namespace
@@ -37,7 +37,7 @@ class Machine : private Cursor {
              (opcode == 0x97 || opcode == 0x98   ? "needs data from outside the file"
               : opcode >= 0x82 && opcode <= 0x84 ? "needs a registry of extensions"
                                                  : "no pickle has"));
-      if (stack_.size() > kMostValues) fail("its stack holds more than 4 million values");
+      if (stack_.size() > kMostValues) fail("its stack holds more than 2 million values");
     }
     p_.root_ = pop();
     p_.length_ = at_;
@@ -51,7 +51,7 @@ class Machine : private Cursor {
 
   // ---- values
   Ref add(Value value) {
-    if (p_.values_.size() >= kMostValues) fail("it has more than 4 million values");
+    if (p_.values_.size() >= kMostValues) fail("it has more than 2 million values");
     p_.values_.push_back(std::move(value));
     return static_cast<Ref>(p_.values_.size() - 1);
   }
@@ -351,7 +351,7 @@ class Machine : private Cursor {
     }
   }
   bool check_marks() const {
-    if (marks_.size() > kMostValues) fail("it has more than 4 million marks");
+    if (marks_.size() > kMostValues) fail("it has more than 2 million marks");
     return true;
   }
   uint64_t memo_number(std::string_view digits) const {
@@ -362,7 +362,7 @@ class Machine : private Cursor {
   }
   bool put(uint64_t index) {
     const Ref value = top_ref();
-    if (index >= kMostValues) fail("it remembers value " + std::to_string(index) + "; 4 million are allowed");
+    if (index >= kMostValues) fail("it remembers value " + std::to_string(index) + "; 2 million are allowed");
     if (index >= memo_.size()) memo_.resize(index + 1, kNotThere);
     memo_size_ += memo_[index] == kNotThere;
     memo_[index] = value;

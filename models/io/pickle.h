@@ -47,7 +47,7 @@ struct Value {
 class Pickle {
  public:
   /// Reads one pickle from the start of `bytes`, which must outlive it. Nothing in it makes the reader
-  /// recurse; the memory grows with the length that was read, up to 4 million values. Throws Error, one line
+  /// recurse; the memory grows with the length that was read, up to 2 million values. Throws Error, one line
   /// that starts with `file`, for what is no pickle, cut short, or inconsistent.
   Pickle(std::span<const std::byte> bytes, const std::string& file);
 
