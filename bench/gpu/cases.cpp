@@ -63,15 +63,18 @@ class Cases {
 };
 
 void Cases::convolutions() {
+  // Without a bias, as a library computes them: ours adds one in passing, a library in a pass of its own.
+  bool with_bias = false;
   const auto conv = [&](const char* name, int64_t channels, int64_t side, Conv2d c) {
     const Shape x = maps(channels, side);
     c.out_channels = part(c.out_channels);
     c.groups = c.groups > 1 ? x[1] : 1;  // all or none here
+    c.bias = with_bias;
     add(name, conv2d(c), {x});
   };
+  conv("vgg16/features.12", 256, 56, {.out_channels = 256, .kernel = 3, .padding = 1});
   conv("vgg16/features.0", 3 * divisor_, 224, {.out_channels = 64, .kernel = 3, .padding = 1});
   conv("vgg16/features.2", 64, 224, {.out_channels = 64, .kernel = 3, .padding = 1});
-  conv("vgg16/features.12", 256, 56, {.out_channels = 256, .kernel = 3, .padding = 1});
   conv("vgg16/features.26", 512, 14, {.out_channels = 512, .kernel = 3, .padding = 1});
   conv("resnet50/conv1", 3 * divisor_, 224, {.out_channels = 64, .kernel = 7, .stride = 2, .padding = 3});
   conv("resnet50/layer1.0.conv3", 64, 56, {.out_channels = 256, .kernel = 1});
@@ -82,14 +85,19 @@ void Cases::convolutions() {
   conv("squeezenet1_1/features.3.expand3x3", 16, 55, {.out_channels = 64, .kernel = 3, .padding = 1});
   conv("mobilenet_v2/features.4.conv.1, depthwise", 144, 56,
        {.out_channels = 144, .kernel = 3, .stride = 2, .padding = 1, .groups = 144});
-  add("2×2, stride 2, as in a U-Net", conv_transpose2d({.out_channels = part(64), .kernel = 2, .stride = 2}),
+  with_bias = true;
+  conv("vgg16/features.2, with its bias", 64, 224, {.out_channels = 64, .kernel = 3, .padding = 1});
+  add("2×2, stride 2, as in a U-Net",
+      conv_transpose2d({.out_channels = part(64), .kernel = 2, .stride = 2, .bias = false}), {maps(128, 56)});
+  add("2×2, stride 2, with a bias", conv_transpose2d({.out_channels = part(64), .kernel = 2, .stride = 2}),
       {maps(128, 56)});
-  const auto dense = [&](const char* name, int64_t in, int64_t out) {
-    add(name, linear({.out_features = part(out)}), {{batch_, part(in)}});
+  const auto dense = [&](const char* name, int64_t in, int64_t out, bool bias = false) {
+    add(name, linear({.out_features = part(out), .bias = bias}), {{batch_, part(in)}});
   };
   dense("vgg16/classifier.0", 25088, 4096);
   dense("vgg16/classifier.3", 4096, 4096);
   dense("resnet50/fc", 2048, 1000);
+  dense("resnet50/fc, with its bias", 2048, 1000, true);
 }
 
 void Cases::elementwise() {
@@ -132,7 +140,7 @@ void Cases::tokens() {
   const Shape large = maps(64, 112);
   const Shape tokens{batch_, part(197), part(768)}, queries{batch_, part(12), part(197), part(64)};
   add("vit_b_16, scores of 12 heads", matmul({.transpose_b = true}), {queries, queries});
-  add("vit_b_16/mlp.0", linear({.out_features = part(3072)}), {tokens});
+  add("vit_b_16/mlp.0", linear({.out_features = part(3072), .bias = false}), {tokens});
   add("vit_b_16/ln_1", layer_norm({.eps = 1e-6}), {tokens});
   add("convnext_tiny/features.1", layer_norm({.channels = true, .eps = 1e-6}), {maps(96, 56)});
   add("tokens of vit_b_16", rms_norm(), {tokens});

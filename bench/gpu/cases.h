@@ -15,7 +15,8 @@ struct KernelCase {
   bool ladder = false;            // the rungs of the op's ladder are timed here too
 };
 
-/// `batch` images; sides and channels divided by `divisor`, for a try without a GPU.
+/// The most telling of an op comes first. `batch` images; sides and channels divided by `divisor`, for a try
+/// without a GPU.
 std::vector<KernelCase> kernel_cases(int64_t batch, int64_t divisor);
 
 }  // namespace loupe::bench

@@ -1,27 +1,33 @@
 // gpu_kernels: every kernel of a device, timed by the device's events; one line of JSON each.
 //
-//   build/release/bin/gpu_kernels [--device cuda|sim] [--quick] [--filter TEXT]   --info: the device alone
+//   build/release/bin/gpu_kernels [--device cuda|sim] [--part ours|libraries] [--quick] [--seconds S]
+//                                 [--filter TEXT]
+//   gpu_kernels --info: the device alone    gpu_kernels --probe: one small launch
 //
-//   us         median of the groups of launches; operands change between launches so that no cache keeps them
+//   us         median of groups of launches, recorded as a graph of the device's and replayed (timer.h);
+//              operands change between launches so that no cache keeps them
 //   bytes      every operand once, and every result once; flops: two for each multiply-accumulate
-//   floor_us   the larger of bytes over the peak bandwidth and flops over the peak of float32, as the device's
-//              clocks and widths say, so no kernel can be faster; of_floor is floor_us/us
-//   library_us the same by cuDNN or cuBLAS; ratio is library_us/us: above 1 our kernel is the faster one
+//   floors_us  of each unit (floors.h): memory, ffma (the float32 cores), tf32 (the tensor cores). floor_us is
+//              that of a kernel on the float32 cores, the longer of memory and ffma, and `binds` says which
+//              that is; of_floor is floor_us/us. A kernel with less arithmetic than the definition (Winograd),
+//              or on tensor cores, may be below ffma's; none whose operands come from memory is below memory's.
 //
-// A library that is missing, or a kernel that fails, is a line too: {"error": …}. Exit status 3 without a
-// device.
+// --part libraries: the cases that a library has, ours timed once more beside it. `libraries` has an entry for
+// each of cuDNN's or cuBLAS's precisions and layouts; `ratio` is its us over ours: above 1 our kernel, in
+// float32, is the faster one.
+//
+// The most telling come first: of every op a case, then the others, the ladders, and the functions. With
+// --seconds, what was not begun after so many is named in a last line, {"left_out": […]}. A library that is
+// missing, or a kernel that fails, is an {"error": …}. Exit status 3 without a device.
 #include <algorithm>
 #include <cstdio>
-#include <list>
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <random>
 #include <set>
 
-#include "bench/gpu/cases.h"
-#include "bench/gpu/timer.h"
+#include "bench/gpu/deadline.h"
+#include "bench/gpu/floors.h"
+#include "bench/gpu/libraries.h"
 #include "kernels/common/error.h"
-#include "kernels/common/ladder.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace loupe::bench {
 namespace {
@@ -30,269 +36,164 @@ using Json = nlohmann::ordered_json;
 
 struct Settings {
   Backend backend = Backend::cuda;
-  bool quick = false;
+  enum class Part : uint8_t { ours, libraries } part = Part::ours;
+  bool quick = false, info = false, probe = false;
+  double seconds = 0;
   std::string filter;
-  Json device;  // what the module says about itself
 };
 
-// Device memory with something in it.
-class Memory {
- public:
-  Memory(const DeviceModule& module, int64_t bytes) : module_(module), bytes_(bytes) {
-    data_ = std::shared_ptr<void>(module.allocate(std::max<int64_t>(bytes, 1)),
-                                  [&module](void* p) { module.release(p); });
+// A kernel to be timed, and its place in the order.
+struct Job {
+  Subject subject;
+  int rank;
+  std::string name() const {
+    const OpKind& kind = subject.test->op->kind();
+    std::string text =
+        std::string(kind.name) + " " + kind.direction_name(subject.direction) + " " + subject.test->name;
+    return subject.rung ? text + ", " + std::string(subject.rung->name) : text;
   }
-  void* data() const { return data_.get(); }
-  int64_t bytes() const { return bytes_; }
-  void zero() const { fill(std::vector<std::byte>(4 << 20)); }
-  /// Uniform in [-1, 1): the values do not matter, but zeros would take less power and so run faster.
-  void random() const {
-    static const std::vector<std::byte> pattern = [] {
-      std::vector<float> numbers(1 << 20);
-      std::mt19937 engine(1);
-      for (float& x : numbers) x = static_cast<float>(engine() % 20001) / 10000 - 1;
-      const auto* bytes = reinterpret_cast<const std::byte*>(numbers.data());
-      return std::vector<std::byte>(bytes, bytes + numbers.size() * sizeof(float));
-    }();
-    fill(pattern);
-  }
-
- private:
-  void fill(const std::vector<std::byte>& pattern) const {
-    const auto length = static_cast<int64_t>(pattern.size());
-    for (int64_t at = 0; at < bytes_; at += length)
-      module_.upload(static_cast<std::byte*>(data()) + at, pattern.data(), std::min(length, bytes_ - at));
-  }
-  const DeviceModule& module_;
-  int64_t bytes_;
-  std::shared_ptr<void> data_;
 };
 
-// A kernel of a case, as it is to be timed.
-struct Subject {
-  const KernelCase& test;
-  Direction direction;
-  const Rung* rung = nullptr;  // in the place of the op's own kernel
-  KernelOptions options = {};
-};
-
-// All operands of a case, the op's parameters after the given ones.
-std::vector<Type> operands_of(const KernelCase& c) {
-  std::vector<Type> all;
-  for (size_t i = 0; i < c.inputs.size(); ++i)
-    all.push_back({i < c.types.size() ? c.types[i] : Dtype::f32, c.inputs[i]});
-  for (const ParameterSpec& p : c.op->parameters(c.inputs)) all.push_back({Dtype::f32, p.shape});
-  return all;
-}
-
-std::vector<Shape> shapes_of(const std::vector<Type>& types) {
-  std::vector<Shape> shapes;
-  for (const Type& t : types) shapes.push_back(t.shape);
-  return shapes;
-}
-
-Kernel kernel_of(const Rung& rung, Direction d) {
-  return d.is_forward() ? rung.forward : d == Direction::vjp_input ? rung.vjp_input : nullptr;
-}
-
-// One set of operands on the device, and the call of a kernel over it.
-class TimedCall {
- public:
-  TimedCall(const DeviceModule& module, Backend backend, const Subject& s)
-      : module_(module), op_(*s.test.op), types_(operands_of(s.test)), shapes_(shapes_of(types_)) {
-    call_ = op_.prepare(backend, s.direction, shapes_, s.options);
-    if (s.rung) {
-      call_.packing.clear();
-      call_.run = [&op = op_, kernel = kernel_of(*s.rung, s.direction)](const Arguments& a) {
-        kernel(op, a);
-      };
-    }
-    a_.direction = s.direction;
-    a_.queue = {&module, nullptr};
-    read_operands();
-    const auto record = op_.record(shapes_);
-    if (record) a_.record = {nullptr, record->dtype, record->shape};
-    for (const Type& t : op_.infer(types_)) outputs_.push_back({nullptr, t.dtype, t.shape});
-    if (s.direction.is_forward()) {
-      if (record) a_.record.data = result(a_.record);
-      for (Array& y : outputs_) y.data = result(y);
-    } else {
-      vjp(s.direction, record.has_value());
-    }
-    a_.outputs = outputs_;
-    a_.output = outputs_[0];
-    a_.workspace = {static_cast<std::byte*>(memory(call_.workspace).data()),
-                    static_cast<size_t>(call_.workspace)};
-  }
-  TimedCall(TimedCall&&) = delete;
-
-  void operator()() const { call_.run(a_); }
-  int64_t bytes() const { return bytes_; }
-
- private:
-  void read_operands() {
-    const uint32_t read = a_.direction.is_forward() ? ~0u : op_.needs(a_.direction).operands;
-    for (size_t i = 0; i < types_.size(); ++i) {
-      Array a{nullptr, types_[i].dtype, types_[i].shape};
-      const auto packing =
-          std::ranges::find(call_.packing, static_cast<int>(i), [](const Packing& p) { return p.operand; });
-      if (packing != call_.packing.end()) {
-        const Memory& m = memory(packing->floats * dtype_bytes(Dtype::f32));
-        m.random();
-        bytes_ += m.bytes();
-        a.data = m.data();
-      } else if (read >> i & 1) {
-        a.data = operand(a);
+// Of all cases, the most telling first.
+std::vector<Job> jobs_of(const Settings& s, const std::vector<KernelCase>& cases) {
+  enum Rank { first_of_its_op, other, rung, function };
+  std::vector<Job> jobs;
+  std::set<std::string_view> seen;
+  for (const KernelCase& c : cases) {
+    const OpKind& kind = c.op->kind();
+    const bool first = seen.insert(kind.name).second;
+    const Rank rank = c.op->function() && kind.name != "relu" ? function : first ? first_of_its_op : other;
+    const int operands = kind.variadic ? 1 : static_cast<int>(operands_of(c).size());
+    for (Direction d = Direction::forward; d.operand < operands; ++d.operand) {
+      if (!kind.has(s.backend, d)) continue;
+      if (s.part == Settings::Part::libraries) {
+        if (!rivals_of(c, d).empty()) jobs.push_back({{&c, d}, rank});
+        continue;
       }
-      inputs_.push_back(a);
+      jobs.push_back({{&c, d}, rank});
+      for (const Ladder* ladder : all_ladders())
+        for (const Rung& r : ladder->rungs)
+          if (c.ladder && ladder->op == kind.name && kernel_of(r, d)) jobs.push_back({{&c, d, &r}, rung});
     }
-    a_.inputs = inputs_;
   }
+  std::erase_if(jobs, [&](const Job& j) { return j.name().find(s.filter) == std::string::npos; });
+  std::ranges::stable_sort(jobs, {}, &Job::rank);
+  return jobs;
+}
 
-  void vjp(Direction d, bool record) {
-    const Needs needs = op_.needs(d);
-    if (record && needs.record) a_.record.data = read_record(a_.record);
-    for (Array& y : outputs_) {
-      grad_outputs_.push_back(y);
-      if (y.dtype == Dtype::f32) grad_outputs_.back().data = operand(y);
-      if (needs.output) y.data = operand(y);
+class Kernels {
+ public:
+  Kernels(const Settings& s, const DeviceModule& module, const Json& device)
+      : s_(s), stream_(module.create_stream()), place_{module, stream_.get()} {
+    place_.groups = s.quick ? 3 : 7;
+    place_.simulated = s.backend == Backend::sim;
+    peaks_ = {device.value("peak_gb_per_s", 0.0), device.value("peak_fp32_tflops", 0.0),
+              device.value("peak_tf32_tflops", 0.0)};
+    if (!place_.simulated) {
+      module.configure("linear", "own");  // products by our kernels, where cuBLAS is there too
+      batch_ = s.quick ? 8 : 32;
     }
-    a_.grad_outputs = grad_outputs_;
-    a_.grad_output = grad_outputs_[0];
-    a_.grad = {nullptr, Dtype::f32, shapes_[static_cast<size_t>(d.operand)]};
-    a_.grad.data = result(a_.grad);
-    if (op_.kind().name == "concat") bytes_ = 2 * a_.grad.bytes();  // it reads its own part of dL/dy
+  }
+  std::vector<KernelCase> cases() const { return kernel_cases(batch_, place_.simulated ? 16 : 1); }
+  // One small launch, to see whether there can be any.
+  void probe() const {
+    const KernelCase tiny{"a few numbers", function_op("relu"), {{1, 1024}}};
+    const TimedCall call(place_, {&tiny, Direction::forward});
+    call();
+    place_.module.synchronize(place_.stream);
+  }
+  Json measured(const Job& job) const {
+    Json row = title(job);
+    try {
+      const double us = measure(job.subject, row);
+      if (s_.part == Settings::Part::libraries) row["libraries"] = libraries(job.subject, us);
+    } catch (const std::exception& e) {
+      row = title(job);
+      row["error"] = e.what();
+    }
+    return row;
   }
 
-  const Memory& memory(int64_t bytes) { return memory_.emplace_back(module_, bytes); }
-  void* operand(const Array& a) {
-    const Memory& m = memory(a.bytes());
-    a.dtype == Dtype::f32 ? m.random()
-                          : m.zero();  // switch 0 is a cell of every window, index 0 in every table
-    bytes_ += m.bytes();
-    return m.data();
-  }
-  // Masks: random bits. Switches: cell 0. Numbers: positive ones would do, any do for the time.
-  void* read_record(const Array& a) {
-    const Memory& m = memory(a.bytes());
-    a.dtype == Dtype::u8 ? m.zero() : m.random();
-    bytes_ += m.bytes();
-    return m.data();
-  }
-  void* result(const Array& a) {
-    const Memory& m = memory(a.bytes());
-    bytes_ += m.bytes();
-    return m.data();
+ private:
+  Json title(const Job& job) const {
+    const auto& [test, direction, rung] = job.subject;
+    Json row{{"kernel", test->op->kind().name},
+             {"direction", test->op->kind().direction_name(direction)},
+             {"case", test->name},
+             {"shape", test->inputs[0].str()},
+             {"batch", batch_}};
+    if (rung) row["rung"] = rung->name;
+    return row;
   }
 
-  const DeviceModule& module_;
-  const Op& op_;
-  std::vector<Type> types_;
-  std::vector<Shape> shapes_;
-  Call call_;
-  std::list<Memory> memory_;
-  std::vector<Array> inputs_, outputs_, grad_outputs_;
-  Arguments a_;
-  int64_t bytes_ = 0;
+  double measure(const Subject& s, Json& row) const {
+    const std::vector<Shape> shapes = shapes_of(operands_of(*s.test));
+    const Op& op = *s.test->op;
+    if (!s.rung) row["algorithm"] = op.prepare(s_.backend, s.direction, shapes, {}).describe;
+    const Timed t = time_calls<TimedCall>(place_, [&](auto& calls) { calls.emplace_back(place_, s); });
+    const bool counts = op.kind().direction_name(s.direction) != "vjp_bias";  // which adds alone
+    const double flops = counts ? 2.0 * static_cast<double>(op.macs(shapes)) : 0;
+    row["us"] = t.us;
+    row["timed"] = t.graph ? "graph" : "launches";
+    row["bytes"] = t.bytes;
+    row["gb_per_s"] = 1e-3 * static_cast<double>(t.bytes) / t.us;
+    if (flops > 0) {
+      row["flops"] = flops;
+      row["tflops"] = 1e-6 * flops / t.us;
+    }
+    const Floors floors = floors_of(peaks_, t.bytes, flops);
+    if (floors.on_cores() > 0) {
+      row["floors_us"] = {{"memory", floors.memory}};
+      if (floors.ffma > 0) row["floors_us"]["ffma"] = floors.ffma;
+      if (floors.tf32 > 0) row["floors_us"]["tf32"] = floors.tf32;
+      row["floor_us"] = floors.on_cores();
+      row["binds"] = floors.binds();
+      row["of_floor"] = floors.on_cores() / t.us;
+      if (floors.tf32 > 0) row["tensor_floor_us"] = floors.on_tensor_cores();
+    }
+    return t.us;
+  }
+
+  Json libraries(const Subject& s, double ours_us) const {
+    Json rows = Json::array();
+    for (const Rival& rival : rivals_of(*s.test, s.direction)) {
+      Json row{{"name", rival.name}};
+      try {
+        const Timed t = time_calls<RivalCall>(
+            place_, [&](auto& calls) { calls.emplace_back(place_, *s.test, s.direction, rival); });
+        row["us"] = t.us;
+        row["ratio"] = t.us / ours_us;
+        row["timed"] = t.graph ? "graph" : "launches";
+      } catch (const std::exception& e) {
+        row["error"] = e.what();
+      }
+      rows.push_back(std::move(row));
+    }
+    return rows;
+  }
+
+  const Settings& s_;
+  std::shared_ptr<void> stream_;
+  Place place_;
+  Peaks peaks_;
+  int64_t batch_ = 1;
 };
-
-struct Timed {
-  double us;
-  int64_t bytes;
-};
-
-Timed time(const Settings& s, const DeviceModule& module, const Subject& subject) {
-  std::list<TimedCall> calls;
-  calls.emplace_back(module, s.backend, subject);
-  const int64_t bytes = calls.front().bytes();
-  // More sets of operands until together they are larger than any cache.
-  if (s.backend == Backend::cuda)
-    while (bytes * static_cast<int64_t>(calls.size()) < (int64_t{256} << 20) && calls.size() < 64)
-      calls.emplace_back(module, s.backend, subject);
-  auto next = calls.begin();
-  const auto launch = [&] {
-    (*next)();
-    if (++next == calls.end()) next = calls.begin();
-  };
-  return {time_us(module, launch, static_cast<int>(calls.size()), s.quick ? 3 : 7, s.backend == Backend::sim),
-          bytes};
-}
-
-// Who else computes it.
-struct Library {
-  const char *name, *option, *library, *own;  // of the module; none where a call says it (KernelOptions)
-};
-const Library* library_of(const OpKind& kind) {
-  static constexpr Library cudnn{"cuDNN", nullptr, nullptr, nullptr},
-      cublas{"cuBLAS", "linear", "cublas", "own"};
-  if (kind.name == "conv2d" || kind.name == "conv_transpose2d") return &cudnn;
-  return kind.name == "linear" ? &cublas : nullptr;
-}
-
-Json title(const KernelCase& c, Direction d) {
-  return {{"kernel", c.op->kind().name},
-          {"direction", c.op->kind().direction_name(d)},
-          {"case", c.name},
-          {"shape", c.inputs[0].str()}};
-}
-
-Json measure(const Settings& s, const DeviceModule& module, const Subject& subject) {
-  const Timed timed = time(s, module, subject);
-  const Op& op = *subject.test.op;
-  const bool counts = op.kind().direction_name(subject.direction) != "vjp_bias";  // which adds alone
-  const double flops = counts ? 2.0 * static_cast<double>(op.macs(shapes_of(operands_of(subject.test)))) : 0;
-  const auto bytes = static_cast<double>(timed.bytes);
-  Json row{{"us", timed.us}, {"bytes", timed.bytes}, {"gb_per_s", 1e-3 * bytes / timed.us}};
-  if (flops > 0) {
-    row["flops"] = flops;
-    row["tflops"] = 1e-6 * flops / timed.us;
-  }
-  if (s.device.contains("peak_gb_per_s") && s.device["peak_gb_per_s"].get<double>() > 0) {
-    const double moving = 1e-3 * bytes / s.device["peak_gb_per_s"].get<double>(),
-                 computing = 1e-6 * flops / s.device["peak_fp32_tflops"].get<double>();
-    row["floor_us"] = std::max(moving, computing);
-    row["of_floor"] = std::max(moving, computing) / timed.us;
-  }
-  return row;
-}
-
-Json measure_op(const Settings& s, const DeviceModule& module, const KernelCase& c, Direction d) {
-  Json row = title(c, d);
-  row["algorithm"] = c.op->prepare(s.backend, d, shapes_of(operands_of(c)), {}).describe;
-  const Library* library = s.backend == Backend::cuda ? library_of(c.op->kind()) : nullptr;
-  const auto choose = [&](const char* value) {
-    if (library && library->option) module.configure(library->option, value);
-  };
-  choose(library ? library->own : nullptr);
-  row.update(measure(s, module, {c, d}));
-  if (!library || d == Direction::vjp_bias) return row;  // neither library has one of its own
-  row["library"] = library->name;
-  try {
-    choose(library->library);
-    const double us = time(s, module, {c, d, nullptr, {.library_convolution = true}}).us;
-    row["library_us"] = us;
-    row["ratio"] = us / row["us"].get<double>();
-  } catch (const std::exception& e) {
-    row["library_error"] = e.what();
-  }
-  choose(library->own);
-  return row;
-}
-
-Json measure_rung(const Settings& s, const DeviceModule& module, const KernelCase& c, Direction d,
-                  const Rung& rung) {
-  Json row = title(c, d);
-  row["rung"] = rung.name;
-  row.update(measure(s, module, {c, d, &rung}));
-  return row;
-}
 
 void print(const Json& row) {
   std::puts(row.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
   std::fflush(stdout);
 }
 
-int run(Settings s, bool info) {
+void print_ops_without_a_case(const std::vector<KernelCase>& cases) {
+  std::set<std::string_view> have;
+  for (const KernelCase& c : cases) have.insert(c.op->kind().name);
+  for (const OpKind* kind : all_ops())
+    if (!have.contains(kind->name))
+      print({{"kernel", kind->name}, {"error", "bench/gpu/cases.cpp has no case"}});
+}
+
+int run(const Settings& s) {
+  Deadline deadline(s.seconds);
   const DeviceModule* module = nullptr;
   try {
     module = &DeviceModule::of(s.backend);
@@ -300,42 +201,46 @@ int run(Settings s, bool info) {
     std::fprintf(stderr, "gpu_kernels: %s\n", e.what());
     return 3;
   }
-  s.device = Json::parse(module->query("device"));
-  s.device["description"] = module->describe();
-  if (s.backend == Backend::cuda) s.device["libraries"] = Json::parse(module->query("libraries"));
-  print({{"device", s.device}});
-  if (info) return 0;
-
-  const auto attempt = [&](const KernelCase& c, Direction d, const auto& measured) {
-    try {
-      print(measured());
-    } catch (const std::exception& e) {
-      Json row = title(c, d);
-      row["error"] = e.what();
-      print(row);
-    }
-  };
-  std::set<std::string_view> timed;
-  const bool gpu = s.backend == Backend::cuda;
-  for (const KernelCase& c : kernel_cases(gpu ? (s.quick ? 8 : 32) : 1, gpu ? 1 : 16)) {
-    const OpKind& kind = c.op->kind();
-    timed.insert(kind.name);
-    const int operands = kind.variadic ? 1 : static_cast<int>(operands_of(c).size());
-    for (Direction d = Direction::forward; d.operand < operands; ++d.operand) {
-      if (!kind.has(s.backend, d)) continue;
-      const std::string name = std::string(kind.name) + " " + kind.direction_name(d) + " " + c.name;
-      if (name.find(s.filter) == std::string::npos) continue;
-      attempt(c, d, [&] { return measure_op(s, *module, c, d); });
-      for (const Ladder* ladder : all_ladders())
-        for (const Rung& rung : ladder->rungs)
-          if (c.ladder && ladder->op == kind.name && kernel_of(rung, d))
-            attempt(c, d, [&] { return measure_rung(s, *module, c, d, rung); });
-    }
+  Json device = Json::parse(module->query("device"));
+  device["description"] = module->describe();
+  if (s.backend == Backend::cuda && !s.probe) device["libraries"] = Json::parse(module->query("libraries"));
+  print({{"device", device}});
+  if (s.info) return 0;
+  const Kernels kernels(s, *module, device);
+  if (s.probe) {
+    kernels.probe();
+    return 0;
   }
-  for (const OpKind* kind : all_ops())
-    if (!timed.contains(kind->name))
-      print({{"kernel", kind->name}, {"error", "bench/gpu/cases.cpp has no case"}});
+  const std::vector<KernelCase> cases = kernels.cases();
+  for (const Job& job : jobs_of(s, cases))
+    if (deadline.allows(job.name())) print(kernels.measured(job));
+  if (s.part == Settings::Part::ours) print_ops_without_a_case(cases);
+  if (deadline.cut()) print(deadline.row());
   return 0;
+}
+
+// False where the words are not understood.
+bool parse(int argc, char** argv, Settings& s) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i], next = i + 1 < argc ? argv[i + 1] : "";
+    if (word == "--quick")
+      s.quick = true;
+    else if (word == "--info")
+      s.info = true;
+    else if (word == "--probe")
+      s.probe = true;
+    else if (word == "--filter" && ++i < argc)
+      s.filter = next;
+    else if (word == "--device" && ++i < argc && (next == "cuda" || next == "sim"))
+      s.backend = next == "cuda" ? Backend::cuda : Backend::sim;
+    else if (word == "--part" && ++i < argc && (next == "ours" || next == "libraries"))
+      s.part = next == "ours" ? Settings::Part::ours : Settings::Part::libraries;
+    else if (word == "--seconds" && ++i < argc && seconds_of(next) > 0)
+      s.seconds = seconds_of(next);
+    else
+      return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -344,24 +249,14 @@ int run(Settings s, bool info) {
 int main(int argc, char** argv) {
   using namespace loupe;
   bench::Settings s;
-  bool info = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i], next = i + 1 < argc ? argv[i + 1] : "";
-    if (word == "--quick")
-      s.quick = true;
-    else if (word == "--info")
-      info = true;
-    else if (word == "--filter" && ++i < argc)
-      s.filter = next;
-    else if (word == "--device" && ++i < argc && (next == "cuda" || next == "sim"))
-      s.backend = next == "cuda" ? Backend::cuda : Backend::sim;
-    else {
-      std::fprintf(stderr, "usage: gpu_kernels [--device cuda|sim] [--quick] [--filter TEXT] [--info]\n");
-      return 2;
-    }
+  if (!bench::parse(argc, argv, s)) {
+    std::fprintf(stderr,
+                 "usage: gpu_kernels [--device cuda|sim] [--part ours|libraries] [--quick] [--seconds S] "
+                 "[--filter TEXT] [--info] [--probe]\n");
+    return 2;
   }
   try {
-    return bench::run(s, info);
+    return bench::run(s);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "gpu_kernels: %s\n", e.what());
     return 1;

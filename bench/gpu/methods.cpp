@@ -1,17 +1,21 @@
 // gpu_methods: images a second of each method on whole networks with formula weights; one line of JSON each.
 //
-//   build/release/bin/gpu_methods [--device D] [--quick] [--networks a,b]
+//   build/release/bin/gpu_methods [--device D] [--quick] [--seconds S] [--networks a,b]
 //
 // A batch of images is explained as a whole, in the largest batch that fits where a method needs many passes;
-// the time is from pixels on the host to maps on the host, the median of several runs after one that makes
-// plans and weights. bench/peers/methods.py prints the same lines for PyTorch.
+// `pass_batch` says how many images or rows a pass then held. The time is from pixels on the host to maps on
+// the host, the median of several runs after one that makes plans and weights. With --seconds, what was not
+// begun after so many is named in a last line, {"left_out": […]}. bench/peers/methods.py prints the same lines
+// for PyTorch.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
+#include "bench/gpu/deadline.h"
 #include "models/loupe.h"
 
 namespace loupe::bench {
@@ -65,43 +69,56 @@ void print(const Json& row) {
   std::fflush(stdout);
 }
 
-void run(const Device& device, const std::string& engine, bool quick,
-         const std::vector<std::string>& networks, int64_t size, const KernelOptions& kernels = {}) {
-  const bool small = size < 224;
-  for (const std::string& name : networks) {
-    ImageModel net = models::load(name, "formula", device, {.height = size, .width = size}, kernels);
+struct Settings {
+  Device device = Device::cpu();
+  bool quick = false;
+  std::vector<std::string> networks;
+  int64_t size = 224;
+  bool small() const { return size < 224; }
+};
+
+Json measured(const Settings& s, ImageModel& net, const Method& m, Json row) {
+  const int64_t batch = s.small() ? 1 : m.passes > 1 ? (s.quick ? 1 : 4) : (s.quick ? 16 : 64);
+  row["batch"] = batch;
+  try {
+    const Tensor x = formula_input(net.graph().input_shapes(batch).at(0));
+    reset_memory_peak();
+    const double seconds = median_seconds([&] { m.run(net, x); }, s.quick || s.small() ? 3 : 7);
+    row["ms"] = 1e3 * seconds;
+    row["images_per_s"] = static_cast<double>(batch) / seconds;
+    row["pass_batch"] = net.network.last_batch();
+    row["peak_mib"] = static_cast<double>(memory_count(s.device).peak) / (1 << 20);
+  } catch (const std::exception& e) {
+    row["error"] = e.what();
+  }
+  return row;
+}
+
+void run(const Settings& s, const std::string& engine, const KernelOptions& kernels, Deadline& deadline) {
+  for (const std::string& name : s.networks) {
+    std::optional<ImageModel> net;
     for (const Method& m : methods()) {
-      const int64_t batch = small ? 1 : m.passes > 1 ? (quick ? 1 : 4) : (quick ? 16 : 64);
-      const Tensor x = formula_input(net.graph().input_shapes(batch).at(0));
-      Json row{{"engine", engine}, {"network", name}, {"method", m.name}, {"batch", batch}};
-      try {
-        reset_memory_peak();
-        const double seconds = median_seconds([&] { m.run(net, x); }, quick || small ? 3 : 7);
-        row["ms"] = 1e3 * seconds;
-        row["images_per_s"] = static_cast<double>(batch) / seconds;
-        row["peak_mib"] = static_cast<double>(memory_count(device).peak) / (1 << 20);
-      } catch (const std::exception& e) {
-        row["error"] = e.what();
-      }
-      print(row);
+      if (!deadline.allows(engine + ", " + name + " " + m.name)) continue;
+      if (!net)
+        net.emplace(models::load(name, "formula", s.device, {.height = s.size, .width = s.size}, kernels));
+      print(measured(s, *net, m, {{"engine", engine}, {"network", name}, {"method", m.name}}));
     }
   }
 }
 
 // On a GPU once more with convolutions by cuDNN, where it is there.
-void run_all(const std::string& device_name, bool quick, const std::vector<std::string>& networks,
-             int64_t size) {
-  const Device device = Device::parse(device_name);
-  const std::string engine = "Loupe, " + device.str();
-  run(device, engine, quick, networks, size);
-  if (device != Device::cuda()) return;
-  try {
-    device.module()->query("cudnn");
-  } catch (const Error& e) {
-    std::printf("%s\n", e.what());
-    return;
+void run_all(const Settings& s, Deadline& deadline) {
+  const std::string engine = "Loupe, " + s.device.str();
+  run(s, engine, {}, deadline);
+  if (s.device.backend == Backend::cuda) {
+    try {
+      s.device.module()->query("cudnn");
+      run(s, engine + ", convolutions by cuDNN", {.library_convolution = true}, deadline);
+    } catch (const Error& e) {
+      std::printf("%s\n", e.what());
+    }
   }
-  run(device, engine + ", convolutions by cuDNN", quick, networks, size, {.library_convolution = true});
+  if (deadline.cut()) print(deadline.row());
 }
 
 }  // namespace
@@ -109,28 +126,33 @@ void run_all(const std::string& device_name, bool quick, const std::vector<std::
 
 int main(int argc, char** argv) {
   std::string device = "cuda", networks = "squeezenet1_1,resnet50,vgg16";
-  bool quick = false;
-  int64_t size = 224;
+  loupe::bench::Settings s;
+  double seconds = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i], next = i + 1 < argc ? argv[i + 1] : "";
     if (word == "--quick")
-      quick = true;
+      s.quick = true;
     else if (word == "--device" && ++i < argc)
       device = next;
     else if (word == "--networks" && ++i < argc)
       networks = next;
     else if (word == "--size" && ++i < argc)
-      size = std::max(1, std::atoi(next.c_str()));
+      s.size = std::max(1, std::atoi(next.c_str()));
+    else if (word == "--seconds" && ++i < argc && loupe::bench::seconds_of(next) > 0)
+      seconds = loupe::bench::seconds_of(next);
     else {
-      std::fprintf(stderr, "usage: gpu_methods [--device D] [--quick] [--networks a,b] [--size PIXELS]\n");
+      std::fprintf(
+          stderr,
+          "usage: gpu_methods [--device D] [--quick] [--seconds S] [--networks a,b] [--size PIXELS]\n");
       return 2;
     }
   }
-  std::vector<std::string> names;
   std::istringstream list(networks);
-  for (std::string name; std::getline(list, name, ',');) names.push_back(name);
+  for (std::string name; std::getline(list, name, ',');) s.networks.push_back(name);
   try {
-    loupe::bench::run_all(device, quick, names, size);
+    loupe::bench::Deadline deadline(seconds);
+    s.device = loupe::Device::parse(device);
+    loupe::bench::run_all(s, deadline);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "gpu_methods: %s\n", e.what());
     return 1;

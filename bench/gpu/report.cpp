@@ -1,9 +1,10 @@
 // gpu_report LOGS OUT: what bench/gpu/run found, as OUT/report.json for programs and OUT/report.md for
 // people.
 //
-// LOGS holds checks.tsv (group, name, status, seconds, note), run.json, seconds, and lines of JSON in
-// device.jsonl and in parts/{kernels,methods,peers}.log, between other text. Whatever is missing is left out,
-// and said.
+// LOGS holds checks.tsv (group, name, status, seconds, note), run.json (with the names of the parts, in order),
+// parts.tsv (part, when it had to end, when it began and ended), seconds, and lines of JSON in device.jsonl and
+// in parts/{kernels,libraries,methods,peers}.log, between other text. Whatever is missing is left out, and
+// said: a run that was cut short has a report too.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -39,13 +40,18 @@ Json rows_of(const fs::path& path) {
   return rows;
 }
 
+std::vector<std::string> cells_of(const std::string& line, size_t count) {
+  std::vector<std::string> cells;
+  std::istringstream stream(line);
+  for (std::string cell; std::getline(stream, cell, '\t');) cells.push_back(cell);
+  cells.resize(count);
+  return cells;
+}
+
 Json checks_of(const fs::path& path) {
   Json checks = Json::array();
   for (const std::string& line : lines_of(path)) {
-    std::vector<std::string> cells;
-    std::istringstream stream(line);
-    for (std::string cell; std::getline(stream, cell, '\t');) cells.push_back(cell);
-    cells.resize(5);
+    const std::vector<std::string> cells = cells_of(line, 5);
     checks.push_back({{"group", cells[0]},
                       {"name", cells[1]},
                       {"status", cells[2]},
@@ -53,6 +59,63 @@ Json checks_of(const fs::path& path) {
     if (!cells[4].empty()) checks.back()["note"] = cells[4];
   }
   return checks;
+}
+
+constexpr const char* kTables[] = {"kernels", "libraries", "methods", "peers"};
+
+bool is_cut(const Json& check) { return check["status"] == "cut" || check["status"] == "left out"; }
+
+// What became of a part: its times, and whether all of it was done.
+Json part_of(const std::string& name, const std::vector<std::string>& times, const Json& checks) {
+  int all = 0, cut = 0;
+  for (const Json& c : checks)
+    if (c["group"] == name || (c["group"] == "parts" && c["name"] == name)) {
+      ++all;
+      cut += is_cut(c);
+    }
+  Json part{{"name", name}};
+  const char* const keys[] = {"limit_s", "began_s", "ended_s"};
+  for (size_t i = 0; i < 3; ++i)
+    if (!times[i + 1].empty()) part[keys[i]] = std::strtod(times[i + 1].c_str(), nullptr);
+  const bool ended = part.contains("ended_s");
+  if (ended && cut == 0)
+    part["state"] = "whole";
+  else
+    part["state"] = all > 1 && cut > 0 ? "cut: " + std::to_string(cut) + " of " + std::to_string(all) : "cut";
+  return part;
+}
+
+Json parts_of(const fs::path& logs, const Json& planned, const Json& checks) {
+  std::map<std::string, std::vector<std::string>> times;
+  for (const std::string& line : lines_of(logs / "parts.tsv")) {
+    const std::vector<std::string> cells = cells_of(line, 4);
+    times[cells[0]] = cells;  // the last line of a part has its end
+  }
+  Json parts = Json::array();
+  for (const Json& p : planned) {
+    const std::string name = p.get<std::string>();
+    if (const auto found = times.find(name); found != times.end())
+      parts.push_back(part_of(name, found->second, checks));
+    else
+      parts.push_back({{"name", name}, {"state", "not begun"}});
+  }
+  return parts;
+}
+
+// Nothing that ran may have failed, and of tests and goldens everything must have run. Times may be missing.
+bool passed(const Json& report) {
+  if (report["checks"].empty()) return false;
+  for (const Json& c : report["checks"]) {
+    if (c["status"] == "failed" || c["status"] == "timed out") return false;
+    if (is_cut(c) && (c["group"] == "tests" || c["group"] == "goldens")) return false;
+  }
+  for (const Json& p : report["parts"])
+    if (p["state"] != "whole" && (p["name"] == "tests" || p["name"] == "goldens")) return false;
+  for (const char* table :
+       {"kernels", "libraries", "methods"})  // what others cannot do is no failure of ours
+    for (const Json& r : report[table])
+      if (r.contains("error")) return false;
+  return true;
 }
 
 Json collect(const fs::path& logs) {
@@ -63,16 +126,18 @@ Json collect(const fs::path& logs) {
   const Json device = rows_of(logs / "device.jsonl");
   report["device"] = device.empty() || !device[0].contains("device") ? Json::object() : device[0]["device"];
   report["checks"] = checks_of(logs / "checks.tsv");
-  bool passed = !report["checks"].empty();
-  for (const Json& c : report["checks"])
-    passed = passed && (c["status"] == "passed" || c["status"] == "skipped");
-  for (const char* part : {"kernels", "methods", "peers"}) {
-    Json rows = rows_of(logs / "parts" / (std::string(part) + ".log"));
-    std::erase_if(rows.get_ref<Json::array_t&>(), [](const Json& r) { return r.contains("device"); });
-    for (const Json& r : rows) passed = passed && (std::string(part) == "peers" || !r.contains("error"));
-    report[part] = std::move(rows);
+  report["parts"] = parts_of(logs, report.value("parts", Json::array()), report["checks"]);
+  report["left_out"] = Json::object();
+  for (const char* table : kTables) {
+    report[table] = Json::array();
+    for (Json& r : rows_of(logs / "parts" / (std::string(table) + ".log"))) {
+      if (r.contains("left_out"))
+        report["left_out"][table] = r;
+      else if (!r.contains("device"))
+        report[table].push_back(std::move(r));
+    }
   }
-  report["passed"] = passed;
+  report["passed"] = passed(report);
   return report;
 }
 
@@ -112,23 +177,44 @@ std::string header(const std::vector<std::string>& names, size_t words) {
   return line + "\n";
 }
 
+std::string verdict(const Json& report) {
+  if (!report["passed"].get<bool>()) return "**NOT all passed.**";
+  const bool whole =
+      std::ranges::all_of(report["parts"], [](const Json& p) { return p["state"] == "whole"; });
+  return whole ? "**All passed.**" : "**All that ran passed; not all was run.**";
+}
+
 std::string summary(const Json& report) {
   std::string md;
   const Json& d = report["device"];
   const std::string name = d.contains("name") ? text(d, "name") : "an unknown device";
   md += "# Loupe on " + name + "\n\n";
   md += "Commit " + text(report, "commit") + ", " + text(report, "date") + ", " + figures(report, "seconds") +
-        " s" + (report.value("quick", false) ? ", --quick" : "") + ". **" +
-        (report["passed"].get<bool>() ? "All passed." : "NOT all passed.") + "**\n\n";
+        " s" + (report.contains("budget_s") ? " of " + text(report, "budget_s") : "") +
+        (report.value("quick", false) ? ", --quick" : "") + ". " + verdict(report) + "\n\n";
   if (d.contains("description")) md += text(d, "description") + ". ";
   if (d.contains("peak_gb_per_s"))
     md += "Peaks by clocks and widths: " + figures(d, "peak_fp32_tflops") + " TFLOP/s in float32, " +
+          (d.value("peak_tf32_tflops", 0.0) > 0
+               ? figures(d, "peak_tf32_tflops") + " in tf32 and " + figures(d, "peak_bf16_tflops") +
+                     " in bf16 on tensor cores, "
+               : "") +
           figures(d, "peak_gb_per_s") + " GB/s. ";
   if (d.contains("libraries"))
     for (const auto& [library, what] : d["libraries"].items())
       md += library + ": " +
             (what.contains("version") ? text(what, "version") : "none, " + text(what, "missing")) + ". ";
   return md + "\n\n";
+}
+
+std::string parts(const Json& report) {
+  if (report["parts"].empty()) return "";
+  std::string md =
+      "## Parts\n\n" + header({"part", "how much of it", "began, s", "ended, s", "its end, s"}, 2);
+  for (const Json& p : report["parts"])
+    md += row_of({text(p, "name"), text(p, "state"), figures(p, "began_s"), figures(p, "ended_s"),
+                  figures(p, "limit_s")});
+  return md + "\n";
 }
 
 std::string checks(const Json& report) {
@@ -149,48 +235,95 @@ std::string checks(const Json& report) {
                   (c.contains("note") ? ", " + text(c, "note") : "") + "\n";
   }
   std::string md =
-      "## Checks\n\n" + header({"group", "passed", "failed", "timed out", "skipped", "left out"}, 1);
+      "## Checks\n\n" + header({"group", "passed", "failed", "timed out", "cut", "skipped", "left out"}, 1);
   for (const std::string& group : order) {
     std::vector<std::string> cells{group};
-    for (const char* status : {"passed", "failed", "timed out", "skipped", "left out"})
+    for (const char* status : {"passed", "failed", "timed out", "cut", "skipped", "left out"})
       cells.push_back(std::to_string(groups[group].of[status]));
     md += row_of(cells);
   }
   return md + (troubles.empty() ? "" : "\n" + troubles) + "\n";
 }
 
-std::string kernels(const Json& rows) {
+// The names that a part left out, where its time was over.
+std::string left_out(const Json& report, const char* table) {
+  if (!report["left_out"].contains(table)) return "";
+  const Json& row = report["left_out"][table];
+  std::string names;
+  for (const Json& name : row["left_out"]) names += (names.empty() ? "" : "; ") + name.get<std::string>();
+  return "\nLeft out after " + figures(row, "after_s") + " s: " + std::to_string(row["left_out"].size()) +
+         " (" + names + ").\n";
+}
+
+std::string kernels(const Json& report) {
   std::string md, rungs, errors;
   const auto line = [](const Json& r, const std::string& what) {
-    return row_of({what, text(r, "case") + " " + text(r, "shape"), figures(r, "us"), figures(r, "tflops"),
-                   figures(r, "gb_per_s"), figures(r, "of_floor", 100), figures(r, "library_us"),
-                   figures(r, "ratio")});
+    const Json floors = r.value("floors_us", Json::object());
+    return row_of({what, text(r, "case") + " " + text(r, "shape"), text(r, "batch"), figures(r, "us"),
+                   figures(r, "tflops"), figures(r, "gb_per_s"), figures(floors, "memory"),
+                   figures(floors, "ffma"), figures(floors, "tf32"),
+                   r.contains("binds") ? text(r, "binds") : "–", figures(r, "of_floor", 100)});
   };
-  for (const Json& r : rows) {
+  for (const Json& r : report["kernels"]) {
     const std::string name = text(r, "kernel") + " " + text(r, "direction");
     if (r.contains("error"))
       errors += "- " + name + " " + text(r, "case") + ": " + text(r, "error") + "\n";
     else if (r.contains("rung"))
       rungs += line(r, name + ", " + text(r, "rung"));
     else
-      md += line(r, name);
-    if (r.contains("library_error"))
-      errors += "- " + name + " " + text(r, "case") + " by " + text(r, "library") + ": " +
-                text(r, "library_error") + "\n";
+      md += line(r, name + (text(r, "timed") == "launches" ? ", single launches" : ""));
   }
-  const std::string head =
-      header({"kernel", "case", "µs", "TFLOP/s", "GB/s", "% of the floor", "library µs", "library/ours"}, 2);
+  const std::string head = header({"kernel", "case", "batch", "µs", "TFLOP/s", "GB/s", "memory µs", "FFMA µs",
+                                   "tensor cores µs", "binds", "% of the floor"},
+                                  2);
   std::string out = "## Kernels\n\n";
   out +=
-      "The floor is the time in which peak bandwidth moves every operand and result once, or peak arithmetic "
-      "does "
-      "the multiply-adds, whichever is longer. The library is cuDNN for convolutions and cuBLAS for linear, "
-      "both "
-      "in float32 without tensor cores; above 1 our kernel is the faster one.\n\n";
+      "Every kernel here is in float32 on the float32 cores (FFMA). Three floors stand beside its time: in "
+      "how "
+      "long the memory at its peak moves every operand and result once, and in how long those cores, or "
+      "tensor "
+      "cores in tf32, do the multiply-adds of the definition at theirs. The longer of memory and FFMA is "
+      "what "
+      "binds it. With fewer multiply-adds (Winograd) or on tensor cores a kernel may be below FFMA's time; "
+      "below "
+      "the memory's none is.\n\n";
   out += md.empty() ? "No figures.\n" : head + md;
   if (!rungs.empty()) out += "\n### Ladders\n\n" + head + rungs;
   if (!errors.empty()) out += "\n" + errors;
-  return out + "\n";
+  return out + left_out(report, "kernels") + "\n";
+}
+
+// A row for each precision and layout of a library.
+std::string libraries(const Json& report) {
+  std::string md;
+  std::map<std::string, int> errors;  // a library that is missing says the same in every row
+  for (const Json& r : report["libraries"]) {
+    const std::string name = text(r, "kernel") + " " + text(r, "direction");
+    if (r.contains("error")) ++errors[name + " " + text(r, "case") + ": " + text(r, "error")];
+    for (const Json& l : r.value("libraries", Json::array())) {
+      if (l.contains("error"))
+        ++errors[text(l, "name") + ": " + text(l, "error")];
+      else
+        md += row_of({name, text(r, "case") + " " + text(r, "shape"), text(l, "name"), text(r, "batch"),
+                      figures(r, "us"), figures(l, "us"), figures(l, "ratio")});
+    }
+  }
+  std::string out = "## Libraries\n\n";
+  out +=
+      "Ours is in float32; a library's name says its arithmetic and layout (TF32: it may use tensor cores, "
+      "which "
+      "read 10 bits of a mantissa; bf16: operands and results of 8 bits), so only fp32 is the same work. "
+      "Neither "
+      "adds a bias. cuDNN is called by its older interface, with the fastest of its algorithms. Above 1 our "
+      "kernel is the faster one.\n\n";
+  out +=
+      md.empty()
+          ? "No figures.\n"
+          : header({"kernel", "case", "library", "batch", "ours µs", "library µs", "library/ours"}, 3) + md;
+  if (!errors.empty()) out += "\n";
+  for (const auto& [what, count] : errors)
+    out += "- " + what + (count > 1 ? " (" + std::to_string(count) + " times)" : "") + "\n";
+  return out + left_out(report, "libraries") + "\n";
 }
 
 // Engines side by side, images a second.
@@ -209,7 +342,9 @@ std::string methods(const Json& report) {
       }
       if (std::ranges::find(engines, engine) == engines.end()) engines.push_back(engine);
       if (!cells.contains(key)) order.push_back(key);
-      cells[key][engine] = figures(r, "images_per_s") + " (" + text(r, "batch") + ")";
+      const bool passes = r.contains("pass_batch") && r["pass_batch"] != r["batch"];
+      cells[key][engine] = figures(r, "images_per_s") + " (" + text(r, "batch") +
+                           (passes ? ", passes of " + text(r, "pass_batch") : "") + ")";
     }
   std::string out = "## Methods: images a second (in batches of)\n\n";
   if (engines.empty()) {
@@ -224,7 +359,8 @@ std::string methods(const Json& report) {
       out += row_of(line);
     }
   }
-  return out + (errors.empty() ? "" : "\n" + errors);
+  if (!errors.empty()) out += "\n" + errors;
+  return out + left_out(report, "methods") + left_out(report, "peers");
 }
 
 void write(const fs::path& path, const std::string& content) {
@@ -245,8 +381,8 @@ int main(int argc, char** argv) {
     fs::create_directories(argv[2]);
     write(fs::path(argv[2]) / "report.json",
           report.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
-    write(fs::path(argv[2]) / "report.md",
-          summary(report) + checks(report) + kernels(report["kernels"]) + methods(report));
+    write(fs::path(argv[2]) / "report.md", summary(report) + parts(report) + checks(report) +
+                                               kernels(report) + libraries(report) + methods(report));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "gpu_report: %s\n", e.what());
     return 1;

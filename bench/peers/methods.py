@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Images a second of each method by PyTorch, with Captum where it is installed: the same networks, batches and options as
-gpu_methods (bench/gpu/methods.cpp), random weights, float32 without TF32. One line of JSON each.
+gpu_methods (bench/gpu/methods.cpp), random weights. One line of JSON each.
 
-    python3 bench/peers/methods.py [--device cuda|cpu] [--quick] [--networks a,b]
+    python3 bench/peers/methods.py [--device cuda|cpu] [--quick] [--seconds S] [--networks a,b] [--size PIXELS]
 
-Time is from pixels on the host to maps on the host, the median of several runs after two to warm up (cuDNN chooses its
-algorithms in them). Without Captum the same computations are written out below, so that there is a figure all the same.
-Exits with 77 and one line that begins with "skipped" where there is no PyTorch, torchvision or device.
+Everything is computed four times, as engines of their own: in float32 and with TF32 (tensor cores, 10 bits of mantissa), in
+PyTorch's own layout (NCHW) and in channels_last (NHWC). float32 is what Loupe computes in. Time is from pixels on the host to
+maps on the host, the median of several runs after two to warm up (cuDNN chooses its algorithms in them). Without Captum the
+same computations are written out below, so that there is a figure all the same. With --seconds, what was not begun after so many
+is named in a last line, {"left_out": [...]}. Exits with 77 and one line that begins with "skipped" where there is no PyTorch,
+torchvision or device.
 """
 
 import argparse
@@ -14,6 +17,8 @@ import json
 import statistics
 import sys
 import time
+
+BEGAN = time.perf_counter()  # importing PyTorch takes a while, too
 
 
 def skip(why):
@@ -88,11 +93,15 @@ def grad_cam(model, layer, x):
     return torch.relu((weight * kept["maps"]).sum(dim=1))
 
 
+def laid_out_like(x, rows):
+    return rows if x.is_contiguous() else rows.contiguous(memory_format=torch.channels_last)
+
+
 def integrated_gradients(model, x):
     total = torch.zeros_like(x)
     points = (torch.arange(STEPS, device=x.device) + 0.5) / STEPS
     for image in range(len(x)):
-        rows = points.view(-1, 1, 1, 1) * x[image]
+        rows = laid_out_like(x, points.view(-1, 1, 1, 1) * x[image])
         total[image] = score_gradient(model, rows).mean(dim=0)
     return total * x
 
@@ -103,7 +112,7 @@ def occlusion(model, x):
     scores = []
     with torch.no_grad():
         for image in x:
-            rows = image.repeat(len(corners), 1, 1, 1)
+            rows = laid_out_like(x, image.repeat(len(corners), 1, 1, 1))
             for k, (i, j) in enumerate(corners):
                 rows[k, :, i : i + WINDOW, j : j + WINDOW] = 0
             scores.append(model(rows)[:, 0])
@@ -161,10 +170,70 @@ def by_captum(model, name, x):
     }
 
 
+# Name, TF32, channels_last; the most telling first: what is computed in the same arithmetic, then what is fastest.
+SETTINGS = [
+    ("fp32", False, False),
+    ("TF32, channels_last", True, True),
+    ("fp32, channels_last", False, True),
+    ("TF32", True, False),
+]
+
+
+def set_precision(tf32):
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+
+
+def load(name, device):
+    model = getattr(torchvision.models, name)(weights=None).eval().to(device)
+    for m in model.modules():  # hooks on a module's gradient do not work in place
+        if isinstance(m, torch.nn.ReLU):
+            m.inplace = False
+    for p in model.parameters():
+        p.requires_grad_(False)
+    return model
+
+
+def batch_of(args, passes):
+    if args.size < 224:
+        return 1
+    if passes > 1:
+        return 1 if args.quick else 4
+    return 16 if args.quick else 64
+
+
+def median_seconds(once):
+    once()
+    once()
+    times = []
+    while len(times) < 2 or (len(times) < 7 and sum(times) < 0.7):
+        start = time.perf_counter()
+        once()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def measure(args, make, model, name, method, layout, row):
+    host = torch.rand(row["batch"], 3, args.size, args.size) * 4 - 2
+
+    def once():
+        x = host.to(args.device).contiguous(memory_format=layout)
+        return make(model, name, x)[method]().detach().cpu()
+
+    try:
+        seconds = median_seconds(once)
+        row["ms"] = 1e3 * seconds
+        row["images_per_s"] = row["batch"] / seconds
+    except Exception as error:  # one method that fails should not hide the others
+        row["error"] = " ".join(str(error).split())[:300]
+    print(json.dumps(row), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--networks", default="squeezenet1_1,resnet50,vgg16")
     parser.add_argument("--size", type=int, default=224)
     args = parser.parse_args()
@@ -172,46 +241,29 @@ def main():
         skip(f"PyTorch {torch.__version__} finds no GPU")
 
     torch.manual_seed(1)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
-    for name in args.networks.split(","):
-        model = getattr(torchvision.models, name)(weights=None).eval().to(args.device)
-        for m in model.modules():  # hooks on a module's gradient do not work in place
-            if isinstance(m, torch.nn.ReLU):
-                m.inplace = False
-        for p in model.parameters():
-            p.requires_grad_(False)
-        for method, passes in METHODS:
-            batch = (1 if args.quick else 4) if passes > 1 else (16 if args.quick else 64)
-            if args.size < 224:
-                batch = 1
-            host = torch.rand(batch, 3, args.size, args.size) * 4 - 2
-            engines = [("PyTorch " + torch.__version__, plain)]
-            if captum:
-                engines.append((f"PyTorch + Captum {captum.__version__}", by_captum))
-            for engine, make in engines:
-                row = {"engine": engine, "network": name, "method": method, "batch": batch}
-
-                def once():
-                    x = host.to(args.device)
-                    return make(model, name, x)[method]().detach().cpu()
-
-                if make is by_captum and method == "forward":
-                    continue
-                try:
-                    once()
-                    once()
-                    times = []
-                    while len(times) < 2 or (len(times) < 7 and sum(times) < 0.7):
-                        start = time.perf_counter()
-                        once()
-                        times.append(time.perf_counter() - start)
-                    row["ms"] = 1e3 * statistics.median(times)
-                    row["images_per_s"] = batch / statistics.median(times)
-                except Exception as error:  # one method that fails should not hide the others
-                    row["error"] = " ".join(str(error).split())[:300]
-                print(json.dumps(row), flush=True)
+    engines = [(f"PyTorch {torch.__version__}", plain)]
+    if captum:
+        engines.append((f"Captum {captum.__version__}", by_captum))
+    models, left_out = {}, []
+    for setting, tf32, channels_last in SETTINGS:
+        set_precision(tf32)
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        for name in args.networks.split(","):
+            for method, passes in METHODS:
+                for engine, make in engines:
+                    if make is by_captum and method == "forward":
+                        continue
+                    row = {"engine": f"{engine}, {setting}", "network": name, "method": method, "batch": batch_of(args, passes)}
+                    if args.seconds and time.perf_counter() - BEGAN >= args.seconds:
+                        left_out.append(f"{row['engine']}, {name} {method}")
+                        continue
+                    if name not in models:
+                        models[name] = load(name, args.device)
+                    models[name].to(memory_format=layout)
+                    measure(args, make, models[name], name, method, layout, row)
+    if left_out:
+        print(json.dumps({"left_out": left_out, "after_s": args.seconds}), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 // Floor of bias_and_epilogue: reads and writes 4 bytes an element. One thread an element, in order.
 #include "kernels/conv2d/by_library.h"
 
+#include <utility>
+
 #include "kernels/device/export.h"
 #include "kernels/device/library.h"
 #include "kernels/elementwise/epilogue.h"
@@ -42,7 +44,7 @@ LibraryConvolution described(const ConvSizes& s) {
           s.groups};
 }
 
-[[noreturn]] void no_library() {
+[[noreturn]] void no_cudnn() {
   throw Failure("convolutions by cuDNN need device cuda, in a build with cuDNN");
 }
 
@@ -73,20 +75,43 @@ void conv2d_by_library(Stream stream, ConvSizes s, Direction direction, const fl
                        const float* weight, const float* bias, Epilogue epilogue, const float* residual,
                        float* to, void* record) {
   const bool adjoint = direction == Direction::vjp_input;
-  if (!(adjoint ? library_convolution_vjp_input(stream, described(s), from, weight, to)
-                : library_convolution(stream, described(s), from, weight, to)))
-    no_library();
+  if (!library_convolution(stream, adjoint ? LibraryPass::vjp_input : LibraryPass::forward, described(s), {},
+                           from, weight, to))
+    no_cudnn();
   bias_and_epilogue(stream, s.n, adjoint ? s.c : s.k, adjoint ? s.h * s.w : s.oh * s.ow, bias, epilogue,
                     residual, to, record);
 }
 
 void conv2d_vjp_weight_by_library(Stream stream, ConvSizes s, const float* x, const float* gy, float* gw) {
-  if (!library_convolution_vjp_weight(stream, described(s), x, gy, gw)) no_library();
+  if (!library_convolution(stream, LibraryPass::vjp_weight, described(s), {}, x, gy, gw)) no_cudnn();
+}
+
+void conv2d_compared(Stream stream, ConvSizes s, Direction direction, LibraryStyle style, const void* from,
+                     const void* with, void* to) {
+  const LibraryPass pass = direction.is_forward()               ? LibraryPass::forward
+                           : direction == Direction::vjp_weight ? LibraryPass::vjp_weight
+                                                                : LibraryPass::vjp_input;
+  if (!library_convolution(stream, pass, described(s), style, from, with, to)) no_cudnn();
+}
+
+void linear_compared(Stream stream, LinearSizes s, Direction direction, LibraryMath math, const void* from,
+                     const void* with, void* to) {
+  LibraryProduct p{s.n, s.out, s.in, s.in, 1, 1, s.in, false};  // y = x · weightᵀ
+  if (direction == Direction::vjp_input)
+    p = {s.n, s.in, s.out, s.out, 1, s.in, 1, false};  // gx = gy · weight
+  if (direction == Direction::vjp_weight) {            // gw = gyᵀ · x
+    p = {s.out, s.in, s.n, 1, s.out, s.in, 1, false};
+    std::swap(from, with);
+  }
+  if (!library_product_compared(stream, p, math, from, with, to))
+    throw Failure("products by cuBLAS need device cuda, in a build with cuBLAS");
 }
 
 LOUPE_EXPORT(linear_product);
 LOUPE_EXPORT(conv2d_by_library);
 LOUPE_EXPORT(conv2d_vjp_weight_by_library);
 LOUPE_EXPORT(bias_and_epilogue);
+LOUPE_EXPORT(conv2d_compared);
+LOUPE_EXPORT(linear_compared);
 
 }  // namespace loupe::LOUPE_TARGET

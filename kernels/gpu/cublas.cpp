@@ -4,6 +4,7 @@
 #include "kernels/device/library.h"
 #include "kernels/gpu/arena.h"
 #include "kernels/gpu/libraries.h"
+#include "kernels/gpu/runtime.h"
 #include "kernels/gpu/shared_library.h"
 
 #if !__has_include(<cublas_v2.h>)
@@ -20,6 +21,9 @@ bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float
   return false;
 }
 bool library_product(Stream, const LibraryProduct&, const float*, const float*, float*) { return false; }
+bool library_product_compared(Stream, const LibraryProduct&, LibraryMath, const void*, const void*, void*) {
+  return false;
+}
 }  // namespace loupe::gpu
 
 #else
@@ -30,6 +34,7 @@ bool library_product(Stream, const LibraryProduct&, const float*, const float*, 
 #include <climits>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 namespace loupe::gpu {
 
@@ -39,6 +44,12 @@ namespace {
 constexpr int64_t kChunk = 32;
 
 bool g_own = false;
+
+// Written out, because the headers have several functions of the name cublasGemmEx.
+using GemmOfTypes = cublasStatus_t(cublasHandle_t, cublasOperation_t, cublasOperation_t, int m, int n, int k,
+                                   const void* alpha, const void* a, cudaDataType, int a_pitch, const void* b,
+                                   cudaDataType, int b_pitch, const void* beta, void* c, cudaDataType,
+                                   int c_pitch, cublasComputeType_t, cublasGemmAlgo_t);
 
 class Cublas {
  public:
@@ -71,36 +82,67 @@ class Cublas {
   void multiply(Stream stream, const LibraryProduct& p, const float* a, const float* b, float* c) {
     const std::scoped_lock lock(mutex_);
     const float one = 1, keep = p.add ? 1 : 0;
-    const auto i = [](int64_t v) { return static_cast<int>(v); };
-    const bool b_is_plain = p.b_col == 1, a_is_plain = p.a_col == 1;
-    // The pitch of a matrix of one row is anything; cuBLAS wants a row's length at least.
-    const int64_t b_pitch = b_is_plain ? std::max(p.b_row, p.n) : std::max(p.b_col, p.k);
-    const int64_t a_pitch = a_is_plain ? std::max(p.a_row, p.k) : std::max(p.a_col, p.m);
-    check(
-        gemm_(handle(stream), b_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T, a_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T,
-              i(p.n), i(p.m), i(p.k), &one, b, i(b_pitch), a, i(a_pitch), &keep, c, i(p.n)),
-        "cublasSgemm");
+    const Matrices m(p);
+    check(gemm_(handle(stream), m.b, m.a, m.columns, m.rows, m.inner, &one, b, m.b_pitch, a, m.a_pitch, &keep,
+                c, m.columns),
+          "cublasSgemm");
+  }
+  /// The same as anybody would call it to be fast.
+  void compare(Stream stream, const LibraryProduct& p, LibraryMath math, const void* a, const void* b,
+               void* c) {
+    const std::scoped_lock lock(mutex_);
+    const float one = 1, keep = p.add ? 1 : 0;
+    const Matrices m(p);
+    const cudaDataType_t type = math == LibraryMath::bf16 ? CUDA_R_16BF : CUDA_R_32F;
+    const cublasComputeType_t arithmetic =
+        math == LibraryMath::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    check(gemm_of_types_(handle(stream, CUBLAS_DEFAULT_MATH), m.b, m.a, m.columns, m.rows, m.inner, &one, b,
+                         type, m.b_pitch, a, type, m.a_pitch, &keep, c, type, m.columns, arithmetic,
+                         CUBLAS_GEMM_DEFAULT),
+          "cublasGemmEx");
   }
 
  private:
+  // A product in cuBLAS's words.
+  struct Matrices {
+    cublasOperation_t a, b;
+    int rows, columns, inner, a_pitch, b_pitch;
+    explicit Matrices(const LibraryProduct& p) {
+      const auto i = [](int64_t v) { return static_cast<int>(v); };
+      const bool b_is_plain = p.b_col == 1, a_is_plain = p.a_col == 1;
+      a = a_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T;
+      b = b_is_plain ? CUBLAS_OP_N : CUBLAS_OP_T;
+      rows = i(p.m), columns = i(p.n), inner = i(p.k);
+      // The pitch of a matrix of one row is anything; cuBLAS wants a row's length at least.
+      a_pitch = i(a_is_plain ? std::max(p.a_row, p.k) : std::max(p.a_col, p.m));
+      b_pitch = i(b_is_plain ? std::max(p.b_row, p.n) : std::max(p.b_col, p.k));
+    }
+  };
+
   Cublas() : library_({"libcublas.so.13", "libcublas.so.12"}) {
     if (!library_.found()) return;
     library_.get(create_, "cublasCreate_v2");
     library_.get(set_stream_, "cublasSetStream_v2");
     library_.get(set_math_, "cublasSetMathMode");
+    library_.get(set_workspace_, "cublasSetWorkspace_v2");
     library_.get(property_, "cublasGetProperty");
     library_.get(status_text_, "cublasGetStatusString");
     library_.get(gemm_, "cublasSgemm_v2");
+    library_.get(gemm_of_types_, "cublasGemmEx");
   }
 
-  // One for each stream: the workspace behind a handle is not for two streams at once.
-  cublasHandle_t handle(Stream stream) {
-    cublasHandle_t& h = handles_[stream];
+  // One for each device, stream and mode: the workspace behind a handle is not for two streams at once. It is
+  // ours, because a call that is captured may not allocate (cuBLAS's documentation, CUDA graphs; 32 MiB is what
+  // it advises on Hopper). After the stream, which would take it away again.
+  cublasHandle_t handle(Stream stream, cublasMath_t math = CUBLAS_PEDANTIC_MATH) {
+    cublasHandle_t& h = handles_[{current_device(), stream, math}];
     if (!h) {
       cublasHandle_t fresh = nullptr;
       check(create_(&fresh), "cublasCreate");
-      check(set_math_(fresh, CUBLAS_PEDANTIC_MATH), "cublasSetMathMode");
+      check(set_math_(fresh, math), "cublasSetMathMode");
       check(set_stream_(fresh, static_cast<cudaStream_t>(stream)), "cublasSetStream");
+      check(set_workspace_(fresh, Arena::get().allocate(kWorkspace), static_cast<size_t>(kWorkspace)),
+            "cublasSetWorkspace");
       h = fresh;
     }
     return h;
@@ -115,13 +157,16 @@ class Cublas {
 
   SharedLibrary library_;
   std::mutex mutex_;
-  std::map<Stream, cublasHandle_t> handles_;
+  static constexpr int64_t kWorkspace = 32 << 20;
+  std::map<std::tuple<int, Stream, cublasMath_t>, cublasHandle_t> handles_;
   decltype(cublasCreate_v2)* create_ = nullptr;
   decltype(cublasSetStream_v2)* set_stream_ = nullptr;
   decltype(cublasSetMathMode)* set_math_ = nullptr;
+  decltype(cublasSetWorkspace_v2)* set_workspace_ = nullptr;
   decltype(cublasGetProperty)* property_ = nullptr;
   decltype(cublasGetStatusString)* status_text_ = nullptr;
   decltype(cublasSgemm_v2)* gemm_ = nullptr;
+  GemmOfTypes* gemm_of_types_ = nullptr;
 };
 
 }  // namespace
@@ -137,9 +182,24 @@ LibraryStatus cublas_status() {
   return {c.found() ? c.version() : "", c.missing(), c.found() && !g_own};
 }
 
+namespace {
+
+bool countable(const LibraryProduct& p) {
+  return std::max({p.m, p.n, p.k, p.a_row, p.a_col, p.b_row, p.b_col}) <= INT_MAX;
+}
+
+}  // namespace
+
+bool library_product_compared(Stream stream, const LibraryProduct& p, LibraryMath math, const void* a,
+                              const void* b, void* c) {
+  if (!countable(p)) throw Failure("a product too large for cuBLAS, which counts in 32 bits");
+  if (!Cublas::get().found()) throw Failure("linear layers by cuBLAS: " + Cublas::get().missing());
+  Cublas::get().compare(stream, p, math, a, b, c);
+  return true;
+}
+
 bool library_product(Stream stream, const LibraryProduct& p, const float* a, const float* b, float* c) {
-  const int64_t largest = std::max({p.m, p.n, p.k, p.a_row, p.a_col, p.b_row, p.b_col});
-  if (g_own || largest > INT_MAX || !Cublas::get().found()) return false;
+  if (g_own || !countable(p) || !Cublas::get().found()) return false;
   Cublas::get().multiply(stream, p, a, b, c);
   return true;
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "kernels/gpu/check.h"
+#include "kernels/gpu/peaks.h"
 #include "kernels/gpu/runtime.h"
 
 namespace loupe::gpu {
@@ -33,10 +34,6 @@ int driver_version() {
   LOUPE_CUDA(cudaDriverGetVersion(&version));
   return version;
 }
-
-// Fused multiply-adds of a multiprocessor and clock, in float32 (CUDA Programming Guide, arithmetic
-// throughput).
-int fp32_lanes(int major, int minor) { return major == 8 && minor == 0 ? 64 : 128; }
 
 std::string number(double x) {
   char text[32];
@@ -103,7 +100,8 @@ std::string device_as_json() {
   const double clock = 1e-3 * attribute(cudaDevAttrClockRate);         // MHz
   const double memory = 1e-3 * attribute(cudaDevAttrMemoryClockRate);  // MHz; two transfers a clock
   const int bus = attribute(cudaDevAttrGlobalMemoryBusWidth);          // bits
-  const double tflops = 2e-6 * clock * p.multiProcessorCount * fp32_lanes(p.major, p.minor);
+  const MultiplyAdds peak = multiply_adds(p.major, p.minor);
+  const auto tflops = [&](int per_clock) { return number(2e-6 * clock * p.multiProcessorCount * per_clock); };
   const double gbs = 2e-3 * memory * bus / 8;
   std::string json = "{";
   const auto add = [&](const char* key, const std::string& value) {
@@ -123,7 +121,9 @@ std::string device_as_json() {
   add("l2_bytes", std::to_string(p.l2CacheSize));
   add("shared_bytes_per_block", std::to_string(p.sharedMemPerBlockOptin));
   add("ecc", attribute(cudaDevAttrEccEnabled) ? "true" : "false");
-  add("peak_fp32_tflops", number(tflops));
+  add("peak_fp32_tflops", tflops(peak.fp32));
+  add("peak_tf32_tflops", tflops(peak.tf32));  // 0: not known
+  add("peak_bf16_tflops", tflops(peak.bf16));
   add("peak_gb_per_s", number(gbs));
   return json + "}";
 }

@@ -96,6 +96,12 @@ TEST_CASE("the simulator has no libraries, and says so") {
                        said, Error);
   CHECK_THROWS_WITH_AS(device::conv2d_vjp_weight_by_library(queue, s, x.data(), y.data(), w.data()), said,
                        Error);
+  CHECK_THROWS_WITH_AS(device::conv2d_compared(queue, s, Direction::vjp_input, {LibraryMath::bf16, true},
+                                               x.data(), w.data(), y.data()),
+                       said, Error);
+  CHECK_THROWS_WITH_AS(device::linear_compared(queue, {4, 1, 1}, Direction::forward, LibraryMath::tf32,
+                                               x.data(), w.data(), y.data()),
+                       "products by cuBLAS need device cuda, in a build with cuBLAS", Error);
 }
 
 }  // namespace
