@@ -28,8 +28,8 @@ struct TrainingRecord {
 };
 TrainingRecord built_in_record(const std::string& name);
 
-/// An architecture with weights from a safetensors file (torchvision's parameter names; f32, f16 or bf16;
-/// tensors that the graph does not need are ignored); with formula weights where `weights` is "formula"; with
+/// An architecture with weights from a file, safetensors or torch.save's (torchvision's parameter names, perhaps
+/// all behind one prefix; f32, f16, bf16 or f64; tensors that the graph does not need are ignored); with formula weights where `weights` is "formula"; with
 /// the built-in ones where it is empty. Throws Error naming the file and the tensor, with both shapes, that
 /// is missing or misshapen.
 ImageModel load(const std::string& name, const std::filesystem::path& weights = {},

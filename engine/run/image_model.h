@@ -13,6 +13,7 @@ struct ImageModel {
   Preprocessing preprocessing = {};
   std::vector<std::string> labels = {};  // one a class, or empty
   std::string trunk = {};                // the layer at the end of the convolutional trunk, for Grad-CAM
+  std::vector<std::string> notes = {};   // what its user should know of how it was loaded, a line each
 
   Tensor preprocess(const Image& image) const { return loupe::preprocess(image, preprocessing); }
   /// "jaguar", or "class 290" without labels.

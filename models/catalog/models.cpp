@@ -6,7 +6,7 @@
 #include "kernels/common/suggest.h"
 #include "models/catalog/built_in.h"
 #include "models/io/formula.h"
-#include "models/io/safetensors.h"
+#include "models/io/weights_file.h"
 
 namespace loupe::models {
 
@@ -24,8 +24,12 @@ Weights formula_weights(const Graph& graph) {
 }
 
 // Only what the graph needs is read; float32 stays in the mapped file.
-Weights read_weights(const std::string& name, const Graph& graph, const SafetensorsFile& file,
-                     const std::string& path) {
+Weights read_weights(const std::string& name, const Graph& graph, WeightsFile file, const std::string& path,
+                     std::vector<std::string>& notes) {
+  std::vector<std::string> wanted;
+  for (NodeId id : graph.parameters()) wanted.push_back(graph.node(id).name);
+  if (const std::string prefix = file.strip_prefix(wanted); !prefix.empty())
+    notes.push_back("'" + path + "': every name starts with '" + prefix + "', which was left off");
   Weights weights;
   for (NodeId id : graph.parameters()) {
     const Node& p = graph.node(id);
@@ -97,14 +101,15 @@ TrainingRecord built_in_record(const std::string& name) {
 
 ImageModel load(const std::string& name, Model model, const std::filesystem::path& weights, Device device,
                 const KernelOptions& kernels) {
-  const auto from = [&](const SafetensorsFile& file, const std::string& path) {
-    return read_weights(name, model.graph, file, path);
+  std::vector<std::string> notes;
+  const auto from = [&](WeightsFile file, const std::string& path) {
+    return read_weights(name, model.graph, std::move(file), path, notes);
   };
   Weights parameters = weights == "formula" ? formula_weights(model.graph)
                        : weights.empty()    ? from(built_in_file(name), "the built-in weights")
-                                            : from(SafetensorsFile::open(weights.string()), weights.string());
+                                            : from(WeightsFile::open(weights.string()), weights.string());
   return {Network(name, std::move(model.graph), std::move(parameters), device, kernels), model.preprocessing,
-          std::move(model.labels), std::move(model.trunk)};
+          std::move(model.labels), std::move(model.trunk), std::move(notes)};
 }
 
 ImageModel load(const std::string& name, const std::filesystem::path& weights, Device device,

@@ -5,60 +5,19 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "engine/file/atomic_file.h"
 #include "engine/file/mapped_file.h"
 #include "kernels/common/error.h"
-#include "kernels/common/parallel.h"
 #include "models/io/safetensors_header.h"
 
 namespace loupe {
 
 using safetensors::in_quotes;
 
-static_assert(std::endian::native == std::endian::little,
-              "the format is little-endian, and tensors are views of files");
-
 namespace {
 
 constexpr uint64_t kLongestHeader = 100'000'000;  // the format's own limit
-
-// Types whose bytes in a file are already a Tensor's.
-std::optional<Dtype> same_in_memory(std::string_view type) {
-  if (type == "F32") return Dtype::f32;
-  if (type == "F64") return Dtype::f64;
-  if (type == "I32") return Dtype::i32;
-  if (type == "U8" || type == "BOOL") return Dtype::u8;
-  return std::nullopt;
-}
-
-float from_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
-
-// The 15 bits below the sign, shifted to float's place, make the value times 2^-112 (subnormals too,
-// exactly). Infinity and NaN have every exponent bit set, which the product does not: they get it directly.
-float from_f16(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
-  const uint32_t magnitude = static_cast<uint32_t>(bits & 0x7FFF) << 13;
-  const bool finite = (bits & 0x7C00) != 0x7C00;
-  const uint32_t value =
-      finite ? std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f) : magnitude | 0x7F800000;
-  return std::bit_cast<float>(value | sign);
-}
-
-// `data` may be unaligned.
-template <typename From, typename To, typename Convert>
-void convert_each(std::span<const std::byte> data, std::span<To> to, const Convert& one) {
-  constexpr int64_t kChunk = 1 << 16;
-  const auto count = static_cast<int64_t>(to.size());
-  parallel_for(ceil_div(count, kChunk), [&](int64_t chunk) {
-    for (int64_t i = chunk * kChunk, end = std::min(count, i + kChunk); i < end; ++i) {
-      From value;
-      std::memcpy(&value, data.data() + i * static_cast<int64_t>(sizeof(From)), sizeof(From));
-      to[static_cast<size_t>(i)] = one(value);
-    }
-  });
-}
 
 }  // namespace
 
@@ -106,38 +65,7 @@ const SafetensorsFile::Entry& SafetensorsFile::entry(std::string_view name) cons
 
 Tensor SafetensorsFile::tensor(std::string_view name) const {
   const auto& [info, data] = entry(name);
-  if (const std::optional<Dtype> dtype = same_in_memory(info.dtype)) {
-    const bool aligned =
-        reinterpret_cast<uintptr_t>(data.data()) % static_cast<size_t>(dtype_bytes(*dtype)) == 0;
-    if (aligned) {
-      auto* start = const_cast<std::byte*>(data.data());
-      return Tensor(*dtype, info.shape, Storage::borrow(start, std::ssize(data), owner_));
-    }
-    Tensor copy(*dtype, info.shape);
-    if (!data.empty()) std::memcpy(copy.raw(), data.data(), data.size());
-    return copy;
-  }
-  if (info.dtype == "F16" || info.dtype == "BF16") {
-    Tensor t(Dtype::f32, info.shape);
-    convert_each<uint16_t>(data, t.values<float>(), info.dtype == "F16" ? from_f16 : from_bf16);
-    return t;
-  }
-  if (info.dtype == "I64") {
-    Tensor t(Dtype::i32, info.shape);
-    size_t at = 0;
-    for (int32_t& to : t.values<int32_t>()) {
-      int64_t value;
-      std::memcpy(&value, data.data() + at, sizeof(value));
-      at += sizeof(value);
-      if (value != static_cast<int32_t>(value))
-        throw Error(file_ + ": tensor " + in_quotes(name) + ": the value " + std::to_string(value) +
-                    " does not fit 32 bits");
-      to = static_cast<int32_t>(value);
-    }
-    return t;
-  }
-  throw Error(file_ + ": tensor " + in_quotes(name) + " is of type " + info.dtype +
-              "; Loupe reads F32, F64, F16, BF16, I32, I64, U8 and BOOL");
+  return stored_tensor(info, data, owner_, file_ + ": tensor " + in_quotes(name));
 }
 
 namespace {

@@ -17,15 +17,13 @@
 #include <vector>
 
 #include "engine/tensor/tensor.h"
+#include "models/io/stored_tensor.h"
 
 namespace loupe {
 
 class SafetensorsFile {
  public:
-  struct Info {
-    std::string dtype;  // as in the file: "F32", "BF16" …
-    Shape shape;
-  };
+  using Info = TensorInfo;
 
   /// Maps the file and checks its whole header. Throws Error.
   static SafetensorsFile open(const std::string& path);
@@ -38,9 +36,8 @@ class SafetensorsFile {
   bool contains(std::string_view name) const { return entries_.contains(name); }
   /// Throws Error naming the tensor if the file does not hold it.
   const Info& info(std::string_view name) const { return entry(name).info; }
-  /// F32, F64, I32, U8 and BOOL: a view of the bytes where it is aligned, else a copy. F16 and BF16 as
-  /// f32, I64 as i32 (throws Error for a value that does not fit). Throws Error for other types. Views are
-  /// read-only memory: clone() before writing. They keep the mapping alive.
+  /// As stored_tensor() makes it: F32, F64, I32, U8 and BOOL are views where they are aligned, read-only memory
+  /// that keeps the mapping alive. Throws Error for a type that is not read.
   Tensor tensor(std::string_view name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 

@@ -1,10 +1,11 @@
 // main() of every test. Exits with 77, which ctest reports as skipped, where the executable needs the shared
-// data and it is not there; and fails where the command line's filters leave no test, so that a renamed test
+// data, or other people's networks, and they are not there; and fails where the command line's filters leave no test, so that a renamed test
 // cannot pass unseen.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 namespace {
@@ -36,6 +37,12 @@ int main(int argc, char** argv) {
 #ifdef LOUPE_NEEDS_SHARED
   if (!std::filesystem::is_directory(LOUPE_SHARED_DIR)) {
     std::printf("skipped: the shared data is not at %s (cmake -DLOUPE_SHARED_DIR=…)\n", LOUPE_SHARED_DIR);
+    return 77;
+  }
+#endif
+#ifdef LOUPE_NEEDS_MODELS
+  if (!std::getenv("LOUPE_TEST_MODELS")) {
+    std::printf("skipped: LOUPE_TEST_MODELS does not name a folder of other people's networks\n");
     return 77;
   }
 #endif

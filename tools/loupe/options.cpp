@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <vector>
 
 #include "kernels/common/suggest.h"
@@ -64,11 +65,11 @@ void expect_fits(const std::string& model, const Graph& graph, const Shape& inpu
 }
 
 void DeviceChoice::add_name_to(CLI::App& app, const std::string& group) {
-  value_option(
-      app, "--device", device, "D",
-      "cpu; cuda: an NVIDIA GPU, cuda:1 the second; sim: the GPU's kernels in a simulator, slow; ref: textbook loops in "
-      "double, slow (cuda where there is one, else cpu)",
-      group);
+  value_option(app, "--device", device, "D",
+               "cpu; cuda: an NVIDIA GPU, cuda:1 the second; sim: the GPU's kernels in a simulator, slow; "
+               "ref: textbook loops in "
+               "double, slow (cuda where there is one, else cpu)",
+               group);
 }
 
 void DeviceChoice::add_to(CLI::App& app, const std::string& group) {
@@ -103,11 +104,18 @@ Device DeviceChoice::open() const {
 
 KernelOptions DeviceChoice::kernels() const { return {.library_convolution = conv == "cudnn"}; }
 
+ImageModel load_and_say(const std::string& name, Model model, const std::string& weights, Device on,
+                        const DeviceChoice& device) {
+  ImageModel network = models::load(name, std::move(model), weights, on, device.kernels());
+  for (const std::string& note : network.notes) std::fprintf(stderr, "loupe: %s\n", valid_utf8(note).c_str());
+  return network;
+}
+
 ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device) {
   Model built =
       models::build(model, {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
   expect_fits(model, built.graph, {1, 3, zoo::kSize, zoo::kSize});
-  return models::load(model, std::move(built), weights, device.open(), device.kernels());
+  return load_and_say(model, std::move(built), weights, device.open(), device);
 }
 
 }  // namespace loupe

@@ -42,6 +42,9 @@ struct DeviceChoice {
   KernelOptions kernels() const;
 };
 
+/// models::load(), with what is to be known of it said on standard error.
+ImageModel load_and_say(const std::string& name, Model model, const std::string& weights, Device on,
+                        const DeviceChoice& device);
 /// A network with the zoo's classes, made for the zoo's pictures. Throws UsageError where they are too small
 /// for it.
 ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device);

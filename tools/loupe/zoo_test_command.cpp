@@ -40,8 +40,9 @@ std::function<void()> set_up_zoo_test(CLI::App& zoo) {
   const auto s = std::make_shared<Settings>();
   value_option(*app, "--network", s->network.model, "M",
                "A network that tells the zoo's 14 classes apart (zoo)");
-  value_option(*app, "--weights", s->weights, "FILE",
-               "Its weights, safetensors (those built in); or `formula`: made-up ones, for a try");
+  value_option(
+      *app, "--weights", s->weights, "FILE",
+      "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try");
   value_option(*app, "--count", s->count, "N", "How many pictures (10000); classes take turns");
   value_option(*app, "--seed", s->seed, "S", "Which pictures (2024): the same seed draws the same ones");
   s->device.add_to(*app);

@@ -69,6 +69,16 @@ TEST_CASE("a file of the formula's weights is the formula's network; tensors tha
   CHECK(from_file.preprocessing.crop == 64);
 }
 
+TEST_CASE("a prefix of every name is left off, and said") {
+  WeightsFile file;
+  for (auto& [name, tensor] : file.tensors) name = "module." + name;
+  const ImageModel model = file.load();
+  CHECK(model.notes.size() == 1);
+  CHECK(contains(model.notes.at(0), "every name starts with 'module.', which was left off"));
+  file.tensors.back().first = "head.bias";
+  CHECK(contains(message_of(file), "lacks the tensor 'features.0.weight'"));
+}
+
 TEST_CASE("weights of double precision are rounded to float") {
   WeightsFile file;
   for (auto& [name, tensor] : file.tensors) tensor = tensor.to(Dtype::f64);

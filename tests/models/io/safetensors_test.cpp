@@ -122,10 +122,23 @@ TEST_CASE("64-bit integers become 32-bit ones where they fit") {
                        "'file.safetensors': tensor 't': the value 2147483648 does not fit 32 bits", Error);
 }
 
+TEST_CASE("smaller integers and unsigned ones become 32-bit ones") {
+  const auto one = [](const char* type, const std::string& data) {
+    const std::string end = std::to_string(data.size());
+    return parse(file_bytes(tensor_json(type, "[1]", "[0," + end + "]"), data)).tensor("t").item();
+  };
+  CHECK(one("I8", "\xfe") == -2);
+  CHECK(one("I16", "\xfe\xff") == -2);
+  CHECK(one("U16", "\xfe\xff") == 65534);
+  CHECK(one("U32", "\xfe\xff\xff\x7f") == 2147483646);
+  CHECK(one("U64", little_endian(7)) == 7);
+  CHECK_THROWS_WITH_AS(one("U32", "\xfe\xff\xff\xff"), doctest::Contains("does not fit 32 bits"), Error);
+}
+
 TEST_CASE("a type that Loupe does not compute with may lie in a file but not be read") {
-  const auto file = parse(file_bytes(tensor_json("I16", "[1]", "[0,2]"), "ab"));
-  CHECK(file.info("t").dtype == "I16");
-  CHECK_THROWS_WITH_AS(file.tensor("t"), doctest::Contains("tensor 't' is of type I16"), Error);
+  const auto file = parse(file_bytes(tensor_json("F8_E4M3", "[2]", "[0,2]"), "ab"));
+  CHECK(file.info("t").dtype == "F8_E4M3");
+  CHECK_THROWS_WITH_AS(file.tensor("t"), doctest::Contains("tensor 't' is of type F8_E4M3"), Error);
 }
 
 // Written by tests/oracle/make_method_goldens.py, which shares no code with this reader nor with

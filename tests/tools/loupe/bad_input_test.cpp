@@ -10,6 +10,7 @@
 #include "models/models.h"
 #include "tests/support/command.h"
 #include "tests/support/networks.h"
+#include "tests/support/torch_bytes.h"
 
 namespace loupe::test {
 namespace {
@@ -161,6 +162,31 @@ TEST_CASE("safetensors files that lie") {
                   {"nowhere.safetensors"});
   explain.refused(1, {explain.photo(), "--weights", explain.folder().path().string()},
                   {explain.folder().path().string()});
+}
+
+TEST_CASE("weights of torch.save that are broken, or mean harm") {
+  const Explain explain;
+  const auto refused = [&](const std::string& bytes, const std::string& part) {
+    const std::string path = explain.file("w.pth", bytes);
+    explain.refused(1, {explain.photo(), "--weights", path}, {"w.pth", part});
+  };
+  const auto whole = [](const std::string& name) {
+    return read_text(LOUPE_SOURCE_DIR "/tests/fixtures/torch/" + name);
+  };
+  refused(whole("zip.pth"), "lacks the tensor 'features.0.weight'");
+  refused(whole("legacy.pth"), "lacks the tensor 'features.0.weight'");
+  refused(whole("deflated.pth"), "compressed or encrypted");
+  refused(whole("zip.pth").substr(0, 4000), "has no directory at its end");
+  refused(whole("legacy.pth").substr(0, 2000), "cut short");
+  using namespace pickled;  // NOLINT
+  const std::string evil = explain.folder() / "executed";
+  refused(archive(pickled::whole(global("os", "system") + "(" + text("touch " + evil) + "tR")), "no tensors");
+  CHECK(!fs::exists(evil));
+  std::string deep(1'000'000, ']');
+  refused(archive(pickled::whole(deep + std::string(999'999, 'a'))), "nested more than 100 deep");
+  refused(archive(pickled::whole(dict(text("t") + tensor({1 << 30}, {1}, 0, 1 << 30)))),
+          "should hold 4294967296");
+  refused("just some text that is long enough", "it is a text");
 }
 
 TEST_CASE("weights that do not fit the network") {

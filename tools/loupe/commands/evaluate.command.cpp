@@ -39,8 +39,9 @@ void Settings::add_to(CLI::App& app) {
   methods.add_to(app, what);
   value_option(app, "--model", model.model, "M", "A network that tells the zoo's 14 classes apart (zoo)",
                what);
-  value_option(app, "--weights", weights, "FILE",
-               "Its weights, safetensors (those built in); or `formula`: made-up ones, for a try", what);
+  value_option(
+      app, "--weights", weights, "FILE",
+      "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try", what);
   value_option(app, "--count", count, "N", "Pictures with one object (1000)", what);
   value_option(
       app, "--costly", costly, "N",

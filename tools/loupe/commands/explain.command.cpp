@@ -48,7 +48,7 @@ void Settings::add_to(CLI::App& app) {
       ->group(what);
   model.add_to(app, what);
   value_option(app, "--weights", weights, "FILE",
-               "safetensors file with torchvision's names (of the zoo's networks: those built in); or "
+               "safetensors file, or torch.save's, with torchvision's names (the zoo's are built in); or "
                "`formula`: made-up weights, for a try without a file",
                what);
   value_option(app, "--labels", labels, "FILE", "Names of the classes, one a line", what);
@@ -116,7 +116,7 @@ Run prepare(const Settings& s) {
       throw UsageError("'" + i.path + "': " + e.what());
     }
 
-  ImageModel network = models::load(s.model.model, std::move(model), s.weights, device, s.device.kernels());
+  ImageModel network = load_and_say(s.model.model, std::move(model), s.weights, device, s.device);
   network.labels = std::move(labels);
   network.network.memory_limit = memory;
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, s.methods.all());

@@ -43,7 +43,7 @@ void Settings::add_to(CLI::App& app) {
                what);
   value_option(app, "--seed", seed, "S", "Which pictures (1): the same seed draws the same ones", what);
   value_option(app, "--weights", weights, "FILE",
-               "Other weights of the network zoo, safetensors (those built in); or `formula`: made-up ones",
+               "Other weights of the network zoo, safetensors or torch.save (those built in); or `formula`",
                what);
   device.add_to(app, how);
   value_option(app, "--threads", threads, "N", "Threads; results do not depend on it", how);

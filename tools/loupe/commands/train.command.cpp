@@ -14,6 +14,7 @@
 #include "kernels/common/parallel.h"
 #include "models/io/checkpoint.h"
 #include "models/io/safetensors.h"
+#include "models/io/weights_file.h"
 #include "models/zoo/pictures.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/options.h"
@@ -166,8 +167,8 @@ struct Run {
 
 // Weights of another training, as far as they fit.
 void take_over(std::map<std::string, Tensor>& weights, const std::string& from) {
-  const SafetensorsFile file =
-      models::has_built_in_weights(from) ? models::built_in_file(from) : SafetensorsFile::open(from);
+  const WeightsFile file =
+      models::has_built_in_weights(from) ? models::built_in_file(from) : WeightsFile::open(from);
   size_t taken = 0;
   for (auto& [name, tensor] : weights) {
     if (!file.contains(name) || file.info(name).shape != tensor.shape()) continue;
