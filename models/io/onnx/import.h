@@ -109,6 +109,14 @@ class NodeImport {
                  const std::function<Tensor(const Tensor&)>& change = {});
   /// Numbers that the mapping itself brings.
   Port constant(const std::string& suffix, const Tensor& values);
+  /// Row numbers for the engine's gather: `values` under a shape, or begin, begin + step … `count` times.
+  Port constant_rows(const std::string& suffix, const std::vector<int64_t>& values, const Shape& shape);
+  Port row_numbers(const std::string& suffix, int64_t begin, int64_t count, int64_t step);
+  /// Operand k, for an op whose operands lie side by side: a known one that is the same for every image of the
+  /// batch is repeated as often as the batch wants.
+  Port part_of_batch(size_t k);
+  /// The node of the engine's graph that a value is an output of; null of inputs and weights.
+  const Node* made_by(const Value& value) const;
   /// Operand k as i32, for ops that look up: a known one, or an input of the graph. Throws Unsupported.
   Port indices(size_t k);
 

@@ -1,4 +1,4 @@
-// What import.h is made of: the walk over a graph's nodes. For import.cpp, node_import.cpp and reshape.cpp alone.
+// What import.h is made of: the walk over a graph's nodes. For import.cpp, node_import.cpp and reshape.cpp.
 #pragma once
 #include <unordered_map>
 #include <unordered_set>

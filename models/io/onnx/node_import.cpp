@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "kernels/common/error.h"
+#include "kernels/expand/expand.h"
 #include "kernels/transpose/transpose.h"
 #include "models/io/onnx/importer.h"
 
@@ -85,6 +86,38 @@ Port NodeImport::parameter(size_t k, ParameterSpec::Role role, const std::string
 
 Port NodeImport::constant(const std::string& suffix, const Tensor& values) {
   return importer_.graph_.constant(importer_.unique(name_ + "." + suffix), values);
+}
+
+Port NodeImport::constant_rows(const std::string& suffix, const std::vector<int64_t>& values,
+                               const Shape& shape) {
+  Tensor t(Dtype::i32, shape);
+  std::ranges::transform(values, t.values<int32_t>().begin(),
+                         [](int64_t v) { return static_cast<int32_t>(v); });
+  return constant(suffix, t);
+}
+
+Port NodeImport::row_numbers(const std::string& suffix, int64_t begin, int64_t count, int64_t step) {
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < count; ++i) rows.push_back(begin + i * step);
+  return constant_rows(suffix, rows, {count});
+}
+
+Port NodeImport::part_of_batch(size_t k) {
+  const Value& v = value(k);
+  const auto like = std::ranges::find_if(proto_.inputs, [&](const std::string& name) {
+    const Value* other = name.empty() ? nullptr : importer_.find(const_cast<Scope&>(scope_), name);
+    return other && !other->known() && other->shape.rank() && other->shape2[0] != other->shape[0];
+  });
+  const Port here = port(k);
+  if (!v.known() || v.shape.rank() == 0 || v.shape[0] != 1 || like == proto_.inputs.end()) return here;
+  const Port batch = importer_.find(const_cast<Scope&>(scope_), *like)->port;
+  return add("expand" + std::to_string(k), expand(), {here, batch}).port;
+}
+
+const Node* NodeImport::made_by(const Value& value) const {
+  if (value.known() || value.port.node < 0) return nullptr;
+  const Node& node = importer_.graph_.node(value.port.node);
+  return node.op ? &node : nullptr;
 }
 
 Port NodeImport::indices(size_t k) {

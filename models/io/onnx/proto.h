@@ -1,4 +1,4 @@
-// An ONNX file as plain data: the messages of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto that matter for
+// An ONNX file as plain data: the messages of onnx.proto (https://github.com/onnx/onnx) that matter for
 // running a network, under that file's names. Reading trusts nothing: lengths, nesting and numbers of
 // everything are checked, and every failure is one line that names the file.
 #pragma once
