@@ -27,7 +27,7 @@ Value typed(Value v, ElementType type) {
 // A product with a known matrix and then a known row: one linear layer with a bias, whose node the sum names.
 bool is_bias_of_linear(NodeImport& n, size_t product, size_t bias) {
   if (n.known(product) || !n.known(bias)) return false;
-  const Node* made = n.made_by(n.value(product));
+  const std::optional<Node> made = n.made_by(n.value(product));
   if (!made || made->op->kind().name != "linear" || made->inputs.size() != 2) return false;
   const int64_t outputs = made->shape().back();
   const Shape& row = n.shape(bias);
@@ -40,7 +40,7 @@ bool is_bias_of_linear(NodeImport& n, size_t product, size_t bias) {
 // x·sigmoid(x) is one function.
 bool is_silu(NodeImport& n, size_t x, size_t factor) {
   if (n.known(x) || n.known(factor)) return false;
-  const Node* made = n.made_by(n.value(factor));
+  const std::optional<Node> made = n.made_by(n.value(factor));
   if (!made || made->op->kind().name != "sigmoid" || made->inputs[0] != n.value(x).port) return false;
   n.output(n.add(silu(), {n.value(x).port}));
   return true;

@@ -115,8 +115,8 @@ class NodeImport {
   /// Operand k, for an op whose operands lie side by side: a known one that is the same for every image of the
   /// batch is repeated as often as the batch wants.
   Port part_of_batch(size_t k);
-  /// The node of the engine's graph that a value is an output of; null of inputs and weights.
-  const Node* made_by(const Value& value) const;
+  /// The node of the engine's graph that a value is an output of, a copy; none of inputs and weights.
+  std::optional<Node> made_by(const Value& value) const;
   /// Operand k as i32, for ops that look up: a known one, or an input of the graph. Throws Unsupported.
   Port indices(size_t k);
 

@@ -114,10 +114,10 @@ Port NodeImport::part_of_batch(size_t k) {
   return add("expand" + std::to_string(k), expand(), {here, batch}).port;
 }
 
-const Node* NodeImport::made_by(const Value& value) const {
-  if (value.known() || value.port.node < 0) return nullptr;
+std::optional<Node> NodeImport::made_by(const Value& value) const {
+  if (value.known() || value.port.node < 0) return std::nullopt;
   const Node& node = importer_.graph_.node(value.port.node);
-  return node.op ? &node : nullptr;
+  return node.op ? std::optional(node) : std::nullopt;
 }
 
 Port NodeImport::indices(size_t k) {
