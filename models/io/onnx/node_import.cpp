@@ -1,5 +1,7 @@
 // What a mapping asks of its node, and adds to the graph.
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
 #include <numeric>
 
 #include "kernels/common/error.h"
@@ -25,7 +27,12 @@ int64_t NodeImport::i(std::string_view name, int64_t otherwise) const {
 }
 double NodeImport::f(std::string_view name, double otherwise) const {
   const AttributeProto* a = attribute(name);
-  return a ? a->f : otherwise;
+  if (!a) return otherwise;
+  // The decimal that the author wrote, 1e-5, rather than the float32 next to it.
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text - 1, a->f).ptr;
+  *end = 0;
+  return std::strtod(text, nullptr);
 }
 std::string NodeImport::s(std::string_view name, const std::string& otherwise) const {
   const AttributeProto* a = attribute(name);

@@ -280,7 +280,10 @@ Folded fold_expand(const NodeImport& n, Operands operands) {
   return {expanded(n, operand(operands, 0), numbers(operand(operands, 1)))};
 }
 
-ElementType cast_target(const NodeImport& n) { return static_cast<ElementType>(n.i("to", 1)); }
+// CastLike has the type of its second operand.
+ElementType cast_target(const NodeImport& n) {
+  if (n.proto().op_type == "CastLike") return n.value(1).type;
+  return static_cast<ElementType>(n.i("to", 1)); }
 void cast(NodeImport& n) {
   Value x = n.value(0);
   const ElementType to = cast_target(n);
@@ -321,6 +324,7 @@ const OnnxGroup shape_onnx{{
     {"Transpose", transpose_node, fold_transpose},
     {"Expand", expand_node, fold_expand},
     {"Cast", cast, fold_cast},
+    {"CastLike", cast, fold_cast},
     {"Dropout", identity, nullptr},
 }};
 
