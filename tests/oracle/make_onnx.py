@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Small ONNX files, and what onnxruntime computes of them: tests/oracle/make_onnx.py [DIR] (tests/fixtures/onnx).
+"""Small ONNX files, and what onnxruntime computes of them: tests/oracle/make_onnx.py [--models DIR].
+
+Writes tests/fixtures/onnx, and with --models, a folder as ../shared/oracle/language/get_models.sh fills it, what onnxruntime
+computes of open_nsfw and magika for an input by formula: tests/golden/onnx_models.json.
 
 For each <name>.onnx a <name>.safetensors with `input` and `output` (a batch of two; one for files that are written down for
 a batch of one). The networks of torch are exported by both of its exporters, weights come from a seed.
 Needs torch, onnx, onnxruntime, onnxscript, safetensors.
 """
+import json
 import pathlib
 import sys
 import warnings
@@ -228,8 +232,22 @@ def without_rounding(m):
     return m
 
 
+def make_golden(models):
+    run = lambda name, **feeds: onnxruntime.InferenceSession(str(models / name), providers=["CPUExecutionProvider"]).run(None, feeds)[0]
+    steps = lambda shape, period: (np.arange(np.prod(shape), dtype=np.int64) * 7919 % period).reshape(shape)
+    picture = (steps((2, 224, 224, 3), 2003) / 2003 * 200 - 100).astype(np.float32)
+    golden = {
+        "open_nsfw": run("open_nsfw.onnx", **{"input:0": picture}).astype(float).tolist(),
+        "magika": run("magika.onnx", bytes=steps((2, 2048), 257).astype(np.int32)).astype(float).tolist(),
+    }
+    path = pathlib.Path(__file__).parents[1] / "golden" / "onnx_models.json"
+    path.write_text(json.dumps(golden, indent=1) + "\n")
+
+
 def main():
-    out = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[1] / "fixtures" / "onnx")
+    if sys.argv[1:2] == ["--models"]:
+        return make_golden(pathlib.Path(sys.argv[2]))
+    out = pathlib.Path(__file__).parents[1] / "fixtures" / "onnx"
     out.mkdir(parents=True, exist_ok=True)
     files = {f.__name__: f() for f in (channels_last, sequence, old, functions, quantized)}
     torch.manual_seed(11)

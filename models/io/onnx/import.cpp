@@ -1,7 +1,6 @@
 #include "models/io/onnx/import.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "kernels/common/error.h"
 #include "kernels/transpose/transpose.h"
@@ -155,15 +154,16 @@ void Importer::import_nodes(Scope& scope, const std::vector<NodeProto>& nodes,
                             const std::vector<std::string>& wanted) {
   std::unordered_set<std::string> needed(wanted.begin(), wanted.end());
   std::vector<const NodeProto*> live;
-  for (const NodeProto& node : nodes | std::views::reverse) {
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
     const auto asked = [&](const std::string& name) { return !name.empty() && needed.contains(name); };
-    if (std::ranges::none_of(node.outputs, asked)) continue;
-    live.push_back(&node);
+    if (std::none_of(node->outputs.begin(), node->outputs.end(), asked)) continue;
+    live.push_back(&*node);
     std::vector<std::string> reads;
-    collect_reads(node, reads);
+    collect_reads(*node, reads);
     needed.insert(reads.begin(), reads.end());
   }
-  for (const NodeProto* node : live | std::views::reverse) import_node(scope, *node);
+  std::reverse(live.begin(), live.end());
+  for (const NodeProto* node : live) import_node(scope, *node);
 }
 
 void Importer::give_up(Scope& scope, const NodeProto& node) {

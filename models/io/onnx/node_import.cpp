@@ -212,9 +212,8 @@ Port Importer::repeated(const Value& value, Port once) {
   const bool grew = !value.constant2 || (value.shape.rank() && value.shape[0] == 1 &&
                                          value.constant2->shape == value.shape.with(0, 2));
   const std::vector<NodeId> inputs = graph_.inputs();
-  const auto like = std::ranges::find_if(inputs, [&](NodeId i) {
-    return graph_.node(i).shape().rank() && graph_.node(i).shape()[0] == 1;
-  });
+  const auto like = std::ranges::find_if(
+      inputs, [&](NodeId i) { return graph_.node(i).shape().rank() && graph_.node(i).shape()[0] == 1; });
   if (!grew || like == inputs.end()) {
     any_batch_ = false;
     return once;

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <protozero/exception.hpp>
+// A field of another wire type than the message says is damage, in every build.
+#define protozero_assert(x) ((x) ? void() : throw protozero::unknown_pbf_wire_type_exception())
 #include <protozero/pbf_reader.hpp>
 
 #include "engine/file/mapped_file.h"

@@ -102,6 +102,7 @@ TEST_CASE("a file is a model: names, trunk, size, and scores before the softmax"
   REQUIRE(last.notes.size() == 1);
   CHECK(last.notes[0].find("Softmax, which is left off") != std::string::npos);
   CHECK(last.graph().input_shapes()[0] == Shape{1, 3, 17, 17});
+  CHECK(last.trunk == "conv2");  // not the sum behind it, whose channels are last
   // No Transpose is left of the two that undo each other at the input.
   CHECK_FALSE(last.graph().try_find("to_maps"));
   const Tensor scores = last.logits(as_maps(stored("channels_last", "input")));
