@@ -38,6 +38,13 @@ void collect_reads(const NodeProto& node, std::vector<std::string>& names) {
     }
 }
 
+// Names come from anywhere, and are shown to people.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
+  return text;
+}
+
 std::string op_name(const NodeProto& node) {
   return node.domain.empty() ? node.op_type : node.domain + "." + node.op_type;
 }
@@ -66,8 +73,9 @@ int64_t Importer::opset(const Scope& scope, const std::string& domain) const {
 }
 
 std::string Importer::unique(const std::string& name) {
-  std::string candidate = name.empty() ? "node" : name;
-  for (int i = 2; !taken_.insert(candidate).second; ++i) candidate = name + "_" + std::to_string(i);
+  const std::string wanted = name.empty() ? "node" : one_line(name);
+  std::string candidate = wanted;
+  for (int i = 2; !taken_.insert(candidate).second; ++i) candidate = wanted + "_" + std::to_string(i);
   return candidate;
 }
 
@@ -335,7 +343,11 @@ void Importer::sweep(std::vector<Value>& outputs) {
 }
 
 Imported import(const ModelProto& model, const ImportOptions& options) {
-  return Importer(model, options).run();
+  try {
+    return Importer(model, options).run();
+  } catch (const Error& e) {
+    throw Error(one_line(e.what()));
+  }
 }
 
 }  // namespace loupe::onnx
