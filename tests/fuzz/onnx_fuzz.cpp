@@ -1,5 +1,11 @@
 // libFuzzer target for ONNX files: any bytes at all are either a network, which is imported, or one Error of one line.
-// tests/fuzz/run builds and runs it, from the files of tests/fixtures/onnx.
+// An import asks the engine's ops whether shapes fit: those are the release build's, without instruments.
+// Sources: -DLOUPE_PROTOZERO -Ibuild/release/generated/include build/release/generated/all_onnx_groups.cpp
+//     models/io/onnx/*.cpp models/io/{stored_tensor,safetensors_header}.cpp
+//     build/release/libloupe_engine.a build/release/libloupe_kernels.a -lhwy -lgomp -ldl
+// Starts from: tests/fixtures/onnx
+// Options: -max_len=16384
+// Needs: build/release/libloupe_engine.a
 #include <cstdlib>
 #include <cstring>
 #include <memory>
