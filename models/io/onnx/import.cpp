@@ -5,6 +5,7 @@
 #include "kernels/common/error.h"
 #include "kernels/transpose/transpose.h"
 #include "models/io/onnx/importer.h"
+#include "models/io/onnx/patterns.h"
 #include "models/io/safetensors_header.h"  // in_quotes
 
 namespace loupe::onnx {
@@ -293,7 +294,8 @@ Imported Importer::run() {
   std::vector<std::string> wanted;
   for (const ValueInfoProto& output : model_.graph.outputs) wanted.push_back(output.name);
   if (wanted.empty()) fail("it has no output");
-  import_nodes(root_, model_.graph.nodes, wanted);
+  const std::vector<NodeProto> nodes = with_patterns(model_.graph, model_.file);
+  import_nodes(root_, nodes, wanted);
   if (!missing_.empty()) list_missing();
   Imported out;
   for (const std::string& name : wanted) {
