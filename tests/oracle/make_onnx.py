@@ -173,6 +173,25 @@ def old():
         [("x", [1, 3, 9, 8])], [("y", [1, 4, 8, 6])], [weights("w", 6, 3, 3, 3)], 7)
 
 
+def resizes():
+    """Every way of resizing, side by side in a row."""
+    n = helper.make_node
+    nodes, rows, inits = [], [], []
+    ways = [(mode, coordinates, sizes, more) for sizes in ((9, 13), (3, 4), (10, 14))
+            for coordinates in ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric")
+            for mode, more in (("linear", {}), ("cubic", {}), ("cubic", {"exclude_outside": 1, "cubic_coeff_a": -0.5}),
+                               ("nearest", {"nearest_mode": "floor"}), ("nearest", {"nearest_mode": "round_prefer_ceil"}))]
+    for i, (mode, coordinates, (h, w), more) in enumerate(ways):
+        scales = numpy_helper.from_array(np.array([1, 1, h / 5, w / 7], np.float32), f"s{i}")
+        inits.append(scales if i % 2 else integers(f"s{i}", 1, 2, h, w))
+        inputs = ["x", "", f"s{i}"] if i % 2 else ["x", "", "", f"s{i}"]
+        nodes += [n("Resize", inputs, [f"y{i}"], f"resize{i}", mode=mode, coordinate_transformation_mode=coordinates, **more),
+                  n("Flatten", [f"y{i}"], [f"f{i}"])]
+        rows.append(f"f{i}")
+    nodes.append(n("Concat", rows, ["y"], "row", axis=1))
+    return model(nodes, [("x", [1, 2, 5, 7])], [("y", [1, None])], inits, 13)
+
+
 def functions():
     """A function of the file's own, called twice with another attribute, and a branch that is known."""
     n = helper.make_node
@@ -252,7 +271,7 @@ def main():
         return make_golden(pathlib.Path(sys.argv[2]))
     out = pathlib.Path(__file__).parents[1] / "fixtures" / "onnx"
     out.mkdir(parents=True, exist_ok=True)
-    files = {f.__name__: f() for f in (channels_last, sequence, old, functions, quantized)}
+    files = {f.__name__: f() for f in (channels_last, sequence, old, functions, quantized, resizes)}
     torch.manual_seed(11)
     for name, (net, size) in {"cnn": (Cnn(), 20), "vit": (Vit(), 12)}.items():
         for kind, exported_model in exported(net, size).items():

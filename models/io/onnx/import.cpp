@@ -300,7 +300,7 @@ Imported Importer::run() {
   Imported out;
   for (const std::string& name : wanted) {
     const Value* value = find(root_, name);
-    if (!value || !value->defined()) fail("nothing makes its output " + in_quotes(name));
+    if (!value || !value->defined() || value->sequence) fail("nothing makes its output " + in_quotes(name));
     out.outputs.push_back(*value);
   }
   sweep(out.outputs);

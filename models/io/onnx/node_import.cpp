@@ -77,6 +77,7 @@ double NodeImport::scalar(size_t k, double otherwise) const {
 
 Port NodeImport::port(size_t k) {
   const Value& v = value(k);
+  if (v.sequence) unsupported("of a sequence");
   if (!v.known()) return v.port;
   const Port here = importer_.weight(v, ParameterSpec::Role::weight, "", {});
   return v.constant2 && v.constant2->shape != v.shape ? importer_.repeated(v, here) : here;
