@@ -89,10 +89,7 @@ class Kernels {
     place_.simulated = s.backend == Backend::sim;
     peaks_ = {device.value("peak_gb_per_s", 0.0), device.value("peak_fp32_tflops", 0.0),
               device.value("peak_tf32_tflops", 0.0)};
-    if (!place_.simulated) {
-      module.configure("linear", "own");  // products by our kernels, where cuBLAS is there too
-      batch_ = s.quick ? 8 : 32;
-    }
+    if (!place_.simulated) batch_ = s.quick ? 8 : 32;
   }
   std::vector<KernelCase> cases() const { return kernel_cases(batch_, place_.simulated ? 16 : 1); }
   // One small launch, to see whether there can be any.
@@ -129,7 +126,7 @@ class Kernels {
   double measure(const Subject& s, Json& row) const {
     const std::vector<Shape> shapes = shapes_of(operands_of(*s.test));
     const Op& op = *s.test->op;
-    if (!s.rung) row["algorithm"] = op.prepare(s_.backend, s.direction, shapes, {}).describe;
+    if (!s.rung) row["algorithm"] = op.prepare(s_.backend, s.direction, shapes, kOurs).describe;
     const Timed t = time_calls<TimedCall>(place_, [&](auto& calls) { calls.emplace_back(place_, s); });
     const bool counts = op.kind().direction_name(s.direction) != "vjp_bias";  // which adds alone
     const double flops = counts ? 2.0 * static_cast<double>(op.macs(shapes)) : 0;

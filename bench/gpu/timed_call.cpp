@@ -75,7 +75,7 @@ TimedCall::TimedCall(const Place& place, const Subject& s)
       op_(*s.test->op),
       types_(operands_of(*s.test)),
       shapes_(shapes_of(types_)),
-      call_(op_.prepare(place.module.backend(), s.direction, shapes_, {})) {
+      call_(op_.prepare(place.module.backend(), s.direction, shapes_, kOurs)) {
   if (s.rung) {
     call_.packing.clear();
     call_.run = [&op = op_, kernel = kernel_of(*s.rung, s.direction)](const Arguments& a) { kernel(op, a); };

@@ -36,6 +36,9 @@ struct Subject {
   const Rung* rung = nullptr;  // in the place of the op's own kernel
 };
 
+/// Products by our kernels, where cuBLAS is there too.
+inline constexpr KernelOptions kOurs{.library_products = false};
+
 /// All operands of a case, the op's parameters after the given ones.
 std::vector<Type> operands_of(const KernelCase&);
 std::vector<Shape> shapes_of(const std::vector<Type>&);

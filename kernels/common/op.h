@@ -104,6 +104,7 @@ using Kernel = void (*)(const Op&, const Arguments&);
 struct KernelOptions {
   bool winograd = false;             // on cpu: 3×3 convolutions by Winograd's F(4×4, 3×3)
   bool library_convolution = false;  // on cuda: convolutions by cuDNN
+  bool library_products = true;      // on cuda: products of matrices by cuBLAS, where it is there
   friend bool operator==(const KernelOptions&, const KernelOptions&) = default;
 };
 

@@ -340,9 +340,9 @@ void device_convolve(const Op& op, Direction d, const Arguments& a, const float*
                      float* to) {
   const ConvSizes s = self(op).sizes(a.inputs[0].shape);
   const Direction direction = self(op).convolution_direction(d);
-  const auto& product = self(op).is_linear() ? device::linear_product : device::conv2d_convolve;
-  product(a.queue, s, direction, device::conv2d_tile(s, direction), from, a.inputs[1].as<float>(), bias,
-          a.epilogue, a.residual.as<float>(), to, a.epilogue_record.data);
+  device::conv2d_convolve(a.queue, s, direction, device::conv2d_tile(s, direction), from,
+                          a.inputs[1].as<float>(), bias, a.epilogue, a.residual.as<float>(), to,
+                          a.epilogue_record.data);
 }
 
 void device_forward(const Op& op, const Arguments& a) {

@@ -13,9 +13,6 @@ namespace loupe::gpu {
 namespace {
 const char* const kMissing = "this build was made without cuBLAS's headers";
 }
-void choose_linear(const std::string& choice) {
-  if (choice == "cublas") throw Failure(kMissing);
-}
 LibraryStatus cublas_status() { return {"", kMissing}; }
 bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, int64_t, float*) {
   return false;
@@ -42,8 +39,6 @@ namespace {
 
 // Rows of a chunk. A chunk reads the weights once: at 32 rows that takes about as long as the arithmetic.
 constexpr int64_t kChunk = 32;
-
-bool g_own = false;
 
 // Written out, because the headers have several functions of the name cublasGemmEx.
 using GemmOfTypes = cublasStatus_t(cublasHandle_t, cublasOperation_t, cublasOperation_t, int m, int n, int k,
@@ -171,15 +166,9 @@ class Cublas {
 
 }  // namespace
 
-void choose_linear(const std::string& choice) {
-  if (choice == "cublas" && !Cublas::get().found())
-    throw Failure("linear layers by cuBLAS: " + Cublas::get().missing());
-  g_own = choice == "own";
-}
-
 LibraryStatus cublas_status() {
   const Cublas& c = Cublas::get();
-  return {c.found() ? c.version() : "", c.missing(), c.found() && !g_own};
+  return {c.found() ? c.version() : "", c.missing()};
 }
 
 namespace {
@@ -199,14 +188,14 @@ bool library_product_compared(Stream stream, const LibraryProduct& p, LibraryMat
 }
 
 bool library_product(Stream stream, const LibraryProduct& p, const float* a, const float* b, float* c) {
-  if (g_own || !countable(p) || !Cublas::get().found()) return false;
+  if (!countable(p) || !Cublas::get().found()) return false;
   Cublas::get().multiply(stream, p, a, b, c);
   return true;
 }
 
 bool library_linear(Stream stream, int64_t rows, int64_t in, int64_t out, const float* x, const float* weight,
                     int64_t pitch, float* y) {
-  if (g_own || std::max(in, std::max(out, pitch)) > INT_MAX || !Cublas::get().found()) return false;
+  if (std::max(in, std::max(out, pitch)) > INT_MAX || !Cublas::get().found()) return false;
   Cublas& cublas = Cublas::get();
   const auto queue = static_cast<cudaStream_t>(stream);
   const int64_t whole = rows / kChunk * kChunk, rest = rows - whole;

@@ -219,7 +219,7 @@ class Cudnn {
 
 LibraryStatus cudnn_status() {
   const Cudnn& c = Cudnn::get();
-  return {c.found() ? c.version() : "", c.missing(), c.found()};
+  return {c.found() ? c.version() : "", c.missing()};
 }
 
 bool library_convolution(Stream stream, LibraryPass pass, const LibraryConvolution& c, LibraryStyle style,

@@ -30,9 +30,8 @@ auto guarded(Outcome* outcome, const F& f) -> decltype(f()) {
 }
 
 std::string as_json(const LibraryStatus& s) {
-  return s.version.empty()
-             ? "{\"missing\": " + quoted(s.missing) + "}"
-             : "{\"version\": " + quoted(s.version) + ", \"serves\": " + (s.serves ? "true" : "false") + "}";
+  return s.version.empty() ? "{\"missing\": " + quoted(s.missing) + "}"
+                           : "{\"version\": " + quoted(s.version) + "}";
 }
 
 // Throws Failure, one line, where the library cannot be used.
@@ -65,10 +64,7 @@ void configure(const char* option, const char* value, Outcome* o) {
                       Outcome::usage);
     };
     const std::string name = option, word = value;
-    if (name == "linear") {
-      expect(word == "own" || word == "cublas" || word == "auto", "auto, own or cublas");
-      choose_linear(word);
-    } else if (name == "arena") {
+    if (name == "arena") {
       expect(word == "keep" || word == "plain", "keep or plain");
       Arena::get().keep(word == "keep");
     } else if (name == "memory") {
@@ -77,7 +73,7 @@ void configure(const char* option, const char* value, Outcome* o) {
       expect(end != value && !*end && bytes >= 0, "a number of bytes (0: all)");
       Arena::get().limit(bytes);
     } else {
-      throw Failure("cuda has no option '" + name + "'; it has linear, arena and memory", Outcome::usage);
+      throw Failure("cuda has no option '" + name + "'; it has arena and memory", Outcome::usage);
     }
   });
 }
@@ -89,11 +85,13 @@ const char* query(const char* what, Outcome* o) {
       answer = device_as_json();
     else if (std::strcmp(what, "libraries") == 0)
       answer = R"({"cublas": )" + as_json(cublas_status()) + R"(, "cudnn": )" + as_json(cudnn_status()) + "}";
+    else if (std::strcmp(what, "cublas") == 0)
+      answer = version_of("cuBLAS", cublas_status());
     else if (std::strcmp(what, "cudnn") == 0)
       answer = version_of("cuDNN", cudnn_status());
     else
       throw Failure(
-          "cuda knows nothing of '" + std::string(what) + "'; it tells about device, libraries and cudnn",
+          "cuda knows nothing of '" + std::string(what) + "'; it tells about device, libraries, cublas and cudnn",
           Outcome::usage);
   });
   return answer.c_str();

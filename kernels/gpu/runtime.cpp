@@ -82,16 +82,6 @@ std::string advice(cudaError_t status) {
   switch (status) {
     case cudaErrorNoKernelImageForDevice:
       return "; this build has code for sm_80 and later: see LOUPE_CUDA_CODE";
-    case cudaErrorIllegalAddress:
-    case cudaErrorMisalignedAddress:
-    case cudaErrorIllegalInstruction:
-    case cudaErrorInvalidAddressSpace:
-    case cudaErrorInvalidPc:
-    case cudaErrorHardwareStackError:
-    case cudaErrorAssert:
-    case cudaErrorLaunchFailure:
-      return "; a fault of a kernel: `--device sim` or compute-sanitizer names the line, and this process "
-             "cannot use the GPU any more";
     case cudaErrorLaunchTimeout:
       return "; a kernel ran too long for a GPU that also draws a screen: use a smaller batch";
     case cudaErrorDevicesUnavailable:
@@ -99,7 +89,10 @@ std::string advice(cudaError_t status) {
     case cudaErrorECCUncorrectable:
       return "; the GPU's memory is faulty";
     default:
-      return "";
+      return is_fault(status)
+                 ? "; a fault of a kernel: `--device sim` or compute-sanitizer names the line, and "
+                   "this process cannot use the GPU any more"
+                 : "";
   }
 }
 

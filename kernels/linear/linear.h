@@ -26,7 +26,8 @@ struct LinearSizes {
 
 /// How a linear layer of rank 3 or more, x of that shape, is computed on cpu, cuda and sim (linear_rows.cpp).
 /// `call` is the table's.
-Call linear_rows_call(Backend, Direction, const Shape& x, int64_t out_features, bool bias, Call call);
+Call linear_rows_call(Backend, Direction, const Shape& x, int64_t out_features, bool bias,
+                      const KernelOptions&, Call call);
 
 namespace ref {
 // Planar arrays, T = float or double, sums in T.

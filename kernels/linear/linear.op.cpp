@@ -1,5 +1,6 @@
 #include "kernels/linear/linear.h"
 
+#include "kernels/conv2d/by_library.h"
 #include "kernels/conv2d/convolution_op.h"
 #include "kernels/elementwise/elementwise.h"
 
@@ -8,6 +9,16 @@ namespace loupe {
 extern const OpKind linear_kind;
 
 namespace {
+
+// forward and vjp_input on a device, by cuBLAS where it is there.
+void product_by_library(const ConvSizes& s, Direction d, const Arguments& a) {
+  const bool forward = d.is_forward();
+  device::linear_product(a.queue, s, d, device::conv2d_tile(s, d),
+                         (forward ? a.inputs[0] : a.grad_output).as<float>(), a.inputs[1].as<float>(),
+                         forward && a.inputs.size() > 2 ? a.inputs[2].as<float>() : nullptr, a.epilogue,
+                         a.residual.as<float>(), (forward ? a.output : a.grad).as<float>(),
+                         a.epilogue_record.data);
+}
 
 class LinearOp : public ConvolutionOp {
  public:
@@ -47,13 +58,16 @@ class LinearOp : public ConvolutionOp {
   bool is_linear() const override { return true; }
   Call prepare(Backend b, Direction d, Shapes inputs, const KernelOptions& options) const override {
     if (inputs[0].rank() > 2)
-      return linear_rows_call(b, d, inputs[0], config().out_channels, inputs.size() > 2, table_call(b, d));
+      return linear_rows_call(b, d, inputs[0], config().out_channels, inputs.size() > 2, options,
+                              table_call(b, d));
     Call call = ConvolutionOp::prepare(b, d, inputs, options);
     const bool product = d == Direction::forward || d == Direction::vjp_input;
     if (b == Backend::cpu && product)
       call.describe = "direct, 16 or 32 outputs at a time, weights read once for 14 images";
-    if (b == Backend::cuda && product)
+    if (b == Backend::cuda && product && options.library_products) {
+      call.run = [s = sizes(inputs[0]), d](const Arguments& a) { product_by_library(s, d, a); };
       call.describe = "cuBLAS, 32 images at a time; where it is missing, " + call.describe;
+    }
     return call;
   }
 };

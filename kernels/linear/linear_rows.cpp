@@ -36,7 +36,7 @@ float* scratch_of(const Arguments& a) { return reinterpret_cast<float*>(a.worksp
 }  // namespace
 
 Call linear_rows_call(Backend backend, Direction direction, const Shape& x, int64_t out_features, bool bias,
-                      Call call) {
+                      const KernelOptions& options, Call call) {
   if (backend == Backend::ref) return call;
   const LinearProduct sizes{x[0], x.numel() / x.back() / x[0], x.back(), out_features};
   const bool host = backend == Backend::cpu;
@@ -75,13 +75,13 @@ Call linear_rows_call(Backend backend, Direction direction, const Shape& x, int6
   }
   const bool sums = direction == Direction::vjp_weight;
   const Parts parts = sums ? device::product_parts(p) : Parts::whole(1, p.length());
-  call.describe =
-      std::string(backend == Backend::cuda ? "cuBLAS, an image at a time; where it is missing, " : "") +
-      "tiles of 128×128 to 32×64" + (sums ? parts.describe() : "");
+  const bool library = backend == Backend::cuda && options.library_products;
+  call.describe = std::string(library ? "cuBLAS, an image at a time; where it is missing, " : "") +
+                  "tiles of 128×128 to 32×64" + (sums ? parts.describe() : "");
   call.workspace = parts.scratch_floats(p.m * p.n) * dtype_bytes(Dtype::f32);
   call.run = [=](const Arguments& a) {
     const Factors f(a);
-    device::product(a.queue, p, parts, true, f.left, f.right, tail_of(a, bias), f.result, scratch_of(a));
+    device::product(a.queue, p, parts, library, f.left, f.right, tail_of(a, bias), f.result, scratch_of(a));
   };
   return call;
 }

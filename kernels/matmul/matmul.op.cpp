@@ -164,25 +164,29 @@ void cpu_product(const Op& op, const Arguments& a) {
                result(a).as<float>(), a.workspace);
 }
 
-void device_product(const Op& op, const Arguments& a) {
+void device_product(const Op& op, const Arguments& a, bool library) {
   const Roles r = roles_of(op, a);
-  device::product(a.queue, r.product, parts_of(op, a), true, operand(a, r.left).as<float>(),
+  device::product(a.queue, r.product, parts_of(op, a), library, operand(a, r.left).as<float>(),
                   operand(a, r.right).as<float>(), Tail{}, result(a).as<float>(),
                   reinterpret_cast<float*>(a.workspace.data()));
 }
+void device_product_by_ours(const Op& op, const Arguments& a) { device_product(op, a, false); }
+void device_product_by_library(const Op& op, const Arguments& a) { device_product(op, a, true); }
 
 }  // namespace
 
-Call MatMulOp::prepare(Backend backend, Direction direction, Shapes inputs, const KernelOptions&) const {
+Call MatMulOp::prepare(Backend backend, Direction direction, Shapes inputs,
+                       const KernelOptions& options) const {
   Call call = table_call(backend, direction);
   const Product p = roles(direction, inputs).product;
   if (backend == Backend::cpu) {
     call.workspace = cpu::product_workspace(p, false);
     call.describe = "tiles of 14×32 sums (AVX-512) or 6×16, b packed before each product";
-  } else if (backend == Backend::cuda) {
+  } else if (backend == Backend::cuda && options.library_products) {
+    call.run = [this](const Arguments& a) { device_product_by_library(*this, a); };
     call.describe =
         "cuBLAS, a product at a time; for small products and where it is missing, tiles of 128×128 to 32×64";
-  } else if (backend == Backend::sim) {
+  } else if (backend == Backend::cuda || backend == Backend::sim) {
     call.describe = "tiles of 128×128 to 32×64";
   }
   if (backend == Backend::cuda || backend == Backend::sim) {
@@ -196,9 +200,9 @@ Call MatMulOp::prepare(Backend backend, Direction direction, Shapes inputs, cons
 extern const OpKind matmul_kind{
     .name = "matmul",
     .summary = "product of two matrices, or of batches of them",
-    .kernels = {{Direction::forward, ref_product, cpu_product, device_product},
-                {Direction::vjp(0), ref_product, cpu_product, device_product},
-                {Direction::vjp(1), ref_product, cpu_product, device_product}},
+    .kernels = {{Direction::forward, ref_product, cpu_product, device_product_by_ours},
+                {Direction::vjp(0), ref_product, cpu_product, device_product_by_ours},
+                {Direction::vjp(1), ref_product, cpu_product, device_product_by_ours}},
     .operands = {"a", "b"},
 };
 

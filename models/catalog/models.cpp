@@ -51,6 +51,20 @@ Weights read_weights(const std::string& name, const Graph& graph, WeightsFile fi
   return weights;
 }
 
+// Any network can be read and looked at; what is explained is a score a class of one picture.
+void expect_explainable(const std::string& name, const Graph& graph) {
+  const std::vector<NodeId> inputs = graph.inputs();
+  if (inputs.size() != 1)
+    throw Error("'" + name + "' has " + std::to_string(inputs.size()) +
+                " inputs; Loupe explains networks with one");
+  const Shape &x = graph.node(inputs[0]).shape(), &y = graph.node(graph.output()).shape();
+  if (y.rank() != 2)
+    throw Error("the result of '" + name + "' is " + y.str() +
+                "; Loupe explains networks that end with one score a class");
+  if (x.rank() == 4 && (x[1] == 3 || x[1] == 1)) return;
+  throw Error("'" + name + "' takes no pictures: its input is " + x.str());
+}
+
 }  // namespace
 
 std::vector<std::string> names() {
@@ -109,6 +123,7 @@ ImageModel load(const std::string& name, Model model, const std::filesystem::pat
                 const KernelOptions& kernels) {
   if (model.has_weights && !weights.empty() && weights != "formula")
     throw UsageError("'" + name + "' has its own weights: leave --weights out");
+  if (model.has_weights) expect_explainable(name, model.graph);
   std::vector<std::string> notes = std::move(model.notes);
   const auto from = [&](WeightsFile file, const std::string& path) {
     return read_weights(name, model.graph, std::move(file), path, notes);

@@ -1,19 +1,13 @@
 // libFuzzer target for pictures: any bytes at all are a picture or one Error. The checks in
-// engine/image/container.cpp are what keeps stb from its own mistakes, so stb itself has to be instrumented
-// too; by hand, and for a minute:
-//
-//     clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-//         -Wno-unknown-pragmas -I. -I/usr/include/stb -DLOUPE_OWN_STB
-//         tests/fuzz/image_fuzz.cpp engine/image/{image,container,file}.cpp -o image_fuzz
-//     mkdir -p corpus && ./image_fuzz -max_len=4096 -max_total_time=60 corpus tests/fixtures/images
-//
-// Without LOUPE_OWN_STB it links libstb as it is installed (-lstb).
-#ifdef LOUPE_OWN_STB
+// engine/image/container.cpp are what keeps stb from its own mistakes, so stb itself is compiled here too, and
+// instrumented.
+// Sources: engine/image/{image,container}.cpp engine/file/{file,atomic_file}.cpp +stb
+// Starts from: tests/fixtures/images
+// Options: -max_len=4096
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #include <stb_image.h>
 #include <stb_image_write.h>
-#endif
 
 #include <cstdlib>
 

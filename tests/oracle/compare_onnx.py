@@ -12,7 +12,7 @@ batch norms' statistics drawn by chance, by both of torch's exporters, and compa
              float32 costs Loupe's own network, which is its distance from torch's in double
   batch      the bits of a batch of two with those of its images alone
 With --models DIR, as ../shared/oracle/language/get_models.sh fills it: the light models of the onnx package beside the
-outputs that it stores, and open_nsfw and magika beside onnxruntime.
+outputs that it stores, and with weights drawn by chance beside onnxruntime's; open_nsfw and magika beside onnxruntime.
 """
 import argparse
 import pathlib
@@ -145,9 +145,28 @@ def light_input(model):
     return (np.arange(n) / n).reshape(shape).astype(np.float32)
 
 
+def with_weights(model):
+    """A light model holds one number a weight: here each is drawn by chance, of a size that keeps signals alive."""
+    rng = np.random.default_rng(9)
+    sizes = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    variances = {n.input[4] for n in model.graph.node if n.op_type == "BatchNormalization"}
+    kept = []
+    for n in model.graph.node:
+        if n.op_type != "ConstantOfShape":
+            kept.append(n)
+            continue
+        shape = sizes[n.input[0]]
+        values = rng.standard_normal(shape) * np.sqrt(2 / max(1, np.prod(shape[1:]))) if len(shape) > 1 else rng.uniform(-0.1, 0.1, shape)
+        values = np.abs(values) + 0.5 if n.output[0] in variances else values
+        model.graph.initializer.append(numpy_helper.from_array(values.astype(np.float32), n.output[0]))
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    return model
+
+
 def compare_files(program, folder, models):
     good = True
-    row("file", "output")
+    row("file", "output", "drawn weights")
     for path in sorted((models / "onnx_light").glob("*.onnx")):
         model = onnx.load(path)
         tensor = onnx.TensorProto()
@@ -156,7 +175,15 @@ def compare_files(program, folder, models):
         output, _, _ = loupe(program, folder, path, light_input(model), "--whole")
         d = difference(output.reshape(stored.shape), stored)
         good &= d <= LIMIT_SCORES
-        row(path.name, number(d, LIMIT_SCORES))
+        drawn = folder / "drawn.onnx"
+        onnx.save(with_weights(model), drawn)
+        x = np.random.default_rng(2).standard_normal(light_input(model).shape).astype(np.float32)
+        truth = runtime(drawn, {next(i.name for i in model.graph.input if i.name not in {j.name for j in model.graph.initializer}): x})
+        output, _, _ = loupe(program, folder, drawn, x, "--whole")
+        drawn.unlink()
+        e = difference(output.reshape(truth.shape), truth)
+        good &= e <= LIMIT_SCORES
+        row(path.name, number(d, LIMIT_SCORES), number(e, LIMIT_SCORES))
     rng = np.random.default_rng(3)
     nsfw = rng.uniform(-120, 130, (2, 224, 224, 3)).astype(np.float32)
     output, _, _ = loupe(program, folder, models / "open_nsfw.onnx", nsfw.transpose(0, 3, 1, 2), "--whole")

@@ -1,11 +1,11 @@
 #include "models/io/onnx/import.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "kernels/common/error.h"
 #include "kernels/transpose/transpose.h"
 #include "models/io/onnx/importer.h"
+#include "models/io/onnx/patterns.h"
 #include "models/io/safetensors_header.h"  // in_quotes
 
 namespace loupe::onnx {
@@ -39,6 +39,13 @@ void collect_reads(const NodeProto& node, std::vector<std::string>& names) {
     }
 }
 
+// Names come from anywhere, and are shown to people.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = '?';
+  return text;
+}
+
 std::string op_name(const NodeProto& node) {
   return node.domain.empty() ? node.op_type : node.domain + "." + node.op_type;
 }
@@ -67,8 +74,9 @@ int64_t Importer::opset(const Scope& scope, const std::string& domain) const {
 }
 
 std::string Importer::unique(const std::string& name) {
-  std::string candidate = name.empty() ? "node" : name;
-  for (int i = 2; !taken_.insert(candidate).second; ++i) candidate = name + "_" + std::to_string(i);
+  const std::string wanted = name.empty() ? "node" : one_line(name);
+  std::string candidate = wanted;
+  for (int i = 2; !taken_.insert(candidate).second; ++i) candidate = wanted + "_" + std::to_string(i);
   return candidate;
 }
 
@@ -155,15 +163,16 @@ void Importer::import_nodes(Scope& scope, const std::vector<NodeProto>& nodes,
                             const std::vector<std::string>& wanted) {
   std::unordered_set<std::string> needed(wanted.begin(), wanted.end());
   std::vector<const NodeProto*> live;
-  for (const NodeProto& node : nodes | std::views::reverse) {
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
     const auto asked = [&](const std::string& name) { return !name.empty() && needed.contains(name); };
-    if (std::ranges::none_of(node.outputs, asked)) continue;
-    live.push_back(&node);
+    if (std::none_of(node->outputs.begin(), node->outputs.end(), asked)) continue;
+    live.push_back(&*node);
     std::vector<std::string> reads;
-    collect_reads(node, reads);
+    collect_reads(*node, reads);
     needed.insert(reads.begin(), reads.end());
   }
-  for (const NodeProto* node : live | std::views::reverse) import_node(scope, *node);
+  std::reverse(live.begin(), live.end());
+  for (const NodeProto* node : live) import_node(scope, *node);
 }
 
 void Importer::give_up(Scope& scope, const NodeProto& node) {
@@ -285,12 +294,13 @@ Imported Importer::run() {
   std::vector<std::string> wanted;
   for (const ValueInfoProto& output : model_.graph.outputs) wanted.push_back(output.name);
   if (wanted.empty()) fail("it has no output");
-  import_nodes(root_, model_.graph.nodes, wanted);
+  const std::vector<NodeProto> nodes = with_patterns(model_.graph, model_.file);
+  import_nodes(root_, nodes, wanted);
   if (!missing_.empty()) list_missing();
   Imported out;
   for (const std::string& name : wanted) {
     const Value* value = find(root_, name);
-    if (!value || !value->defined()) fail("nothing makes its output " + in_quotes(name));
+    if (!value || !value->defined() || value->sequence) fail("nothing makes its output " + in_quotes(name));
     out.outputs.push_back(*value);
   }
   sweep(out.outputs);
@@ -335,7 +345,11 @@ void Importer::sweep(std::vector<Value>& outputs) {
 }
 
 Imported import(const ModelProto& model, const ImportOptions& options) {
-  return Importer(model, options).run();
+  try {
+    return Importer(model, options).run();
+  } catch (const Error& e) {
+    throw Error(one_line(e.what()));
+  }
 }
 
 }  // namespace loupe::onnx

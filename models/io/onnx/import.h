@@ -29,8 +29,10 @@ struct Value {
   Port port = {};                                       // or computed
   Shape shape = {}, shape2 = {};                        // at a batch of one, and of two
 
+  std::shared_ptr<const std::vector<Value>> sequence = nullptr;  // or several of them
+
   bool known() const { return constant != nullptr; }
-  bool defined() const { return known() || port.node >= 0; }
+  bool defined() const { return known() || port.node >= 0 || sequence; }
 };
 
 /// Thrown by a mapping for what it does not know; the node is then listed among the unsupported ones.

@@ -55,6 +55,7 @@ class Importer {
   NodeId weight(const Value& value, ParameterSpec::Role role, const std::string& form,
                 const std::function<Tensor(const Tensor&)>& change);
   Value add(const std::string& name, OpPtr op, std::vector<Port> operands);
+  Port repeated(const Value& value, Port once);
   Shape shape2_of(const Port& p) const;
   void sweep(std::vector<Value>& outputs);
 

@@ -77,8 +77,10 @@ double NodeImport::scalar(size_t k, double otherwise) const {
 
 Port NodeImport::port(size_t k) {
   const Value& v = value(k);
+  if (v.sequence) unsupported("of a sequence");
   if (!v.known()) return v.port;
-  return importer_.weight(v, ParameterSpec::Role::weight, "", {});
+  const Port here = importer_.weight(v, ParameterSpec::Role::weight, "", {});
+  return v.constant2 && v.constant2->shape != v.shape ? importer_.repeated(v, here) : here;
 }
 
 Port NodeImport::parameter(size_t k, ParameterSpec::Role role, const std::string& form,
@@ -117,8 +119,8 @@ Port NodeImport::part_of_batch(size_t k) {
   });
   const Port here = port(k);
   if (!v.known() || v.shape.rank() == 0 || v.shape[0] != 1 || like == proto_.inputs.end()) return here;
-  const Port batch = importer_.find(const_cast<Scope&>(scope_), *like)->port;
-  return add("expand" + std::to_string(k), expand(), {here, batch}).port;
+  if (v.constant2) return here;
+  return importer_.repeated(v, here);
 }
 
 std::optional<Node> NodeImport::made_by(const Value& value) const {
@@ -206,6 +208,20 @@ std::vector<Value> NodeImport::inline_graph(const GraphProto& graph) {
 
 // ---- the importer's part
 
+// A constant that grew with the batch, as the engine repeats it: once for every image.
+Port Importer::repeated(const Value& value, Port once) {
+  const bool grew = !value.constant2 || (value.shape.rank() && value.shape[0] == 1 &&
+                                         value.constant2->shape == value.shape.with(0, 2));
+  const std::vector<NodeId> inputs = graph_.inputs();
+  const auto like = std::ranges::find_if(
+      inputs, [&](NodeId i) { return graph_.node(i).shape().rank() && graph_.node(i).shape()[0] == 1; });
+  if (!grew || like == inputs.end()) {
+    any_batch_ = false;
+    return once;
+  }
+  return add(unique(value.name + ".repeated"), expand(), {once, *like}).port;
+}
+
 Value Importer::add(const std::string& name, OpPtr op, std::vector<Port> operands) {
   std::vector<Type> types2;
   for (const Port& p : operands)
@@ -235,7 +251,6 @@ NodeId Importer::weight(const Value& value, ParameterSpec::Role role, const std:
                         const std::function<Tensor(const Tensor&)>& change) {
   const std::string key = value.name + "\n" + form;
   if (const auto found = weights_.find(key); found != weights_.end()) return found->second;
-  if (value.constant2 && value.constant2->shape != value.constant->shape) any_batch_ = false;
   Tensor values = value.constant->tensor();
   if (values.dtype() == Dtype::f64) values = values.to(Dtype::f32);
   if (change) values = change(values);

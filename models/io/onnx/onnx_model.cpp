@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
 
 #include "kernels/common/error.h"
 #include "kernels/flatten/flatten.h"
@@ -34,7 +33,8 @@ int64_t output_classes(const ModelProto& model) {
 // Makes the last softmax an identity, or a sigmoid of a single score. Says so.
 std::vector<std::string> leave_off_softmax(ModelProto& model) {
   std::string name = model.graph.outputs.at(0).name;
-  for (NodeProto& node : model.graph.nodes | std::views::reverse) {
+  for (auto n = model.graph.nodes.rbegin(); n != model.graph.nodes.rend(); ++n) {
+    NodeProto& node = *n;
     if (!std::ranges::count(node.outputs, name)) continue;
     const bool softmax = node.domain.empty() && (node.op_type == "Softmax" || node.op_type == "LogSoftmax");
     const bool sigmoid = node.domain.empty() && node.op_type == "Sigmoid" && output_classes(model) == 1;
@@ -77,6 +77,26 @@ onnx::ImportOptions import_options(const ModelProto& model, const ModelOptions& 
   return import;
 }
 
+// The first operand that is no weight; −1: none.
+NodeId above(const Graph& graph, NodeId n) {
+  for (const Port& p : graph.node(n).inputs)
+    if (!graph.node(p.node).is_weight()) return p.node;
+  return -1;
+}
+
+// Whether maps lie as (N, H, W, C), as a transpose above them has put them.
+bool is_channels_last(const Graph& graph, NodeId n) {
+  for (; n >= 0 && graph.node(n).op; n = above(graph, n)) {
+    const std::string_view kind = graph.node(n).op->kind().name;
+    if (kind == "conv2d" || kind == "max_pool2d" || kind == "avg_pool2d" || kind == "batch_norm")
+      return false;
+    if (kind != "transpose") continue;
+    const Shape &from = graph.node(graph.node(n).inputs[0].node).shape(), &to = graph.node(n).shape();
+    return to.rank() == 4 && to[1] == from[2] && to[2] == from[3] && to[3] == from[1];
+  }
+  return false;
+}
+
 // (N, C, 1, 1) as (N, C).
 void put_scores_in_a_row(Graph& graph) {
   const Shape& s = graph.node(graph.output()).shape();
@@ -87,31 +107,29 @@ void put_scores_in_a_row(Graph& graph) {
 }  // namespace
 
 std::string find_trunk(const Graph& graph) {
-  const auto above = [&](NodeId n) {
-    for (const Port& p : graph.node(n).inputs)
-      if (!graph.node(p.node).is_weight()) return p.node;
-    return NodeId{-1};
-  };
   const auto kind = [&](NodeId n) {
     return graph.node(n).op ? graph.node(n).op->kind().name : std::string_view();
+  };
+  const auto is_one_of = [&](NodeId n, std::initializer_list<std::string_view> kinds) {
+    return std::find(kinds.begin(), kinds.end(), kind(n)) != kinds.end();
   };
   NodeId n = graph.output();
   while (n >= 0 && graph.node(n).op) {
     const Shape& s = graph.node(n).shape();
-    const bool pool =
-        kind(n) == "max_pool2d" || kind(n) == "avg_pool2d" || kind(n) == "transpose" || kind(n) == "dropout";
-    if (s.rank() == 4 && s[2] * s[3] > 1 && !pool) return graph.node(n).name;
+    const bool only_moves = is_one_of(n, {"max_pool2d", "avg_pool2d", "transpose", "dropout", "reshape"});
+    if (s.rank() == 4 && s[2] * s[3] > 1 && !only_moves && !is_channels_last(graph, n))
+      return graph.node(n).name;
     if (s.rank() == 3 && s[1] > 1) break;  // tokens
-    n = above(n);
+    n = above(graph, n);
   }
   if (n < 0 || graph.node(n).shape().rank() != 3) return "";
   // Behind the last attention a class token looks at no other: the norm before it is the last place of patches.
-  NodeId attention = n;
-  while (attention >= 0 && !(kind(attention) == "attention" ||
-                             (kind(attention) == "softmax" && graph.node(attention).shape().rank() >= 3)))
-    --attention;
-  for (NodeId i = attention; i >= 0; --i)
-    if (kind(i) == "layer_norm" && graph.node(i).shape().rank() == 3) return graph.node(i).name;
+  const auto attends = [&](NodeId i) {
+    return kind(i) == "attention" || (kind(i) == "softmax" && graph.node(i).shape().rank() >= 3);
+  };
+  while (n >= 0 && !attends(n)) --n;
+  for (; n >= 0; --n)
+    if (kind(n) == "layer_norm" && graph.node(n).shape().rank() == 3) return graph.node(n).name;
   return "";
 }
 

@@ -3,13 +3,15 @@
 
 #ifdef LOUPE_PROTOZERO
 
-#include <algorithm>
 #include <filesystem>
+#include <protozero/exception.hpp>
+// A field of another wire type than the message says is damage, in every build.
+#define protozero_assert(x) ((x) ? void() : throw protozero::unknown_pbf_wire_type_exception())
 #include <protozero/pbf_reader.hpp>
 
 #include "engine/file/mapped_file.h"
 #include "kernels/common/error.h"
-#include "models/io/safetensors_header.h"  // in_quotes
+#include "models/io/onnx/external_data.h"
 
 namespace loupe::onnx {
 
@@ -20,8 +22,6 @@ using protozero::pbf_wire_type;
 
 // Graphs in attributes of nodes in graphs …: no network needs as many, and the stack is finite.
 constexpr int kDeepest = 16;
-
-using safetensors::in_quotes;
 
 std::string text(pbf_reader& m) {
   const protozero::data_view view = m.get_view();
@@ -81,7 +81,7 @@ std::pair<std::string, int64_t> opset(pbf_reader m) {
 class Reader {
  public:
   Reader(std::string file, std::string folder, std::shared_ptr<const void> owner)
-      : file_(std::move(file)), folder_(std::move(folder)), owner_(std::move(owner)) {}
+      : file_(std::move(file)), owner_(std::move(owner)), external_(file_, std::move(folder)) {}
 
   ModelProto model(pbf_reader m) {
     ModelProto out;
@@ -300,39 +300,8 @@ class Reader {
           m.skip();
       }
     out.owner = owner_;
-    if (external) take_external(out, where);
+    if (external) external_.take(out, where);
     return out;
-  }
-
-  int64_t whole(const TensorProto& t, const std::map<std::string, std::string>& where, const char* key,
-                int64_t otherwise) {
-    const auto found = where.find(key);
-    if (found == where.end()) return otherwise;
-    const std::string& digits = found->second;
-    if (digits.empty() || digits.size() > 18 || digits.find_first_not_of("0123456789") != digits.npos)
-      fail("tensor " + in_quotes(t.name) + ": its external data's " + key + " is no number");
-    return std::stoll(digits);
-  }
-
-  void take_external(TensorProto& t, const std::map<std::string, std::string>& where) {
-    const auto location = where.find("location");
-    const std::filesystem::path name(location == where.end() ? "" : location->second);
-    const bool outside = name.empty() || name.is_absolute() || std::ranges::find(name, "..") != name.end() ||
-                         location->second.find('\0') != std::string::npos;
-    if (outside || folder_.empty())
-      fail("tensor " + in_quotes(t.name) + " lies in another file, " + in_quotes(name.string()) +
-           ", which is not in the model's folder");
-    auto& file = others_[name.string()];
-    if (!file) file = MappedFile::open((std::filesystem::path(folder_) / name).string());
-    const int64_t size = std::ssize(file->bytes()), offset = whole(t, where, "offset", 0);
-    if (offset > size)
-      fail("tensor " + in_quotes(t.name) + " begins beyond the end of " + in_quotes(name.string()));
-    const int64_t length = whole(t, where, "length", size - offset);
-    if (length > size - offset)
-      fail("tensor " + in_quotes(t.name) + " ends beyond the end of " + in_quotes(name.string()));
-    t.raw = file->bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(length));
-    t.has_raw = true;
-    t.owner = file;
   }
 
   static ValueInfoProto value_info(pbf_reader m) {
@@ -378,9 +347,9 @@ class Reader {
     return d;
   }
 
-  std::string file_, folder_;
+  std::string file_;
   std::shared_ptr<const void> owner_;
-  std::map<std::string, std::shared_ptr<const MappedFile>> others_;
+  ExternalData external_;
 };
 
 }  // namespace

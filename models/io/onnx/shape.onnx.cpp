@@ -283,7 +283,8 @@ Folded fold_expand(const NodeImport& n, Operands operands) {
 // CastLike has the type of its second operand.
 ElementType cast_target(const NodeImport& n) {
   if (n.proto().op_type == "CastLike") return n.value(1).type;
-  return static_cast<ElementType>(n.i("to", 1)); }
+  return static_cast<ElementType>(n.i("to", 1));
+}
 void cast(NodeImport& n) {
   Value x = n.value(0);
   const ElementType to = cast_target(n);

@@ -25,25 +25,15 @@ namespace {
   std::_Exit(77);
 }
 
-// Chooses a library for a while.
-class Chosen {
- public:
-  Chosen(const char* option, const char* value, const char* before) : option_(option), before_(before) {
-    skip_without(Backend::cuda);
-    const DeviceModule& cuda = DeviceModule::of(Backend::cuda);
-    try {
-      cuda.configure(option, value);
-    } catch (const Error& e) {
-      skip(e.what());
-    }
+// Skips the test without a GPU and this library.
+void skip_without_library(const char* name) {
+  skip_without(Backend::cuda);
+  try {
+    DeviceModule::of(Backend::cuda).query(name);
+  } catch (const Error& e) {
+    skip(e.what());
   }
-  ~Chosen() { DeviceModule::of(Backend::cuda).configure(option_, before_); }
-  Chosen(const Chosen&) = delete;
-  Chosen& operator=(const Chosen&) = delete;
-
- private:
-  const char *option_, *before_;
-};
+}
 
 Numbers drawn(std::mt19937& engine, int64_t count) {
   Numbers n(static_cast<size_t>(count));
@@ -81,12 +71,7 @@ void compare(const OpPtr& op, const Shape& input, const KernelOptions& options =
 }
 
 TEST_CASE("convolutions by cuDNN are those of ref") {
-  skip_without(Backend::cuda);
-  try {
-    DeviceModule::of(Backend::cuda).query("cudnn");
-  } catch (const Error& e) {
-    skip(e.what());
-  }
+  skip_without_library("cudnn");
   const KernelOptions options{.library_convolution = true};
   const OpPtr plain = conv2d({.out_channels = 32, .kernel = 3, .padding = 1});
   CHECK(plain->prepare(Backend::cuda, Direction::forward, operands(*plain, {2, 16, 14, 14}).shapes, options)
@@ -103,7 +88,7 @@ TEST_CASE("convolutions by cuDNN are those of ref") {
 }
 
 TEST_CASE("linear layers by cuBLAS are those of ref, and an image's bits do not depend on the batch") {
-  const Chosen cublas("linear", "cublas", "auto");
+  skip_without_library("cublas");
   const OpPtr op = linear({.out_features = 70});
   for (const int64_t n : {1, 31, 32, 33, 100}) compare(op, {n, 1025});
 
@@ -120,8 +105,8 @@ TEST_CASE("linear layers by cuBLAS are those of ref, and an image's bits do not 
 }
 
 TEST_CASE("linear layers without cuBLAS are those of ref") {
-  const Chosen own("linear", "own", "auto");
-  compare(linear({.out_features = 70}), {33, 1025});
+  skip_without(Backend::cuda);
+  compare(linear({.out_features = 70}), {33, 1025}, {.library_products = false});
 }
 
 // ---- what comparisons ask for: other arithmetic, other layouts
@@ -209,13 +194,8 @@ double tolerance_of(LibraryMath math) {
 }
 
 TEST_CASE("what cuDNN is compared in, it computes: precisions and layouts") {
-  skip_without(Backend::cuda);
+  skip_without_library("cudnn");
   const DeviceModule& cuda = DeviceModule::of(Backend::cuda);
-  try {
-    cuda.query("cudnn");
-  } catch (const Error& e) {
-    skip(e.what());
-  }
   const OpPtr op = conv2d({.out_channels = 32, .kernel = 3, .stride = 2, .padding = 1, .bias = false});
   const Shape input{2, 16, 15, 14};
   const ConvSizes s = static_cast<const ConvolutionOp&>(*op).sizes(input);
@@ -229,7 +209,7 @@ TEST_CASE("what cuDNN is compared in, it computes: precisions and layouts") {
 }
 
 TEST_CASE("what cuBLAS is compared in, it computes") {
-  const Chosen cublas("linear", "cublas", "auto");
+  skip_without_library("cublas");
   const DeviceModule& cuda = DeviceModule::of(Backend::cuda);
   const OpPtr op = linear({.out_features = 72, .bias = false});
   for (const LibraryMath math : {LibraryMath::fp32, LibraryMath::tf32, LibraryMath::bf16})

@@ -68,8 +68,8 @@ TEST_CASE("options that the CUDA module does not know are usage errors") {
     CHECK(outcome.kind == Outcome::usage);
     return std::string(outcome.text);
   };
-  CHECK(refused("speed", "more") == "cuda has no option 'speed'; it has linear, arena and memory");
-  CHECK(refused("linear", "mine") == "cuda's option 'linear' is auto, own or cublas, not 'mine'");
+  CHECK(refused("speed", "more") == "cuda has no option 'speed'; it has arena and memory");
+  CHECK(refused("arena", "mine") == "cuda's option 'arena' is keep or plain, not 'mine'");
   CHECK(refused("memory", "1G") == "cuda's option 'memory' is a number of bytes (0: all), not '1G'");
   Outcome outcome{};
   cuda.query("weather", &outcome);
