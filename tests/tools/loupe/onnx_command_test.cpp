@@ -84,6 +84,9 @@ TEST_CASE("what will not do is one line") {
   explain(model(node("Add", {"x", "z"}, {"a"}) + node("Flatten", {"a"}, {"y"}) + io +
                 value(11, "z", {1, 3, 8, 8})),
           "takes 2 input(s), got 1");
+  explain(model(node("Reshape", {"x", "s"}, {"y"}) + initializer(tensor_i64("s", {2}, {4, 192})) +
+                value(11, "x", {4, 3, 8, 8}) + value(12, "y", {})),
+          "exported for a batch of 4: export it for one, or with an open batch");
   CHECK_FALSE(std::filesystem::exists(folder / "out"));
 }
 
