@@ -215,14 +215,15 @@ def functions():
 
 
 def quantized():
-    """A convolution and a product with weights of 8 bits, values rounded in between."""
+    """A convolution and a product with weights of 8 bits, values rounded in between. As quantisers do, the ReLU is left to
+    the type, whose least number stands for zero."""
     n = helper.make_node
     scalar = lambda name, v, t: numpy_helper.from_array(np.array(v, t), name)
-    nodes, inits = [], [scalar("zp", 0, np.int8)]
+    nodes, inits = [], [scalar("zp", 0, np.int8), scalar("least", -128, np.int8)]
 
-    def rounded(x, y, scale):
+    def rounded(x, y, scale, zero):
         inits.append(scalar(y + "_s", scale, np.float32))
-        nodes.extend([n("QuantizeLinear", [x, y + "_s", "zp"], [y + "_q"]), n("DequantizeLinear", [y + "_q", y + "_s", "zp"], [y])])
+        nodes.extend([n("QuantizeLinear", [x, y + "_s", zero], [y + "_q"]), n("DequantizeLinear", [y + "_q", y + "_s", zero], [y])])
 
     def stored(name, *shape):
         inits.extend([numpy_helper.from_array(rng.integers(-127, 128, shape).astype(np.int8), name + "_q"),
@@ -230,11 +231,10 @@ def quantized():
                       numpy_helper.from_array(np.zeros(shape[0], np.int8), name + "_z")])
         nodes.append(n("DequantizeLinear", [name + "_q", name + "_s", name + "_z"], [name], axis=0))
 
-    rounded("x", "xq", 0.03)
+    rounded("x", "xq", 0.03, "zp")
     stored("w", 6, 3, 3, 3)
     nodes.append(n("Conv", ["xq", "w"], ["c"], "conv"))
-    nodes.append(n("Relu", ["c"], ["r"], "relu"))
-    rounded("r", "rq", 0.03)
+    rounded("c", "rq", 0.02, "least")
     nodes.extend([n("GlobalAveragePool", ["rq"], ["g"], "pool"), n("Flatten", ["g"], ["f"], "row")])
     stored("fc", 4, 6)
     nodes.append(n("Gemm", ["f", "fc"], ["y"], "head", transB=1))
@@ -242,13 +242,18 @@ def quantized():
 
 
 def without_rounding(m):
-    """The quantised graph with its values as they are: what Loupe computes."""
+    """The quantised graph with its values as they are, and its ReLU: what Loupe computes."""
     m = onnx.ModelProto.FromString(m.SerializeToString())
     places = {n.output[0]: n.input[0] for n in m.graph.node if n.op_type == "QuantizeLinear"}
     same = {n.output[0]: places[n.input[0]] for n in m.graph.node if n.op_type == "DequantizeLinear" and n.input[0] in places}
-    kept = [n for n in m.graph.node if n.op_type != "QuantizeLinear" and n.output[0] not in same]
-    for n in kept:
-        n.input[:] = [same.get(name, name) for name in n.input]
+    kept = []
+    for n in m.graph.node:
+        if n.op_type == "QuantizeLinear" and n.input[2] == "least":
+            kept.append(helper.make_node("Relu", [n.input[0]], [n.output[0] + "_relu"]))
+            same.update({name: n.output[0] + "_relu" for name, x in same.items() if x == n.input[0]})
+        elif n.op_type != "QuantizeLinear" and n.output[0] not in same:
+            n.input[:] = [same.get(name, name) for name in n.input]
+            kept.append(n)
     del m.graph.node[:]
     m.graph.node.extend(kept)
     return m

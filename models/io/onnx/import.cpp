@@ -301,6 +301,9 @@ Imported Importer::run() {
   for (const std::string& name : wanted) {
     const Value* value = find(root_, name);
     if (!value || !value->defined() || value->sequence) fail("nothing makes its output " + in_quotes(name));
+    // A result that does not grow with the batch has mixed its images.
+    if (!value->known() && (value->shape.rank() == 0 || value->shape2[0] != 2 * value->shape[0]))
+      any_batch_ = false;
     out.outputs.push_back(*value);
   }
   sweep(out.outputs);

@@ -77,6 +77,21 @@ onnx::ImportOptions import_options(const ModelProto& model, const ModelOptions& 
   return import;
 }
 
+// A file that was written down for a batch of several is tried with one; numbers in it may stand in the way.
+onnx::Imported import_for_one(const ModelProto& model, const onnx::ImportOptions& options) {
+  int64_t batch = 1;
+  for (const onnx::ValueInfoProto& input : model.graph.inputs)
+    if (options.shapes.contains(input.name) && !input.shape->empty())
+      batch = input.shape->front().value.value_or(1);
+  try {
+    return onnx::import(model, options);
+  } catch (const Error& e) {
+    if (batch <= 1) throw;
+    throw Error(std::string(e.what()) + " (it was exported for a batch of " + std::to_string(batch) +
+                ": export it for one, or with an open batch)");
+  }
+}
+
 // The first operand that is no weight; −1: none.
 NodeId above(const Graph& graph, NodeId n) {
   for (const Port& p : graph.node(n).inputs)
@@ -142,7 +157,7 @@ Model onnx_model(const std::string& path, const ModelOptions& options) {
                     " outputs; the first, '" + file.graph.outputs[0].name + "', is explained");
     file.graph.outputs.resize(1);
   }
-  onnx::Imported imported = onnx::import(file, import_options(file, options));
+  onnx::Imported imported = import_for_one(file, import_options(file, options));
   if (imported.outputs[0].known()) throw Error("'" + path + "': its output does not depend on its input");
   put_scores_in_a_row(imported.graph);
   Model model{.graph = std::move(imported.graph), .trunk = ""};

@@ -2,6 +2,7 @@
 // floats that their whole numbers stand for, and values pass as they are, without the rounding between layers.
 #include <cmath>
 
+#include "kernels/elementwise/elementwise.h"
 #include "models/io/onnx/fold.h"
 #include "models/io/onnx/import.h"
 
@@ -49,14 +50,19 @@ Folded fold_dequantize(const NodeImport& n, Operands operands) {
   return {make_constant(ElementType::f32, s.x.shape, values)};
 }
 
+// The numbers that a type holds.
+std::pair<double, double> range_of(ElementType type) {
+  if (type == ElementType::i8) return {-128, 127};
+  if (type == ElementType::u16) return {0, 65535};
+  if (type == ElementType::i16) return {-32768, 32767};
+  return {0, 255};
+}
+
 // Rounded to even, and kept within the type.
 Folded fold_quantize(const NodeImport& n, Operands operands) {
   const Steps s(n, operands);
   const ElementType type = s.zero ? s.zero->type : ElementType::u8;
-  const auto [low, high] = type == ElementType::i8    ? std::pair(-128.0, 127.0)
-                           : type == ElementType::u16 ? std::pair(0.0, 65535.0)
-                           : type == ElementType::i16 ? std::pair(-32768.0, 32767.0)
-                                                      : std::pair(0.0, 255.0);
+  const auto [low, high] = range_of(type);
   std::vector<double> values;
   for (int64_t i = 0; i < s.x.numel(); ++i) {
     const double v = std::nearbyint(s.x.real(i) / s.scale_of(i)) + s.zero_of(i);
@@ -65,18 +71,35 @@ Folded fold_quantize(const NodeImport& n, Operands operands) {
   return {make_constant(type, s.x.shape, values)};
 }
 
-void pass_on(NodeImport& n) {
+void dequantize(NodeImport& n) {
   if (!n.known(1)) n.unsupported("with a scale that is computed in a run");
   n.note("it is quantised: Loupe computes it in floats, without the rounding between its layers");
   n.output(n.value(0));
+}
+
+// Where the type's least number stands for zero, what is below is lost: quantisers leave out a ReLU (or, of a
+// greatest 6, a ReLU6) before such a node, and it is put back.
+void quantize(NodeImport& n) {
+  if (!n.known(1) || (n.has(2) && !n.known(2))) n.unsupported("with a scale that is computed in a run");
+  const auto [low, high] = range_of(n.has(2) ? n.value(2).type : ElementType::u8);
+  const double zero = n.has(2) && n.shape(2).numel() ? n.value(2).constant->real(0) : 0;
+  if (zero != low || n.shape(1).numel() != 1) return n.output(n.value(0));
+  const std::optional<Node> made = n.made_by(n.value(0));
+  if (made && made->op->function()) {
+    const std::string_view kind = made->op->kind().name;
+    if (kind == "relu" || kind == "relu6" || kind == "sigmoid" || kind == "clamp")
+      return n.output(n.value(0));
+  }
+  const bool six = std::abs((high - low) * n.scalar(1, 1) - 6) < 1e-3;
+  n.output(n.add(six ? relu6() : relu(), {n.port(0)}));
 }
 
 }  // namespace
 
 extern const OnnxGroup quantized_onnx;
 const OnnxGroup quantized_onnx{{
-    {"QuantizeLinear", pass_on, fold_quantize},
-    {"DequantizeLinear", pass_on, fold_dequantize},
+    {"QuantizeLinear", quantize, fold_quantize},
+    {"DequantizeLinear", dequantize, fold_dequantize},
 }};
 
 }  // namespace loupe

@@ -266,10 +266,14 @@ void expand_node(NodeImport& n) {
     n.output(x);
     return;
   }
-  // Repeated along axes of size 1: a sum with zeros of the wanted shape, without the batch, which x brings.
+  // Repeated along axes of size 1: a sum with zeros that are long where x is not.
   Dims zeros = dims;
-  for (size_t i = 0; i < zeros.size(); ++i)
+  const auto ahead = std::ssize(dims) - x.shape.rank();
+  for (size_t i = 0; i < zeros.size(); ++i) {
+    const auto axis = static_cast<int>(static_cast<int64_t>(i) - ahead);
+    if (axis >= 0 && x.shape[axis] == dims[i]) zeros[i] = 1;
     if (dims2.size() == dims.size() && dims2[i] != dims[i]) zeros[i] = 1;
+  }
   if (Shape(std::span<const int64_t>(zeros)).numel() > n.element_limit()) throw Error("it is too large");
   const Port zero = n.constant("zeros", Tensor::zeros(Dtype::f32, Shape(std::span<const int64_t>(zeros))));
   Value y = n.add(add(), {x.port, zero});

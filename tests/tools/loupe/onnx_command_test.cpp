@@ -47,6 +47,26 @@ TEST_CASE("explain: every method that suits it, at the graph's own size, at laye
           "did you mean");
 }
 
+TEST_CASE("a network that knows no batch is explained by long methods too") {
+  using namespace onnx_bytes;  // NOLINT
+  const test::Folder folder;
+  test::write_text(folder / "net.onnx",
+                   model(node("ReduceMax", {"x"}, {"m"}, attribute_ints("axes", {0})) +
+                         node("Flatten", {"m"}, {"y"}) + value(11, "x", {1, 3, 4, 4}) + value(12, "y", {})));
+  const Said said = loupe({"explain", kPhoto, "--model", folder / "net.onnx", "--method",
+                           "integrated_gradients,occlusion", "--out", folder / "out"});
+  REQUIRE_MESSAGE(said.status == 0, said.err);
+  // The result is the input's largest number, so that its gradient is 1 there and 0 elsewhere, on all the way.
+  const SafetensorsFile maps = SafetensorsFile::open(folder / "out/rgb/maps.safetensors");
+  const Tensor x = maps.tensor("input"), map = maps.tensor("integrated_gradients");
+  int64_t best = 0;
+  double sum = 0;
+  for (int64_t i = 0; i < map.numel(); ++i) sum += map.item(i);
+  for (int64_t i = 0; i < x.numel(); ++i)
+    if (x.item(i) > x.item(best)) best = i;
+  CHECK(map.item(best) == doctest::Approx(sum));
+}
+
 TEST_CASE("layers and plan") {
   const Said layers = loupe({"layers", "--model", kNet});
   REQUIRE_MESSAGE(layers.status == 0, layers.err);
@@ -84,6 +104,9 @@ TEST_CASE("what will not do is one line") {
   explain(model(node("Add", {"x", "z"}, {"a"}) + node("Flatten", {"a"}, {"y"}) + io +
                 value(11, "z", {1, 3, 8, 8})),
           "takes 2 input(s), got 1");
+  explain(model(node("Reshape", {"x", "s"}, {"y"}) + initializer(tensor_i64("s", {2}, {4, 192})) +
+                value(11, "x", {4, 3, 8, 8}) + value(12, "y", {})),
+          "exported for a batch of 4: export it for one, or with an open batch");
   CHECK_FALSE(std::filesystem::exists(folder / "out"));
 }
 

@@ -88,6 +88,17 @@ TEST_CASE("a network that was written down for a batch of one runs with two") {
   CHECK(onnx::import(onnx::read_model(kFolder + "cnn_one.onnx")).any_batch);
 }
 
+TEST_CASE("a network that mixes its images runs with one at a time") {
+  using namespace onnx_bytes;  // NOLINT
+  const std::string io = value(11, "x", {0, 4}) + value(12, "y", {});
+  // The sum over the batch; and its first image, written as a row of a matrix.
+  for (const std::string& nodes :
+       {node("ReduceSum", {"x", "a"}, {"y"}) + initializer(tensor_i64("a", {1}, {0})),
+        node("Gather", {"x", "a"}, {"y"}) + initializer(tensor_i64("a", {1}, {0}))})
+    CHECK_FALSE(onnx::import(parse(model(nodes + io))).any_batch);
+  CHECK(onnx::import(parse(model(node("Relu", {"x"}, {"y"}) + io))).any_batch);
+}
+
 TEST_CASE("a file is a model: names, trunk, size, and scores before the softmax") {
   const Model cnn = models::build(kFolder + "cnn_one.onnx");
   CHECK(cnn.has_weights);
