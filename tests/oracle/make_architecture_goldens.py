@@ -23,6 +23,10 @@ SAMPLES, STRIDE = 64, 7919
 def build(name):
     if name in OWN:
         return OWN[name]()
+    if name.startswith("efficientnet_lite"):  # of the package efficientnet-lite-pytorch
+        from efficientnet_lite_pytorch import EfficientNet
+
+        return EfficientNet.from_name(name.replace("_", "-"))
     plain = dict(aux_logits=False, init_weights=False, transform_input=False)
     options = plain if name in ("googlenet", "inception_v3") else {}
     network = getattr(torchvision.models, name)(weights=None, **options)
@@ -33,9 +37,12 @@ def build(name):
 
 
 def golden(name):
-    size, targets = (64, [7, 12]) if name.startswith("zoo") else (299 if name == "inception_v3" else 224, [7, 400])
+    network = formula_weights.fill(build(name))
+    other_sizes = {"zoo": 64, "zoo_fc": 64, "inception_v3": 299}
+    size = getattr(network, "input_image_size", other_sizes.get(name, 224))  # EfficientNet-Lite says its own
+    targets = [7, 12] if name.startswith("zoo") else [7, 400]
     x = formula_weights.input_batch(2, 3, size, size).requires_grad_()
-    logits = formula_weights.fill(build(name))(x)
+    logits = network(x)
     score = sum(logits[i, target] for i, target in enumerate(targets))
     (gradient,) = torch.autograd.grad(score, x)
     flat = gradient.flatten()
