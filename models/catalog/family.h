@@ -8,6 +8,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/image/preprocess.h"
+#include "models/io/read_weights.h"
 
 namespace loupe {
 
@@ -16,6 +17,7 @@ struct Model {
   Graph graph;
   std::string trunk;  // the layer at the end of the convolutional trunk: where Grad-CAM looks
   Preprocessing preprocessing = {};
+  WeightNames weight_names = {};
   std::vector<std::string> labels = {};  // of the classes that it was made for; empty: whoever trains it says
 };
 
