@@ -2,9 +2,10 @@
 
     python3 make_architecture_goldens.py OUT_DIR NAME...      writes OUT_DIR/NAME.json
 
-The gradient is that of logit 7 for the first image of the batch and of logit 400 (in the zoo, 12) for the second; its L2 norm is
+The gradient is that of logit 7 for the first image of the batch and of logit 400 (in the zoo, 12; of CIFAR, 3) for the second; its L2 norm is
 stored for each image, and a sample of its elements, spread by a stride that is prime to their number.
 """
+import functools
 import json
 import pathlib
 import sys
@@ -13,10 +14,12 @@ import torch
 import torchvision
 
 import formula_weights
+from cifar_resnet import CifarResNet
 from zfnet import ZFNet
 from zoo import Zoo, ZooFC
 
 OWN = {"zfnet": ZFNet, "zoo": Zoo, "zoo_fc": ZooFC}  # what torchvision lacks
+OWN |= {f"resnet{6 * n + 2}": functools.partial(CifarResNet, n) for n in (3, 5, 7, 9, 18)}
 SAMPLES, STRIDE = 64, 7919
 
 
@@ -41,6 +44,8 @@ def golden(name):
     other_sizes = {"zoo": 64, "zoo_fc": 64, "inception_v3": 299}
     size = getattr(network, "input_image_size", other_sizes.get(name, 224))  # EfficientNet-Lite says its own
     targets = [7, 12] if name.startswith("zoo") else [7, 400]
+    if isinstance(network, CifarResNet):
+        size, targets = 32, [7, 3]
     x = formula_weights.input_batch(2, 3, size, size).requires_grad_()
     logits = network(x)
     score = sum(logits[i, target] for i, target in enumerate(targets))
