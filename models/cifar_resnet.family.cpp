@@ -19,13 +19,14 @@ OpPtr conv(int64_t channels, int64_t stride) {
   return conv2d({.out_channels = channels, .kernel = 3, .stride = stride, .padding = 1, .bias = false});
 }
 
+// Where rows and columns are skipped, torch.fx calls it "getitem".
 NodeId shortcut(Builder& net, const std::string& module, NodeId x, int64_t channels, int64_t stride) {
   const int64_t missing = channels - net.channels(x);
   if (stride == 1 && missing == 0) return x;
-  return net.chain(module + ".shortcut", x,
+  return net.chain(module, x,
                    {
-                       {"slice", slice({.axis = 2, .step = stride})},
-                       {"slice_1", slice({.axis = 3, .step = stride})},
+                       {"getitem", slice({.axis = 2, .step = stride})},
+                       {"getitem_1", slice({.axis = 3, .step = stride})},
                        {"pad", pad({.sides = {{.axis = 1, .before = missing / 2, .after = missing / 2}}})},
                    });
 }
@@ -39,7 +40,8 @@ NodeId basic_block(Builder& net, const std::string& module, NodeId x, int64_t ch
                                       {"conv2", conv(channels, 1)},
                                       {"bn2", batch_norm()},
                                   });
-  x = net.add(module + ".add", add(), {branch, shortcut(net, module, x, channels, stride)});
+  x = shortcut(net, module, x, channels, stride);
+  x = net.add(module + ".add", add(), {branch, x});
   return net.add(module + ".relu_1", relu(), x);
 }
 
@@ -52,7 +54,7 @@ Model cifar_resnet(const CifarResNet& r, const ModelOptions& options) {
                       int64_t{16} << layer, layer > 0 && i == 0 ? 2 : 1);
   net.chain("", x,
             {
-                {"avg_pool2d", global_avg_pool2d()},
+                {"avgpool", global_avg_pool2d()},
                 {"flatten", flatten()},
                 {"linear", linear({.out_features = options.classes})},
             });

@@ -23,13 +23,14 @@ OWN |= {f"resnet{6 * n + 2}": functools.partial(CifarResNet, n) for n in (3, 5, 
 SAMPLES, STRIDE = 64, 7919
 
 
-def build(name):
+def build(name, image_size=None):
+    """`image_size` (height, width): what EfficientNet-Lite pads for, if not for its own."""
     if name in OWN:
         return OWN[name]()
     if name.startswith("efficientnet_lite"):  # of the package efficientnet-lite-pytorch
         from efficientnet_lite_pytorch import EfficientNet
 
-        return EfficientNet.from_name(name.replace("_", "-"))
+        return EfficientNet.from_name(name.replace("_", "-"), **(dict(image_size=image_size) if image_size else {}))
     plain = dict(aux_logits=False, init_weights=False, transform_input=False)
     options = plain if name in ("googlenet", "inception_v3") else {}
     network = getattr(torchvision.models, name)(weights=None, **options)
