@@ -84,6 +84,8 @@ Model efficientnet_lite(const EfficientNetLite& e, const ModelOptions& options) 
                 {"_dropout", dropout(e.dropout)},
                 {"_fc", linear({.out_features = options.classes})},
             });
+  // As the package's documentation prepares a photograph: the shorter side to the very size, bilinear, with
+  // ImageNet's mean and deviation.
   return std::move(net).model("_swish_1", {.resize = e.size, .crop = e.size});
 }
 

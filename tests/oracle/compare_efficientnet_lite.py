@@ -6,8 +6,10 @@
 LOUPE is the command, PHOTOS a folder of pictures called nXXXXXXXX_name.JPEG by their true class, SYNSETS a file whose line i begins with
 the nXXXXXXXX of class i. `loupe explain` prepares each picture and says its logits; torch computes them of the same input in float32, and
 of the picture as the package's own documentation prepares it. The exit status is 1 where a logit differs by more than 1e-4 or a likeliest
-class is another one. GOLDEN.json gets, for tests: logits of the formula input in float64, and the likeliest class of each photograph as the package prepares it,
-but for those where the second one is so near that another JPEG decoder may turn it.
+class is another one.
+
+GOLDEN.json gets, for tests: logits of the formula input in float64, and the likeliest class of each photograph as the package prepares
+it, but for those where the second one is so near that another JPEG decoder may turn it.
 """
 import json
 import pathlib
@@ -43,8 +45,8 @@ def by_torch(network, x):
 def by_loupe(loupe, weights, photos):
     """What `loupe explain` fed to the network and what came out."""
     with tempfile.TemporaryDirectory() as out:
-        subprocess.run([loupe, "explain", *photos, "--model", "efficientnet_lite0", "--weights", weights, "--out", out, "--json"],
-                       check=True, stdout=subprocess.DEVNULL)
+        command = [loupe, "explain", *photos, "--model", "efficientnet_lite0", "--weights", weights, "--out", out, "--json"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         files = [load_file(pathlib.Path(out) / photo.stem / "maps.safetensors") for photo in photos]
     return torch.stack([f["input"].reshape(3, 224, 224) for f in files]), torch.stack([f["logits"].flatten() for f in files])
 
@@ -64,9 +66,11 @@ def main():
     package_x = prepared(photos, 224, False, **imagenet)
     package = by_torch(network, package_x)
     largest, second = package.topk(2).values.T
-    print(f"same inputs: logits differ by at most {worst:.2e} (the largest is {theirs.abs().max():.2f}), top-1 agrees for {agree} of {len(photos)}")
-    print(f"the package's own preparation: inputs differ by at most {(x - package_x).abs().max():.2e}, logits by {(ours - package).abs().max():.2e}, "
-          f"top-1 agrees for {(ours.argmax(1) == package.argmax(1)).sum()} of {len(photos)}; the closest call is {(largest - second).min():.2e}")
+    print(f"same inputs: logits differ by at most {worst:.2e} (the largest is {theirs.abs().max():.2f}), "
+          f"top-1 agrees for {agree} of {len(photos)}")
+    print(f"the package's own preparation: inputs differ by at most {(x - package_x).abs().max():.2e}, "
+          f"logits by {(ours - package).abs().max():.2e}, top-1 agrees for {(ours.argmax(1) == package.argmax(1)).sum()}; "
+          f"the closest call is {(largest - second).min():.2e}")
     print(f"the true class is named for {(ours.argmax(1) == true).sum()} by Loupe, {(theirs.argmax(1) == true).sum()} by torch")
     tensorflow = by_torch(network, prepared(photos, 256, True, mean=[127 / 255] * 3, std=[128 / 255] * 3))
     print(f"(with mean 127 and deviation 128 of 255, bicubic, 256 before the crop: for {(tensorflow.argmax(1) == true).sum()})")

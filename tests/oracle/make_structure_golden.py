@@ -40,7 +40,8 @@ shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0 conv
 vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14 efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 efficientnet_lite3
 efficientnet_lite4 resnet20 resnet32 resnet44 resnet56 resnet110""".split()
 CROPS = dict(inception_v3=299, efficientnet_b1=240, efficientnet_b2=288, efficientnet_b3=300, efficientnet_b4=380, efficientnet_b5=456,
-             efficientnet_b6=528, efficientnet_b7=600, efficientnet_lite1=240, efficientnet_lite2=260, efficientnet_lite3=280, efficientnet_lite4=300)
+             efficientnet_b6=528, efficientnet_b7=600, efficientnet_lite1=240, efficientnet_lite2=260, efficientnet_lite3=280,
+             efficientnet_lite4=300)
 CIFAR = "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"
 
 
