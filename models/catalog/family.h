@@ -29,7 +29,7 @@ struct ModelOptions {
 };
 
 struct Architecture {
-  std::string name;                                 // torchvision's: "resnet18"
+  std::string name;                                 // torchvision's, where it has it: "resnet18"
   std::function<Model(const ModelOptions&)> build;  // gets options without zeros
   ModelOptions standard = {.classes = 1000, .height = 224, .width = 224};
 };
