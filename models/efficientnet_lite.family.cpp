@@ -84,9 +84,14 @@ Model efficientnet_lite(const EfficientNetLite& e, const ModelOptions& options) 
                 {"_dropout", dropout(e.dropout)},
                 {"_fc", linear({.out_features = options.classes})},
             });
-  // As the package's documentation prepares a photograph: the shorter side to the very size, bilinear, with
-  // ImageNet's mean and deviation.
-  return std::move(net).model("_swish_1", {.resize = e.size, .crop = e.size});
+  // As TensorFlow trained and tested them (efficientnet_lite_builder.py: mean 127 and deviation 128 of 255; a
+  // margin of 32 pixels is cut off), not as the package's documentation says, with which they name less.
+  constexpr float kMean = 127.0f / 255, kDeviation = 128.0f / 255;
+  return std::move(net).model("_swish_1", {.resize = e.size + 32,
+                                           .crop = e.size,
+                                           .mean = {kMean, kMean, kMean},
+                                           .std = {kDeviation, kDeviation, kDeviation},
+                                           .bicubic = true});
 }
 
 const std::vector<EfficientNetLite> kTable{{"efficientnet_lite0", 1.0, 1.0, 224, 0.2},

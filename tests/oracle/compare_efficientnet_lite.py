@@ -5,10 +5,10 @@
 
 LOUPE is the command, PHOTOS a folder of pictures called nXXXXXXXX_name.JPEG by their true class, SYNSETS a file whose line i begins with
 the nXXXXXXXX of class i. `loupe explain` prepares each picture and says its logits; torch computes them of the same input in float32, and
-of the picture as the package's own documentation prepares it. The exit status is 1 where a logit differs by more than 1e-4 or a likeliest
+of the picture as TensorFlow prepared it in training: mean 127 and deviation 128 of 255, 256 pixels bicubic before the crop. The exit status is 1 where a logit differs by more than 1e-4 or a likeliest
 class is another one.
 
-GOLDEN.json gets, for tests: logits of the formula input in float64, and the likeliest class of each photograph as the package prepares
+GOLDEN.json gets, for tests: logits of the formula input in float64, and the likeliest class of each photograph as PIL prepares
 it, but for those where the second one is so near that another JPEG decoder may turn it.
 """
 import json
@@ -62,22 +62,21 @@ def main():
     theirs = by_torch(network, x)
     worst = (ours - theirs).abs().max().item()
     agree = (ours.argmax(1) == theirs.argmax(1)).sum().item()
-    imagenet = dict(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
-    package_x = prepared(photos, 224, False, **imagenet)
-    package = by_torch(network, package_x)
-    largest, second = package.topk(2).values.T
+    by_pil = prepared(photos, 256, True, mean=[127 / 255] * 3, std=[128 / 255] * 3)
+    of_pil = by_torch(network, by_pil)
+    largest, second = of_pil.topk(2).values.T
     print(f"same inputs: logits differ by at most {worst:.2e} (the largest is {theirs.abs().max():.2f}), "
           f"top-1 agrees for {agree} of {len(photos)}")
-    print(f"the package's own preparation: inputs differ by at most {(x - package_x).abs().max():.2e}, "
-          f"logits by {(ours - package).abs().max():.2e}, top-1 agrees for {(ours.argmax(1) == package.argmax(1)).sum()}; "
+    print(f"prepared by PIL: inputs differ by at most {(x - by_pil).abs().max():.2e}, "
+          f"logits by {(ours - of_pil).abs().max():.2e}, top-1 agrees for {(ours.argmax(1) == of_pil.argmax(1)).sum()}; "
           f"the closest call is {(largest - second).min():.2e}")
     print(f"the true class is named for {(ours.argmax(1) == true).sum()} by Loupe, {(theirs.argmax(1) == true).sum()} by torch")
-    tensorflow = by_torch(network, prepared(photos, 256, True, mean=[127 / 255] * 3, std=[128 / 255] * 3))
-    print(f"(with mean 127 and deviation 128 of 255, bicubic, 256 before the crop: for {(tensorflow.argmax(1) == true).sum()})")
+    documented = by_torch(network, prepared(photos, 224, False, mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]))
+    print(f"(prepared as the package's documentation says: for {(documented.argmax(1) == true).sum()})")
     if len(sys.argv) > 5:
         logits = by_torch(network.double(), formula_weights.input_batch(2, 3, 224, 224))
         golden = dict(classes=list(range(1000))[SHOWN], logits=logits[:, SHOWN].tolist(),
-                      top1={p.name: int(c) for p, c, lead in zip(photos, package.argmax(1), largest - second) if lead > CLEAR})
+                      top1={p.name: int(c) for p, c, lead in zip(photos, of_pil.argmax(1), largest - second) if lead > CLEAR})
         pathlib.Path(sys.argv[5]).write_text(json.dumps(golden) + "\n")
     return int(worst > MOST or agree < len(photos))
 
