@@ -13,11 +13,15 @@ namespace loupe::models {
 
 /// Names of all architectures, in the families' order.
 std::vector<std::string> names();
-/// The graph of an architecture. Throws UsageError with near names.
+/// Whether a name is a file's: of a network with its weights (.onnx).
+bool is_file(const std::string& name);
+/// The graph of an architecture, or of a file. Throws UsageError with near names, and Error, one line, for a
+/// file that cannot be read.
 Model build(const std::string& name, const ModelOptions& options = {});
 
 /// Architectures whose weights this program carries: the zoo's.
 std::vector<std::string> with_built_in_weights();
+/// Whether it needs no file of weights: the zoo's, and files that are a network.
 bool has_built_in_weights(const std::string& name);
 /// Their file. Throws UsageError where there is none.
 SafetensorsFile built_in_file(const std::string& name);

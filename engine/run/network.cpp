@@ -68,6 +68,7 @@ int64_t Network::batch_within_limit(const Shape& one, int64_t wanted, const Purp
 }
 
 int64_t Network::batch_for(const Shape& one, int64_t wanted, const Purpose& purpose) {
+  if (batch_limit) wanted = std::min(wanted, batch_limit);
   int64_t batch = batch_within_limit(one, wanted, purpose);
   if (!queue_.module) return batch;
   // A part of the memory is left to the scratch of kernels, to libraries and to other networks.

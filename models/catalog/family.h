@@ -2,6 +2,7 @@
 // `<family>_family`.
 #pragma once
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,11 @@ struct Model {
   Preprocessing preprocessing = {};
   WeightNames weight_names = {};
   std::vector<std::string> labels = {};  // of the classes that it was made for; empty: whoever trains it says
+  // Of a file that holds a network with its weights:
+  bool has_weights = false;
+  std::map<std::string, Tensor> parameters = {};
+  bool any_batch = true;  // false: it was written down for a batch of one alone
+  std::vector<std::string> notes = {};
 };
 
 /// 0: what the architecture was made for. Height and width are nominal: a network runs on every size that its

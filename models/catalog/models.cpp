@@ -6,6 +6,8 @@
 #include "kernels/common/suggest.h"
 #include "models/catalog/built_in.h"
 #include "models/io/formula.h"
+#include "models/io/onnx/onnx_model.h"
+#include "models/io/onnx/proto.h"
 
 namespace loupe::models {
 
@@ -22,6 +24,20 @@ Weights formula_weights(const Graph& graph) {
   return weights;
 }
 
+// Any network can be read and looked at; what is explained is a score a class of one picture.
+void expect_explainable(const std::string& name, const Graph& graph) {
+  const std::vector<NodeId> inputs = graph.inputs();
+  if (inputs.size() != 1)
+    throw Error("'" + name + "' has " + std::to_string(inputs.size()) +
+                " inputs; Loupe explains networks with one");
+  const Shape &x = graph.node(inputs[0]).shape(), &y = graph.node(graph.output()).shape();
+  if (y.rank() != 2)
+    throw Error("the result of '" + name + "' is " + y.str() +
+                "; Loupe explains networks that end with one score a class");
+  if (x.rank() == 4 && (x[1] == 3 || x[1] == 1)) return;
+  throw Error("'" + name + "' takes no pictures: its input is " + x.str());
+}
+
 }  // namespace
 
 std::vector<std::string> names() {
@@ -32,6 +48,7 @@ std::vector<std::string> names() {
 }
 
 Model build(const std::string& name, const ModelOptions& options) {
+  if (is_file(name)) return onnx_model(name, options);
   for (const Family* family : all_families())
     for (const Architecture& a : family->architectures) {
       if (a.name != name) continue;
@@ -53,7 +70,10 @@ std::vector<std::string> with_built_in_weights() {
   return all;
 }
 
+bool is_file(const std::string& name) { return onnx::is_onnx_path(name); }
+
 bool has_built_in_weights(const std::string& name) {
+  if (is_file(name)) return true;
   return std::ranges::count(all_built_in_weights(), name, &BuiltIn::model) > 0;
 }
 
@@ -74,15 +94,21 @@ TrainingRecord built_in_record(const std::string& name) {
 
 ImageModel load(const std::string& name, Model model, const std::filesystem::path& weights, Device device,
                 const KernelOptions& kernels, ExtraTensors extra) {
-  std::vector<std::string> notes;
+  if (model.has_weights && !weights.empty() && weights != "formula")
+    throw UsageError("'" + name + "' has its own weights: leave --weights out");
+  if (model.has_weights) expect_explainable(name, model.graph);
+  std::vector<std::string> notes = std::move(model.notes);
   const auto from = [&](WeightsFile file, const std::string& path) {
     return read_weights(name, model.graph, std::move(file), path, model.weight_names, extra, notes);
   };
   Weights parameters = weights == "formula" ? formula_weights(model.graph)
+                       : model.has_weights  ? std::move(model.parameters)
                        : weights.empty()    ? from(built_in_file(name), "the built-in weights")
                                             : from(WeightsFile::open(weights.string()), weights.string());
-  return {Network(name, std::move(model.graph), std::move(parameters), device, kernels), model.preprocessing,
-          std::move(model.labels), std::move(model.trunk), std::move(notes)};
+  ImageModel loaded{Network(name, std::move(model.graph), std::move(parameters), device, kernels),
+                    model.preprocessing, std::move(model.labels), std::move(model.trunk), std::move(notes)};
+  if (!model.any_batch) loaded.network.batch_limit = 1;
+  return loaded;
 }
 
 ImageModel load(const std::string& name, const std::filesystem::path& weights, Device device,

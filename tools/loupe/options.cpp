@@ -21,12 +21,14 @@ CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& v
 }
 
 void ModelChoice::add_to(CLI::App& app, const std::string& group) {
-  value_option(app, "--model", model, "M", "Architecture; `loupe models` lists them (zoo)", group);
+  value_option(app, "--model", model, "M", "Architecture, which `loupe models` lists, or an .onnx file (zoo)",
+               group);
   value_option(app, "--classes", classes, "N",
                "Classes that the network tells apart (14 of the zoo, 1000 of others)", group);
 }
 
 void ModelChoice::check_name() const {
+  if (models::is_file(model)) return;
   const std::vector<std::string> known = models::names();
   if (std::ranges::count(known, model)) return;
   const std::string near = did_you_mean(model, known);
