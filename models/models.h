@@ -33,14 +33,13 @@ struct TrainingRecord {
 TrainingRecord built_in_record(const std::string& name);
 
 /// An architecture with weights from a file, safetensors or torch.save's (torchvision's parameter names, perhaps
-/// all behind one prefix; f32, f16, bf16 or f64; tensors that the graph does not need are ignored); with formula weights where `weights` is "formula"; with
-/// the built-in ones where it is empty. Throws Error naming the file and the tensor, with both shapes, that
-/// is missing or misshapen.
+/// all behind one prefix; f32, f16, bf16 or f64); with formula weights where `weights` is "formula"; with the
+/// built-in ones where it is empty. Throws Error as read_weights() does.
 ImageModel load(const std::string& name, const std::filesystem::path& weights = {},
                 Device device = Device::best(), const ModelOptions& options = {},
                 const KernelOptions& kernels = {});
 /// The same for an architecture that was built already.
 ImageModel load(const std::string& name, Model model, const std::filesystem::path& weights, Device device,
-                const KernelOptions& kernels = {});
+                const KernelOptions& kernels = {}, ExtraTensors extra = ExtraTensors::refuse);
 
 }  // namespace loupe::models

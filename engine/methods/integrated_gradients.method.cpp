@@ -122,7 +122,6 @@ const Method integrated_gradients_method{
     .options = {{"steps", int64_t{50}, "points of the Gauss-Legendre rule", 1, 10000},
                 {"baseline", std::string("zero"),
                  "where the way begins: zero (the mean colour), black, or a picture's path"}},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const IntegratedGradientsResult r =
           integrated_gradients(q.model, q.input,
@@ -130,14 +129,17 @@ const Method integrated_gradients_method{
                                 .steps = o.integer("steps"),
                                 .baseline = baseline_from(q, o.text("baseline")),
                                 .progress = q.progress});
-      return {{{"integrated_gradients",
-                r.attribution.row(0),
-                {.style = Picture::Style::contribution},
-                "Red pixels raise the score above the baseline's and blue ones lower it; together they make "
-                "up the difference."}},
-              {{"completeness_residual", r.residuals[0],
-                "sum of all shares minus the difference of the scores, " +
-                    std::to_string(r.scores[0] - r.baseline_scores[0]) + "; more steps bring it towards 0"}}};
+      return {
+          {{"integrated_gradients",
+            r.attribution.row(0),
+            {.style = Picture::Style::contribution},
+            "Red pixels raise the score above the baseline's and blue ones lower it; together they make "
+            "up the difference."}},
+          {{"completeness_residual", r.residuals[0],
+            "sum of all shares minus the difference of the scores, " +
+                std::to_string(r.scores[0] - r.baseline_scores[0]) +
+                ": the error of a rule of so many steps, which vanishes as they become very many, but not "
+                "evenly: a few more can make it larger"}}};
     }};
 
 }  // namespace loupe

@@ -9,6 +9,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/image/preprocess.h"
+#include "models/io/read_weights.h"
 
 namespace loupe {
 
@@ -17,6 +18,7 @@ struct Model {
   Graph graph;
   std::string trunk;  // the layer at the end of the convolutional trunk: where Grad-CAM looks
   Preprocessing preprocessing = {};
+  WeightNames weight_names = {};
   std::vector<std::string> labels = {};  // of the classes that it was made for; empty: whoever trains it says
   // Of a file that holds a network with its weights:
   bool has_weights = false;
@@ -33,7 +35,7 @@ struct ModelOptions {
 };
 
 struct Architecture {
-  std::string name;                                 // torchvision's: "resnet18"
+  std::string name;                                 // torchvision's, where it has it: "resnet18"
   std::function<Model(const ModelOptions&)> build;  // gets options without zeros
   ModelOptions standard = {.classes = 1000, .height = 224, .width = 224};
 };

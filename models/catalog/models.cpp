@@ -8,7 +8,6 @@
 #include "models/io/formula.h"
 #include "models/io/onnx/onnx_model.h"
 #include "models/io/onnx/proto.h"
-#include "models/io/weights_file.h"
 
 namespace loupe::models {
 
@@ -21,32 +20,6 @@ Weights formula_weights(const Graph& graph) {
   for (NodeId id : graph.parameters()) {
     const Node& p = graph.node(id);
     weights.emplace(p.name, formula_weight(p.name, p.shape(), p.role));
-  }
-  return weights;
-}
-
-// Only what the graph needs is read; float32 stays in the mapped file.
-Weights read_weights(const std::string& name, const Graph& graph, WeightsFile file, const std::string& path,
-                     std::vector<std::string>& notes) {
-  std::vector<std::string> wanted;
-  for (NodeId id : graph.parameters()) wanted.push_back(graph.node(id).name);
-  if (const std::string prefix = file.strip_prefix(wanted); !prefix.empty())
-    notes.push_back("'" + path + "': every name starts with '" + prefix + "', which was left off");
-  Weights weights;
-  for (NodeId id : graph.parameters()) {
-    const Node& p = graph.node(id);
-    if (!file.contains(p.name))
-      throw Error("'" + path + "' lacks the tensor '" + p.name + "' " + p.shape().str() + ", which " + name +
-                  " needs: are these the weights of another model?");
-    const Shape& found = file.info(p.name).shape;
-    if (found != p.shape())
-      throw Error("'" + path + "' holds the tensor '" + p.name + "' with shape " + found.str() + ", but " +
-                  name + " needs " + p.shape().str());
-    const std::string& dtype = file.info(p.name).dtype;
-    if (!dtype.starts_with("F") && dtype != "BF16")
-      throw Error("'" + path + "' holds the tensor '" + p.name + "' as " + dtype +
-                  "; weights are F32, F16, BF16 or F64");
-    weights.emplace(p.name, file.tensor(p.name));
   }
   return weights;
 }
@@ -120,13 +93,13 @@ TrainingRecord built_in_record(const std::string& name) {
 }
 
 ImageModel load(const std::string& name, Model model, const std::filesystem::path& weights, Device device,
-                const KernelOptions& kernels) {
+                const KernelOptions& kernels, ExtraTensors extra) {
   if (model.has_weights && !weights.empty() && weights != "formula")
     throw UsageError("'" + name + "' has its own weights: leave --weights out");
   if (model.has_weights) expect_explainable(name, model.graph);
   std::vector<std::string> notes = std::move(model.notes);
   const auto from = [&](WeightsFile file, const std::string& path) {
-    return read_weights(name, model.graph, std::move(file), path, notes);
+    return read_weights(name, model.graph, std::move(file), path, model.weight_names, extra, notes);
   };
   Weights parameters = weights == "formula" ? formula_weights(model.graph)
                        : model.has_weights  ? std::move(model.parameters)

@@ -106,14 +106,34 @@ Device DeviceChoice::open() const {
 
 KernelOptions DeviceChoice::kernels() const { return {.library_convolution = conv == "cudnn"}; }
 
-ImageModel load_and_say(const std::string& name, Model model, const std::string& weights, Device on,
+void WeightsChoice::add_to(CLI::App& app, const std::string& help, const std::string& group) {
+  value_option(app, "--weights", file, "FILE", help, group);
+  value_option(app, "--weights.extra", extra, "WORD",
+               "Tensors of the file that the network has no place for: `refuse`, or `ignore` (refuse)",
+               group);
+}
+
+void WeightsChoice::check(const std::string& model) const {
+  if (file.empty() && !models::has_built_in_weights(model))
+    throw UsageError("--weights is missing: " + model + " has none built in");
+  extra_tensors();
+}
+
+ExtraTensors WeightsChoice::extra_tensors() const {
+  if (extra.empty() || extra == "refuse") return ExtraTensors::refuse;
+  if (extra == "ignore") return ExtraTensors::ignore;
+  throw UsageError("--weights.extra takes refuse or ignore, not '" + extra + "'");
+}
+
+ImageModel load_and_say(const std::string& name, Model model, const WeightsChoice& weights, Device on,
                         const DeviceChoice& device) {
-  ImageModel network = models::load(name, std::move(model), weights, on, device.kernels());
+  ImageModel network =
+      models::load(name, std::move(model), weights.file, on, device.kernels(), weights.extra_tensors());
   for (const std::string& note : network.notes) std::fprintf(stderr, "loupe: %s\n", valid_utf8(note).c_str());
   return network;
 }
 
-ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device) {
+ImageModel load_for_zoo(const std::string& model, const WeightsChoice& weights, const DeviceChoice& device) {
   Model built =
       models::build(model, {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
   expect_fits(model, built.graph, {1, 3, zoo::kSize, zoo::kSize});

@@ -1,5 +1,6 @@
-// Resize and Upsample. An output cell is a weighted sum of an axis' input cells, whatever the mode, so that a resize is a
-// matrix for each axis; nearest neighbours are rows that are chosen; and the common ones are the engine's upsample.
+// Resize and Upsample. An output cell is a weighted sum of an axis' input cells, whatever the mode, so that a
+// resize is a matrix for each axis; nearest neighbours are rows that are chosen; and the common ones are the
+// engine's upsample.
 #include <cmath>
 
 #include "kernels/gather/gather.h"
@@ -26,8 +27,8 @@ struct AxisResize {
   double scale;  // out / in, before the output was rounded to whole cells
 };
 
-// Where cell i of the output lies on the input, in cells. T is float where a cell is chosen: onnxruntime computes so,
-// and what lies between two cells goes where rounding puts it.
+// Where cell i of the output lies on the input, in cells. T is float where a cell is chosen: onnxruntime
+// computes so, and what lies between two cells goes where rounding puts it.
 template <typename T>
 T place(const AxisResize& a, const Manner& m, int64_t i) {
   const T x = static_cast<T>(i), in = static_cast<T>(a.in), out = static_cast<T>(a.out);

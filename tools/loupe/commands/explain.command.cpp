@@ -33,7 +33,8 @@ struct Settings {
   ModelChoice model;
   MethodChoice methods;
   DeviceChoice device;
-  std::string weights, labels, target, out = "out", memory, threads;
+  WeightsChoice weights;
+  std::string labels, target, out = "out", memory, threads;
   bool json = false, verbose = false;
 
   void add_to(CLI::App& app);
@@ -47,10 +48,10 @@ void Settings::add_to(CLI::App& app) {
       ->required()
       ->group(what);
   model.add_to(app, what);
-  value_option(app, "--weights", weights, "FILE",
-               "safetensors file, or torch.save's, with torchvision's names (the zoo's are built in); or "
-               "`formula`: made-up weights, for a try without a file",
-               what);
+  weights.add_to(app,
+                 "safetensors file, or torch.save's, with torchvision's names (the zoo's are built in); or "
+                 "`formula`: made-up weights, for a try without a file",
+                 what);
   value_option(app, "--labels", labels, "FILE", "Names of the classes, one a line", what);
   value_option(
       app, "--class", target, "C",
@@ -86,25 +87,27 @@ void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) 
 }
 
 Run prepare(const Settings& s) {
-  // What needs no file first, then the files from small to large.
+  // What needs no large file first.
   s.model.check_name();
-  Model model = models::build(s.model.model, {.classes = s.model.class_count()});
+  std::vector<std::string> labels;
+  if (!s.labels.empty()) {
+    labels = read_labels(s.labels);
+    for (std::string& l : labels) l = valid_utf8(l);
+  }
+  // As many classes as there are labels, unless something else is said.
+  const int64_t wanted = s.model.classes.empty() ? std::ssize(labels) : s.model.class_count();
+  Model model = models::build(s.model.model, {.classes = wanted});
   const int64_t classes = model.graph.node(model.graph.output()).shape().back();
-  if (s.weights.empty() && !models::has_built_in_weights(s.model.model))
-    throw UsageError("--weights is missing: " + s.model.model + " has none built in");
+  s.weights.check(s.model.model);
   std::vector<ChosenMethod> methods = s.methods.chosen();
   const Device device = s.device.open();
   const int64_t memory = s.memory.empty() ? 0 : parse_bytes("--memory", s.memory);
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
 
-  std::vector<std::string> labels = model.labels;
-  if (!s.labels.empty()) {
-    labels = read_labels(s.labels);
-    if (static_cast<int64_t>(labels.size()) != classes)
-      throw UsageError("'" + s.labels + "' holds " + std::to_string(labels.size()) +
-                       " labels, but the model has " + std::to_string(classes) + " classes");
-    for (std::string& l : labels) l = valid_utf8(l);
-  }
+  if (s.labels.empty()) labels = model.labels;
+  if (!s.labels.empty() && std::ssize(labels) != classes)
+    throw UsageError("'" + s.labels + "' holds " + std::to_string(labels.size()) +
+                     " labels, but the model has " + std::to_string(classes) + " classes");
   std::optional<int64_t> target;
   if (!s.target.empty()) target = find_class(s.target, labels, classes);
 
@@ -119,9 +122,13 @@ Run prepare(const Settings& s) {
   ImageModel network = load_and_say(s.model.model, std::move(model), s.weights, device, s.device);
   network.labels = std::move(labels);
   network.network.memory_limit = memory;
-  std::vector<Skipped> skipped = leave_out_unsuited(methods, network, s.methods.all());
+  std::vector<Shape> shapes;
+  for (const Input& i : inputs)
+    if (std::ranges::count(shapes, i.tensor.shape()) == 0) shapes.push_back(i.tensor.shape());
+  std::vector<Skipped> skipped = leave_out_unsuited(methods, network, shapes, s.methods.all());
   check_layers(methods, network.graph());
-  return {std::move(network), s.weights, std::move(inputs), std::move(methods), std::move(skipped), target};
+  return {std::move(network), s.weights.file,     std::move(inputs),
+          std::move(methods), std::move(skipped), target};
 }
 
 DrawnMap draw(const Map& map, const std::string& file, const Tensor& input, const Preprocessing& how) {
@@ -198,6 +205,7 @@ ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, Progress
     MethodResult result{.method = &method,
                         .options = chosen.options.all(),
                         .checks = std::move(found.checks),
+                        .notes = std::move(found.notes),
                         .seconds = since(method_start),
                         .peak_bytes = memory_count().peak,
                         .device_peak_bytes = device_peak()};
@@ -247,7 +255,7 @@ void run_explain(const Settings& s) {
   OutputFolder out(s.out, names);
 
   Explained all{.model = run.network.name(),
-                .weights = s.weights,
+                .weights = s.weights.file,
                 .device = run.network.device().str(),
                 .out = s.out,
                 .threads = max_threads(),
