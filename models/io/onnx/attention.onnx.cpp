@@ -1,4 +1,4 @@
-// Attention of opsets 23 and 24, as products, a softmax and masks:
+// Attention of opsets 23 to 25, as products, a softmax and masks:
 //   Y = softmax(softcap(scale·Q Kᵀ) + mask) V,  for each head; several heads of queries may share one of keys.
 #include <cmath>
 
@@ -50,6 +50,7 @@ Mask known_mask(NodeImport& n, const Sizes& s) {
   const bool masked = n.has(3) && n.known(3), causal = n.i("is_causal", 0) != 0;
   const Constant* given = masked ? n.value(3).constant.get() : nullptr;
   const Dims lengths = n.has(6) ? n.integers(6) : Dims{};
+  const int64_t left = n.i("left_window_size", -1), right = n.i("right_window_size", -1);
   const int64_t past = n.has(4) ? n.shape(4)[2] : 0;
   const auto size = [&](int from_end) {
     return given && given->shape.rank() >= from_end ? given->shape[given->shape.rank() - from_end] : 1;
@@ -61,7 +62,9 @@ Mask known_mask(NodeImport& n, const Sizes& s) {
   const auto bias_of = [&](int64_t image, int64_t head, int64_t i, int64_t j) -> double {
     const int64_t length = lengths.empty() ? s.keys : lengths[static_cast<size_t>(image)];
     const int64_t offset = lengths.empty() ? past : length - s.queries;
-    if (j >= length || (causal && j > i + offset)) return -HUGE_VAL;
+    const int64_t here = i + offset;  // the query's place among the keys
+    if (j >= length || (causal && j > here)) return -HUGE_VAL;
+    if ((left >= 0 && j < here - left) || (right >= 0 && j > here + right)) return -HUGE_VAL;
     if (!given) return 0;
     if (j >= size(1) && size(1) != 1) return -HUGE_VAL;  // a mask may end before the keys do
     const auto in = [](int64_t at, int64_t of) { return of == 1 ? 0 : at; };
@@ -108,7 +111,8 @@ Value probabilities(NodeImport& n, Value scores, const Sizes& s, Value& sums) {
       bias = n.reshape("mask", bias, dims_of(beside(bias.shape, s)), dims_of(beside(bias.shape2, s)));
     sums = scores = n.add("biased", add(), {scores.port, bias.port});
   }
-  const bool plain = !n.i("is_causal", 0) && !n.has(6) && !n.known(3);
+  const bool window = n.i("left_window_size", -1) >= 0 || n.i("right_window_size", -1) >= 0;
+  const bool plain = !n.i("is_causal", 0) && !window && !n.has(6) && !n.known(3);
   if (plain && !n.has(3)) return n.add("pattern", softmax(last), {scores.port});
   const Mask m = known_mask(n, s);
   const Shape shape = beside(m.shape, s);
