@@ -49,8 +49,9 @@ bool is_silu(NodeImport& n, size_t x, size_t factor) {
 template <OpPtr (*make)()>
 void binary(NodeImport& n) {
   if (n.opset < 7 && n.i("broadcast", 0)) n.unsupported("with the broadcasting of old opsets");
-  const ElementType type = n.value(0).type;
-  n.output(typed(n.add(make(), {n.port(0), n.port(1)}), type));
+  Value y = n.add(make(), {n.port(0), n.port(1)});
+  if (n.shape(0).rank() + n.shape(1).rank() == 0) y.shape = y.shape2 = {};  // computed as a vector of one
+  n.output(typed(y, n.value(0).type));
 }
 
 void add_node(NodeImport& n) {

@@ -78,8 +78,9 @@ Blocks blocks_of(const NodeImport& n, const Shape& x) {
   if (b < 1) throw Error("its blocks are empty");
   if (n.proto().op_type == "SpaceToDepth") {
     if (x[2] % b || x[3] % b) throw Error("its blocks do not fit " + x.str());
-    return {
-        {x[0], x[1], x[2] / b, b, x[3] / b, b}, {0, 3, 5, 1, 2, 4}, {x[0], x[1] * b * b, x[2] / b, x[3] / b}};
+    const Dims split{x[0], x[1], x[2] / b, b, x[3] / b, b}, result{x[0], x[1] * b * b, x[2] / b, x[3] / b};
+    if (n.s("mode", "DCR") == "CRD") return {split, {0, 1, 3, 5, 2, 4}, result};
+    return {split, {0, 3, 5, 1, 2, 4}, result};
   }
   if (x[1] % (b * b)) throw Error("its blocks do not fit " + x.str());
   const int64_t c = x[1] / (b * b);

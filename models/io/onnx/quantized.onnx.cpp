@@ -61,7 +61,8 @@ std::pair<double, double> range_of(ElementType type) {
 // Rounded to even, and kept within the type.
 Folded fold_quantize(const NodeImport& n, Operands operands) {
   const Steps s(n, operands);
-  const ElementType type = s.zero ? s.zero->type : ElementType::u8;
+  const auto otherwise = static_cast<ElementType>(n.i("output_dtype", static_cast<int64_t>(ElementType::u8)));
+  const ElementType type = s.zero ? s.zero->type : otherwise;
   const auto [low, high] = range_of(type);
   std::vector<double> values;
   for (int64_t i = 0; i < s.x.numel(); ++i) {
