@@ -138,7 +138,8 @@ Constant decode(const TensorProto& t, const std::string& file) {
 Constant make_constant(ElementType type, const Shape& shape, const std::vector<double>& values) {
   Constant c{.type = type, .shape = shape};
   if (!is_real(type)) {
-    for (const double v : values) c.integers.push_back(static_cast<int64_t>(v));
+    for (const double v : values)
+      c.integers.push_back(std::isnan(v) ? 0 : static_cast<int64_t>(std::clamp(v, -9.2e18, 9.2e18)));
     return c;
   }
   c.reals = Tensor::from(std::span(values), shape);
