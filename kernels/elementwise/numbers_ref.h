@@ -44,6 +44,10 @@ template <typename T>
 T log1p(T x) {
   return std::log1p(x);
 }
+template <typename T>
+T erf(T x) {
+  return std::erf(x);
+}
 /// 1 / (1 + exp(−x)), without an exponential that could overflow.
 template <typename T>
 T logistic(T x) {

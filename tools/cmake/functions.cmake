@@ -4,7 +4,7 @@ function(loupe_functions)
   file(GLOB files CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} kernels/elementwise/functions/*.h)
   list(SORT files)
   # A constructor is in namespace loupe too, unless <math.h> has a function of its name.
-  set(names_of_c abs exp log sqrt tanh)
+  set(names_of_c abs exp log sqrt tanh erf)
   set(names "")
   foreach(text included list constructors using kinds rows)
     set(${text} "")

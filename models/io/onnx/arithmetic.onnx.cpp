@@ -70,7 +70,7 @@ void div_node(NodeImport& n) {
 // Whole numbers are divided towards zero, as in C.
 template <typename F>
 Folded fold_binary(Operands operands, const F& f) {
-  return {map_pairs(*operands[0], *operands[1], operands[0]->type, f)};
+  return {map_pairs(present(operands, 0), present(operands, 1), present(operands, 0).type, f)};
 }
 int64_t wrapped(uint64_t x) { return static_cast<int64_t>(x); }
 struct Sum {
@@ -140,8 +140,8 @@ void variadic(NodeImport& n) {
 }
 template <typename F>
 Folded fold_variadic(const NodeImport&, Operands operands) {
-  Constant y = *operands[0];
-  for (size_t k = 1; k < operands.size(); ++k) y = map_pairs(y, *operands[k], y.type, F{});
+  Constant y = present(operands, 0);
+  for (size_t k = 1; k < operands.size(); ++k) y = map_pairs(y, present(operands, k), y.type, F{});
   return {y};
 }
 struct Larger {
@@ -164,11 +164,12 @@ void negate(NodeImport& n) {
   n.output(typed(n.add(mul(), {n.port(0), number(n, "minus_one", -1)}), type));
 }
 Folded fold_negate(const NodeImport&, Operands operands) {
-  return {map_elements(*operands[0], operands[0]->type, [](auto v) { return -v; })};
+  return {map_elements(present(operands, 0), present(operands, 0).type, [](auto v) { return -v; })};
 }
 void reciprocal(NodeImport& n) { n.output(n.add(loupe::div(), {number(n, "one", 1), n.port(0)})); }
 Folded fold_reciprocal(const NodeImport&, Operands operands) {
-  return {map_elements(*operands[0], operands[0]->type, [](auto v) { return 1 / static_cast<double>(v); })};
+  return {map_elements(present(operands, 0), present(operands, 0).type,
+                       [](auto v) { return 1 / static_cast<double>(v); })};
 }
 
 // Powers that are products, quotients and roots.
@@ -190,7 +191,7 @@ void power(NodeImport& n) {
 
 template <typename F>
 Folded fold_compare(const NodeImport&, Operands operands) {
-  return {map_pairs(*operands[0], *operands[1], ElementType::boolean, F{})};
+  return {map_pairs(present(operands, 0), present(operands, 1), ElementType::boolean, F{})};
 }
 struct Equal {
   bool operator()(auto a, auto b) const { return a == b; }
@@ -217,7 +218,7 @@ struct Xor {
   bool operator()(auto a, auto b) const { return (a != 0) != (b != 0); }
 };
 Folded fold_not(const NodeImport&, Operands operands) {
-  return {map_elements(*operands[0], ElementType::boolean, [](auto v) { return v == 0; })};
+  return {map_elements(present(operands, 0), ElementType::boolean, [](auto v) { return v == 0; })};
 }
 
 // In a run booleans are 0 and 1.
@@ -238,7 +239,7 @@ void xor_node(NodeImport& n) {
 }
 
 Folded fold_where(const NodeImport&, Operands operands) {
-  const Constant &condition = *operands[0], &yes = *operands[1], &no = *operands[2];
+  const Constant &condition = present(operands, 0), &yes = present(operands, 1), &no = present(operands, 2);
   const Shape shape = broadcast(broadcast(condition.shape, yes.shape), no.shape);
   std::vector<double> reals;
   Constant y{.type = yes.type, .shape = shape};

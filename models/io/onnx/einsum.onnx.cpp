@@ -120,14 +120,14 @@ Folded fold_einsum(const NodeImport& n, Operands operands) {
     double product = 1;
     for (size_t k = 0; k < operands.size(); ++k) {
       int64_t place = 0;
-      const Shape& s = operands[k]->shape;
+      const Shape& s = present(operands, k).shape;
       for (int d = 0; d < s.rank(); ++d)
         place = place * s[d] + (s[d] == 1 ? 0 : at[e.operands[k][static_cast<size_t>(d)]]);
-      product *= operands[k]->real(place);
+      product *= present(operands, k).real(place);
     }
     y[static_cast<size_t>(i / inner)] += product;
   }
-  return {make_constant(operands[0]->type, e.shape(), y)};
+  return {make_constant(present(operands, 0).type, e.shape(), y)};
 }
 
 // x, of letters `from`, with its letters in the order of `to`.

@@ -2,6 +2,8 @@
 // floats in double, rounded to the result's type.
 #pragma once
 #include <algorithm>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/common/error.h"
@@ -13,6 +15,11 @@ namespace loupe::onnx {
 Shape broadcast(const Shape& a, const Shape& b);
 /// The place in an array of shape `from`, repeated to `to`, of element i of the latter.
 int64_t repeated(const Shape& from, const Shape& to, int64_t i);
+/// Operand k of a folded node. Throws Error where it is missing.
+inline const Constant& present(std::span<const Constant* const> operands, size_t k) {
+  if (k >= operands.size() || !operands[k]) throw Error("operand " + std::to_string(k) + " is missing");
+  return *operands[k];
+}
 /// Row-major steps of a shape.
 std::vector<int64_t> strides(const Shape&);
 /// Axis counted from the front. Throws Error where there is none.

@@ -45,10 +45,10 @@ void clip(NodeImport& n) {
   apply(n, clamp(low, high));
 }
 Folded fold_clip(const NodeImport& n, std::span<const Constant* const> operands) {
-  const Constant& x = *operands[0];
+  const Constant& x = present(operands, 0);
   const auto bound = [&](size_t k, const char* name, double otherwise) {
     if (n.opset < 11) return n.f(name, otherwise);
-    return operands.size() > k && operands[k] ? operands[k]->real(0) : otherwise;
+    return operands.size() > k && operands[k] ? present(operands, k).real(0) : otherwise;
   };
   const double low = bound(1, "min", -HUGE_VAL), high = bound(2, "max", HUGE_VAL);
   return {
@@ -58,7 +58,8 @@ Folded fold_clip(const NodeImport& n, std::span<const Constant* const> operands)
 // f of a constant, in double.
 template <double (*f)(double)>
 Folded fold_function(const NodeImport&, std::span<const Constant* const> operands) {
-  return {map_elements(*operands[0], operands[0]->type, [](auto v) { return f(static_cast<double>(v)); })};
+  return {map_elements(present(operands, 0), present(operands, 0).type,
+                       [](auto v) { return f(static_cast<double>(v)); })};
 }
 double root(double x) { return std::sqrt(x); }
 double magnitude(double x) { return std::abs(x); }

@@ -63,8 +63,8 @@ void gather_nd(NodeImport& n) {
 Folded fold_gather_nd(const NodeImport& n, std::span<const Constant* const> operands) {
   if (n.i("batch_dims", 0)) n.unsupported("with axes of a batch");
   if (operands.size() < 2 || !operands[0] || !operands[1]) throw Error("it takes two operands");
-  const Constant& x = *operands[0];
-  const Rows rows(x.shape, *operands[1]);
+  const Constant& x = present(operands, 0);
+  const Rows rows(x.shape, present(operands, 1));
   const Dims dims = rows.result(x.shape);
   const Shape shape{std::span<const int64_t>(dims)};
   if (shape.numel() > n.element_limit())

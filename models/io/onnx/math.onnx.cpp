@@ -12,12 +12,14 @@ using namespace onnx;
 
 template <double (*f)(double)>
 Folded fold_function(const NodeImport&, Operands operands) {
-  return {map_elements(*operands[0], operands[0]->type, [](auto v) { return f(static_cast<double>(v)); })};
+  return {map_elements(present(operands, 0), present(operands, 0).type,
+                       [](auto v) { return f(static_cast<double>(v)); })};
 }
 // f(x, attribute …) of constants.
 template <typename F>
 Folded fold_by(Operands operands, const F& f) {
-  return {map_elements(*operands[0], operands[0]->type, [&](auto v) { return f(static_cast<double>(v)); })};
+  return {map_elements(present(operands, 0), present(operands, 0).type,
+                       [&](auto v) { return f(static_cast<double>(v)); })};
 }
 
 double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
@@ -108,6 +110,8 @@ void is_inf(NodeImport& n) {
   n.output(typed(n.add(loupe::equal(), {x, number(n, "infinity", infinity)}), ElementType::boolean));
 }
 
+void erf_node(NodeImport& n) { n.output(n.add(function_op("erf"), {n.port(0)})); }
+
 // ---- of constants
 
 Folded fold_celu(const NodeImport& n, Operands operands) {
@@ -115,11 +119,11 @@ Folded fold_celu(const NodeImport& n, Operands operands) {
   return fold_by(operands, [=](double x) { return x > 0 ? x : a * std::expm1(x / a); });
 }
 Folded fold_is_nan(const NodeImport&, Operands operands) {
-  return {map_elements(*operands[0], ElementType::boolean, [](auto v) { return v != v; })};
+  return {map_elements(present(operands, 0), ElementType::boolean, [](auto v) { return v != v; })};
 }
 Folded fold_is_inf(const NodeImport& n, Operands operands) {
   const bool up = n.i("detect_positive", 1) != 0, down = n.i("detect_negative", 1) != 0;
-  return {map_elements(*operands[0], ElementType::boolean, [&](auto v) {
+  return {map_elements(present(operands, 0), ElementType::boolean, [&](auto v) {
     const auto x = static_cast<double>(v);
     return std::isinf(x) && (x > 0 ? up : down);
   })};
@@ -191,7 +195,7 @@ const OnnxGroup math_onnx{{
     {"Asinh", nullptr, fold_function<std::asinh>},
     {"Acosh", nullptr, fold_function<std::acosh>},
     {"Atanh", nullptr, fold_function<std::atanh>},
-    {"Erf", nullptr, fold_function<std::erf>},
+    {"Erf", erf_node, fold_function<std::erf>},
     {"Floor", nullptr, fold_function<std::floor>},
     {"Ceil", nullptr, fold_function<std::ceil>},
     {"Round", nullptr, fold_function<std::nearbyint>},

@@ -105,7 +105,7 @@ void softmax_as(NodeImport& n, OpPtr (*make)(int)) {
 // Of constants: e^(x − greatest) over their sum, or its logarithm.
 template <bool logarithm>
 Folded fold_softmax(const NodeImport& n, std::span<const Constant* const> operands) {
-  const Constant& x = *operands[0];
+  const Constant& x = present(operands, 0);
   // What sums of halves are rounded to on the way, nobody says.
   if (x.type == ElementType::f16 || x.type == ElementType::bf16) n.unsupported("of constants of 16 bits");
   const int rank = x.shape.rank(), axis = axis_of(n.i("axis", n.opset < 13 ? 1 : -1), rank);

@@ -54,7 +54,7 @@ Folded fold_concat(const NodeImport& n, Operands operands) {
   std::vector<double> reals;
   for (int64_t o = 0; o < outer; ++o)
     for (size_t k = 0; k < operands.size(); ++k) {
-      const Constant& x = *operands[k];
+      const Constant& x = present(operands, k);
       const int64_t run = x.shape[axis] * inner;
       for (int64_t i = o * run; i < (o + 1) * run; ++i) {
         if (y.is_real())
@@ -131,7 +131,7 @@ void slice_node(NodeImport& n) {
 Folded fold_slice(const NodeImport& n, Operands operands) {
   const Constant& x = operand(operands, 0);
   const auto given = [&](size_t k, const char* name) {
-    return operands.size() > k && operands[k] ? numbers(*operands[k]) : n.ints(name);
+    return operands.size() > k && operands[k] ? numbers(present(operands, k)) : n.ints(name);
   };
   Constant y = x;
   for (const Cut& c :
@@ -178,7 +178,7 @@ void split_node(NodeImport& n) {
 Folded fold_split(const NodeImport& n, Operands operands) {
   const Constant& x = operand(operands, 0);
   const int axis = axis_of(n.i("axis", 0), x.shape.rank());
-  const Dims given = operands.size() > 1 && operands[1] ? numbers(*operands[1]) : n.ints("split");
+  const Dims given = operands.size() > 1 && operands[1] ? numbers(present(operands, 1)) : n.ints("split");
   int64_t begin = 0, inner = 1;
   for (int i = axis + 1; i < x.shape.rank(); ++i) inner *= x.shape[i];
   Folded all;

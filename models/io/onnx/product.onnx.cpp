@@ -110,7 +110,7 @@ void matmul_node(NodeImport& n) {
 
 // Of constants: sums in double.
 Folded fold_matmul(const NodeImport& n, std::span<const Constant* const> operands) {
-  Constant a = *operands[0], b = *operands[1];
+  Constant a = present(operands, 0), b = present(operands, 1);
   // What sums of halves are rounded to on the way, nobody says.
   if (a.type == ElementType::f16 || a.type == ElementType::bf16) n.unsupported("of constants of 16 bits");
   const bool row = a.shape.rank() == 1, column = b.shape.rank() == 1;

@@ -29,7 +29,9 @@ struct Steps {
   int64_t block;
 
   Steps(const NodeImport& n, Operands operands)
-      : x(*operands[0]), scale(*operands[1]), zero(operands.size() > 2 ? operands[2] : nullptr) {
+      : x(present(operands, 0)),
+        scale(present(operands, 1)),
+        zero(operands.size() > 2 ? operands[2] : nullptr) {
     axis = x.shape.rank() ? axis_of(n.i("axis", 1), std::max(x.shape.rank(), 2)) : 0;
     if (axis >= x.shape.rank()) axis = 0;
     block = n.i("block_size", 0);

@@ -112,11 +112,12 @@ struct Total {
   double (*end)(double, double) = [](double total, double) { return total; };
 };
 Folded fold_groups(const NodeImport& n, Operands operands, const Total& by) {
-  const Constant& x = *operands[0];
+  const Constant& x = present(operands, 0);
   std::optional<Dims> given;
   if (operands.size() > 1 && operands[1]) {
     given.emplace();
-    for (int64_t i = 0; i < operands[1]->numel(); ++i) given->push_back(operands[1]->integer(i));
+    for (int64_t i = 0; i < present(operands, 1).numel(); ++i)
+      given->push_back(present(operands, 1).integer(i));
   } else if (n.has_attribute("axes")) {
     given = n.ints("axes");
   }

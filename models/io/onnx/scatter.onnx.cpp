@@ -12,7 +12,8 @@ Folded scatter_nd(const NodeImport& n, std::span<const Constant* const> operands
   if (operands.size() != 3 || !operands[0] || !operands[1] || !operands[2])
     throw Error("it takes three operands");
   if (n.s("reduction", "none") != "none") n.unsupported("reduction " + n.s("reduction", ""));
-  const Constant &data = *operands[0], &indices = *operands[1], &updates = *operands[2];
+  const Constant &data = present(operands, 0), &indices = present(operands, 1),
+                 &updates = present(operands, 2);
   const int depth = indices.shape.rank() ? static_cast<int>(indices.shape.back()) : 0;
   if (depth < 1 || depth > data.shape.rank())
     throw Error("its indices " + indices.shape.str() + " do not fit " + data.shape.str());

@@ -153,7 +153,7 @@ bool in_triangle(const Shape& s, int64_t i, int64_t k, bool upper) {
 Folded fold_trilu(const NodeImport& n, Operands operands) {
   const Constant& x = operand(operands, 0);
   if (x.shape.rank() < 2) throw Error("it takes matrices");
-  const int64_t k = operands.size() > 1 && operands[1] ? one_number(*operands[1]) : 0;
+  const int64_t k = operands.size() > 1 && operands[1] ? one_number(present(operands, 1)) : 0;
   const bool upper = n.i("upper", 1) != 0;
   Constant on{.type = ElementType::i64, .shape = x.shape};
   for (int64_t i = 0; i < x.numel(); ++i) on.integers.push_back(in_triangle(x.shape, i, k, upper));
