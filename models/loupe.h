@@ -17,6 +17,6 @@
 #include "kernels/common/error.h"
 #include "models/io/formula.h"
 #include "models/io/labels.h"
-#include "models/io/npy.h"
+#include "engine/tensor/npy.h"
 #include "models/io/safetensors.h"
 #include "models/models.h"

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/image/image.h"
 #include "kernels/common/build_info.h"
 #include "kernels/common/device.h"
 #include "kernels/common/op.h"
@@ -67,7 +68,7 @@ std::string version() {
   };
   return "loupe " LOUPE_VERSION "\ncompiler  " + compiler_name() + "\ncpu       " + join(simd_targets()) +
          " code; this machine runs " + simd_target_here() + "\nsim       " + module(Backend::sim) +
-         "\ncuda      " + module(Backend::cuda);
+         "\ncuda      " + module(Backend::cuda) + "\npictures  " + picture_readers();
 }
 
 int run(int argc, char** argv) {

@@ -1,5 +1,6 @@
-// `loupe explain`: what in a picture speaks for a class. All names, options and files are checked before
-// anything is computed; then images are explained and written one after another.
+// `loupe explain`: what in a picture speaks for a class. All names and options are checked before anything is
+// computed; then images are read, explained and written one after another, so that a thousand need no more memory than
+// one.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -14,9 +15,11 @@
 #include "tools/loupe/command.h"
 #include "tools/loupe/explain/explained.h"
 #include "tools/loupe/inputs.h"
+#include "tools/loupe/interrupt.h"
 #include "tools/loupe/method_options.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/output_folder.h"
+#include "tools/loupe/preprocessing_choice.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
 #include "tools/loupe/text.h"
@@ -32,9 +35,10 @@ struct Settings {
   std::vector<std::string> images;
   ModelChoice model;
   MethodChoice methods;
+  PreprocessingChoice preprocessing;
   DeviceChoice device;
   std::string weights, labels, target, out = "out", memory, threads;
-  bool json = false, verbose = false;
+  bool json = false, verbose = false, stop_on_error = false;
 
   void add_to(CLI::App& app);
 };
@@ -42,8 +46,8 @@ struct Settings {
 void Settings::add_to(CLI::App& app) {
   const std::string what = "What to explain", how = "How", results = "Results";
   app.add_option("IMAGE...", images,
-                 "JPEG or PNG pictures; or .npy or .safetensors files that hold a preprocessed tensor "
-                 "`input` (3, H, W)")
+                 "JPEG, PNG, WebP, BMP or GIF pictures; or .npy or .safetensors files that hold a preprocessed "
+                 "tensor `input` (3, H, W)")
       ->required()
       ->group(what);
   model.add_to(app, what);
@@ -55,6 +59,7 @@ void Settings::add_to(CLI::App& app) {
   value_option(
       app, "--class", target, "C",
       "The class to explain: its index, its label, or a part that no other label has (the likeliest)", what);
+  preprocessing.add_to(app, "How photographs are prepared");
   methods.add_to(app, how);
   device.add_to(app, how);
   value_option(app, "--memory", memory, "BYTES",
@@ -62,8 +67,12 @@ void Settings::add_to(CLI::App& app) {
   value_option(app, "--threads", threads, "N",
                "Threads; results do not depend on it (OMP_NUM_THREADS, or all cores)", how);
   value_option(app, "--out", out, "DIR",
-               "Folder for DIR/report.html, DIR/<picture>/<map>.png and DIR/<picture>/maps.safetensors (out)",
+               "Folder for DIR/report.html, DIR/<picture>/<map>.png and DIR/<picture>/maps.safetensors; what an "
+               "earlier run left there is replaced (out)",
                results);
+  app.add_flag("--stop-on-error", stop_on_error,
+               "Explain nothing unless all pictures can be read, rather than leave out those that cannot")
+      ->group(results);
   app.add_flag("--json", json, "Print a summary for programs, and nothing else")->group(results);
   app.add_flag("--verbose", verbose, "Print memory and times too")->group(results);
 }
@@ -73,6 +82,8 @@ struct Run {
   ImageModel network;
   std::string weights;
   std::vector<Input> inputs;
+  Orientation orientation;
+  Tensor first = {};  // of a single input, which is read before the weights
   std::vector<ChosenMethod> methods;
   std::vector<Skipped> skipped;
   std::optional<int64_t> target;  // none: each image's likeliest class
@@ -85,10 +96,25 @@ void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) 
       if (option == "layer" && !text.empty()) graph.find(text);
 }
 
+// One image's tensor, which fits the network.
+Tensor read_fitting(const std::string& path, const std::string& model, const Graph& graph, const Preprocessing& how,
+                    Orientation orientation) {
+  Tensor x = read_input(path, how, orientation);
+  try {
+    expect_fits(model, graph, x.shape());
+  } catch (const UsageError& e) {
+    throw UsageError("'" + path + "': " + e.what());
+  }
+  return x;
+}
+
 Run prepare(const Settings& s) {
   // What needs no file first, then the files from small to large.
+  s.preprocessing.check();
   s.model.check_name();
-  Model model = models::build(s.model.model, {.classes = s.model.class_count()});
+  const auto [height, width] = s.preprocessing.input_size().value_or(std::pair<int64_t, int64_t>());
+  Model model = models::build(s.model.model, s.model.options(height, width, s.weights));
+  model.preprocessing = s.preprocessing.applied(model.preprocessing);
   const int64_t classes = model.graph.node(model.graph.output()).shape().back();
   if (s.weights.empty() && !models::has_built_in_weights(s.model.model))
     throw UsageError("--weights is missing: " + s.model.model + " has none built in");
@@ -108,23 +134,24 @@ Run prepare(const Settings& s) {
   std::optional<int64_t> target;
   if (!s.target.empty()) target = find_class(s.target, labels, classes);
 
-  std::vector<Input> inputs = open_inputs(s.images);
-  read_photographs(inputs, model.preprocessing);
-  for (const Input& i : inputs) try {
-      expect_fits(s.model.model, model.graph, i.tensor.shape());
-    } catch (const UsageError& e) {
-      throw UsageError("'" + i.path + "': " + e.what());
-    }
+  std::vector<Input> inputs = name_inputs(s.images);
+  const Orientation orientation = s.preprocessing.orientation();
+  Tensor first;
+  if (inputs.size() == 1 || s.stop_on_error)
+    for (const Input& i : inputs)
+      first = read_fitting(i.path, s.model.model, model.graph, model.preprocessing, orientation);
+  if (inputs.size() > 1) first = {};
 
   ImageModel network = load_and_say(s.model.model, std::move(model), s.weights, device, s.device);
   network.labels = std::move(labels);
   network.network.memory_limit = memory;
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, s.methods.all());
   check_layers(methods, network.graph());
-  return {std::move(network), s.weights, std::move(inputs), std::move(methods), std::move(skipped), target};
+  return {std::move(network), s.weights,          std::move(inputs),  orientation,
+          std::move(first),   std::move(methods), std::move(skipped), target};
 }
 
-DrawnMap draw(const Map& map, const std::string& file, const Tensor& input, const Preprocessing& how) {
+DrawnMap draw(const Map& map, const std::string& file, const Image& picture) {
   DrawnMap d{.name = map.name,
              .caption = map.caption,
              .file = file,
@@ -136,7 +163,7 @@ DrawnMap draw(const Map& map, const std::string& file, const Tensor& input, cons
     d.minimum = std::min(d.minimum, map.values.item(i));
     d.maximum = std::max(d.maximum, map.values.item(i));
   }
-  d.png = encode_png(overlay(input, map.values, map.picture, how));
+  d.png = encode_png(picture);
   return d;
 }
 
@@ -145,6 +172,10 @@ std::string exact(double x) {
   char text[32];
   std::snprintf(text, sizeof text, "%.17g", x);
   return text;
+}
+
+void write_text(const OutputFolder::Path& path, const std::string& text) {
+  write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
 std::map<std::string, std::string> metadata(const ExplainedImage& image, const Run& run) {
@@ -161,39 +192,53 @@ std::map<std::string, std::string> metadata(const ExplainedImage& image, const R
     const std::string name(r.method->name);
     for (const auto& [option, text] : r.options) m[name + "." + option] = valid_utf8(text);
     for (const Check& c : r.checks) m["check." + name + "." + c.name] = exact(c.value);
+    for (const DrawnMap& map : r.maps) m["pictures"] += (m["pictures"].empty() ? "" : ",") + map.file;
   }
   return m;
 }
 
-ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, ProgressBar& progress) {
+void stop_if_interrupted() {
+  if (OnInterrupt::came()) throw Interrupted("stopped");
+}
+
+// Everything about one image, written into its folder.
+ExplainedImage explain(Run& run, const Input& input, const Tensor& x, const Explained& all, OutputFolder& out,
+                       ProgressBar& progress) {
   const auto start = Clock::now();
   ImageModel& network = run.network;
-  ExplainedImage image{.path = input.path, .name = input.name, .input = input.tensor.shape()};
+  ExplainedImage image{.path = input.path, .name = input.name, .input = x.shape()};
 
   const auto device_peak = [&] {
     return network.device().module() ? memory_count(network.device()).peak : 0;
   };
   reset_memory_peak();
-  const Tensor logits = network.logits(input.tensor);
+  const Tensor logits = network.logits(x);
   image.peak_bytes = memory_count().peak;
   image.device_peak_bytes = device_peak();
   const std::vector<Verdict> ranking = rank(network, logits);
   image.top.assign(ranking.begin(), ranking.begin() + std::min<ptrdiff_t>(5, std::ssize(ranking)));
   image.target = *std::ranges::find(ranking, run.target.value_or(ranking[0].index), &Verdict::index);
-  image.photo = encode_png(to_image(input.tensor, network.preprocessing));
+  const Image photo = to_image(x, network.preprocessing);
+  image.photo = encode_png(photo);
+  std::vector<uint8_t> thumb;
 
-  NamedTensors tensors{{"input", input.tensor.row(0)}, {"logits", logits.row(0).to(Dtype::f32)}};
+  NamedTensors tensors{{"input", x.row(0)}, {"logits", logits.row(0).to(Dtype::f32)}};
   for (ChosenMethod chosen : run.methods) {
-    fit(chosen, network, input.tensor.shape());
+    fit(chosen, network, x.shape());
     const Method& method = *chosen.method;
+    stop_if_interrupted();
     progress.begin(input.name + ": " + std::string(method.name));
     reset_memory_peak();
     const auto method_start = Clock::now();
     Explanation found = method.run({.model = network,
-                                    .input = input.tensor,
+                                    .input = x,
                                     .target = image.target.index,
                                     .logits = logits,
-                                    .progress = [&](double part) { progress.update(part); }},
+                                    .progress =
+                                        [&](double part) {
+                                          stop_if_interrupted();
+                                          progress.update(part);
+                                        }},
                                    chosen.options);
     MethodResult result{.method = &method,
                         .options = chosen.options.all(),
@@ -205,26 +250,35 @@ ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, Progress
     image.device_peak_bytes = std::max(image.device_peak_bytes, result.device_peak_bytes);
     for (const Map& map : found.maps) {
       const std::string file = (found.maps.size() == 1 ? std::string(method.name) : map.name) + ".png";
-      result.maps.push_back(draw(map, file, input.tensor, network.preprocessing));
+      const Image picture = overlay(x, map.values, map.picture, network.preprocessing);
+      result.maps.push_back(draw(map, file, picture));
+      if (all.many() && thumb.empty()) thumb = thumbnail(photo, picture);
       tensors.emplace_back(map.name, map.values.to(Dtype::f32));
     }
     image.methods.push_back(std::move(result));
     progress.clear();
   }
 
-  std::vector<OutputFolder::File> files{{"maps.safetensors", [&](const OutputFolder::Path& path) {
+  std::vector<OutputFolder::File> files{{kTensorsFile, [&](const OutputFolder::Path& path) {
                                            write_safetensors(path.string(), tensors, metadata(image, run));
                                          }}};
   for (const MethodResult& r : image.methods)
     for (const DrawnMap& map : r.maps)
       files.push_back({map.file, [&map](const OutputFolder::Path& path) { write_file(path, map.png); }});
-  out.publish(input.name, files);
   image.seconds = since(start);
+  if (all.many()) {
+    files.push_back({kThumbnailFile, [&](const OutputFolder::Path& path) { write_file(path, thumb); }});
+    files.push_back({kPageFile, [&](const OutputFolder::Path& path) {
+                       write_text(path, report(all, {&image, 1}, true));
+                     }});
+  }
+  out.publish(input.name, files);
   return image;
 }
 
 // Memory of one image, as plans say it.
 void count_memory(Explained& all, const Network& network) {
+  if (all.images.empty()) return;
   const Graph& graph = network.graph();
   const Backend backend = network.device().backend;
   const std::vector<Shape> inputs{all.images.at(0).input};
@@ -239,34 +293,86 @@ void count_memory(Explained& all, const Network& network) {
   all.tape_bytes = gradient.tape_bytes();
 }
 
+// Of many images only what the page that leads to them says, and --json prints, stays in memory.
+void forget_pictures(ExplainedImage& image, bool methods_too) {
+  image.photo = {};
+  for (MethodResult& r : image.methods)
+    for (DrawnMap& m : r.maps) m.png = {};
+  if (methods_too) image.methods = {}, image.top = {};
+}
+
+// Explains what can be read, and notes what cannot.
+void explain_all(Run& run, const Settings& s, Explained& all, OutputFolder& out) {
+  ProgressBar progress;
+  for (const Input& input : run.inputs) {
+    stop_if_interrupted();
+    Tensor x = std::move(run.first);
+    run.first = {};
+    if (!x.defined()) try {
+        x = read_fitting(input.path, all.model, run.network.graph(), run.network.preprocessing, run.orientation);
+      } catch (const Error& e) {
+        all.failed.push_back({input.path, e.what()});
+        continue;
+      }
+    all.images.push_back(explain(run, input, x, all, out, progress));
+    if (!s.json) print_image(all, all.images.back(), s.verbose);
+    if (all.many()) forget_pictures(all.images.back(), !s.json);
+  }
+}
+
+void publish_page(const Explained& all, OutputFolder& out) {
+  if (all.images.empty()) return;
+  out.publish("", {{kPageFile, [&](const OutputFolder::Path& path) {
+                      write_text(path, all.many() ? contact_sheet(all) : report(all, all.images, false));
+                    }}});
+}
+
+// The error of a run that could not read all of its pictures; one that it is alone says the rest of the line.
+void complain(const Explained& all) {
+  if (all.failed.empty()) return;
+  const auto done = std::ssize(all.images);
+  if (all.failed.size() == 1 && done > 0)
+    throw Error(all.failed[0].why + (done == 1 ? "; the other picture was" : "; the other " + std::to_string(done) +
+                                                                              " pictures were") + " explained");
+  for (const Failure& f : all.failed) std::fprintf(stderr, "loupe: %s\n", one_line(f.why).c_str());
+  throw Error(std::to_string(all.failed.size()) + " of " + std::to_string(all.asked) +
+              " pictures could not be explained");
+}
+
 void run_explain(const Settings& s) {
   const auto start = Clock::now();
+  const OnInterrupt watch;
+  OutputFolder out(s.out, is_earlier_result);
   Run run = prepare(s);
-  std::vector<std::string> names;
-  for (const Input& i : run.inputs) names.push_back(i.name);
-  OutputFolder out(s.out, names);
-
   Explained all{.model = run.network.name(),
                 .weights = s.weights,
                 .device = run.network.device().str(),
                 .out = s.out,
                 .threads = max_threads(),
                 .memory_limit = run.network.network.memory_limit,
-                .skipped = run.skipped};
+                .skipped = run.skipped,
+                .asked = std::ssize(run.inputs)};
   if (const DeviceModule* module = run.network.device().module()) all.device_name = module->describe();
-  ProgressBar progress;
-  for (Input& input : run.inputs) {
-    all.images.push_back(explain(run, input, out, progress));
-    input.tensor = {};
-    if (!s.json) print_image(all, all.images.back(), s.verbose);
+  try {
+    explain_all(run, s, all, out);
+  } catch (const Interrupted&) {
+    publish_page(all, out);
+    const std::string page = (std::filesystem::path(s.out) / kPageFile).string();
+    throw Interrupted(all.images.empty() ? "stopped before anything was written"
+                                         : "stopped after " + std::to_string(all.images.size()) + " of " +
+                                               std::to_string(all.asked) + " pictures; " + page + " shows them");
+  } catch (const Error&) {
+    publish_page(all, out);
+    throw;
   }
   if (s.verbose || s.json) count_memory(all, run.network);
-  out.publish("", {{"report.html", [&](const OutputFolder::Path& path) {
-                      const std::string page = report(all);
-                      write_file(path, {reinterpret_cast<const uint8_t*>(page.data()), page.size()});
-                    }}});
+  publish_page(all, out);
   all.seconds = since(start);
-  s.json ? print_json_summary(all) : print_end(all, s.verbose);
+  if (s.json)
+    print_json_summary(all);
+  else if (!all.images.empty())
+    print_end(all, s.verbose);
+  complain(all);
 }
 
 }  // namespace

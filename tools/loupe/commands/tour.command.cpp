@@ -142,7 +142,7 @@ void run_tour(const Settings& s) {
   if (s.weights.empty() && !models::has_built_in_weights("zoo"))
     throw UsageError("--weights is missing: this build of Loupe has none for the network zoo");
   ImageModel network = load_for_zoo("zoo", s.weights, s.device);
-  OutputFolder out(s.out, {});
+  OutputFolder out(s.out);
 
   std::vector<ChosenMethod> methods;
   for (const Method* m : all_methods()) methods.push_back(with_options(*m));

@@ -1,4 +1,4 @@
-#include "models/io/npy.h"
+#include "engine/tensor/npy.h"
 
 #include <doctest/doctest.h>
 
