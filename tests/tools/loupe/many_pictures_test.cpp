@@ -29,8 +29,9 @@ std::vector<std::string> draw(const Folder& folder, int count) {
 
 std::vector<std::string> command(const std::vector<std::string>& files, const std::string& out,
                                  const std::vector<std::string>& more = {}) {
-  std::vector<std::string> words{"explain", "--model", "squeezenet1_1", "--weights", "formula",
-                                 "--device", "cpu",    "--crop",        "64",        "--out", out};
+  std::vector<std::string> words{"explain", "--model",  "squeezenet1_1", "--weights", "formula",
+                                 "--out",   out,        "--device",      "cpu"};
+  if (!std::ranges::count(more, "--crop")) words.insert(words.end(), {"--crop", "64"});
   words.insert(words.end(), files.begin(), files.end());
   words.insert(words.end(), more.begin(), more.end());
   return words;
@@ -179,7 +180,7 @@ TEST_CASE("Ctrl-C leaves whole results or none, and no empty folder") {
   const Folder folder;
   const auto files = draw(folder, 60);
   const auto interrupted = [&](const std::vector<std::string>& words, double seconds) {
-    return loupe(words, "timeout --preserve-status --signal=INT " + std::to_string(seconds));
+    return loupe(words, "timeout --foreground --preserve-status --signal=INT " + std::to_string(seconds));
   };
   // One picture and a method that takes long.
   const Said early = interrupted(

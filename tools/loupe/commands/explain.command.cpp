@@ -112,8 +112,13 @@ Run prepare(const Settings& s) {
   // What needs no file first, then the files from small to large.
   s.preprocessing.check();
   s.model.check_name();
-  const auto [height, width] = s.preprocessing.input_size().value_or(std::pair<int64_t, int64_t>());
-  Model model = models::build(s.model.model, s.model.options(height, width, s.weights));
+  Model model = models::build(s.model.model, s.model.options(0, 0, s.weights));
+  if (const auto size = s.preprocessing.input_size()) try {
+      model = models::build(s.model.model, s.model.options(size->first, size->second, s.weights));
+    } catch (const UsageError& e) {
+      throw UsageError(s.model.model + " cannot be made for inputs of " + Pair(size->first, size->second).str() +
+                       " pixels: " + e.what());
+    }
   model.preprocessing = s.preprocessing.applied(model.preprocessing);
   const int64_t classes = model.graph.node(model.graph.output()).shape().back();
   if (s.weights.empty() && !models::has_built_in_weights(s.model.model))
