@@ -66,6 +66,8 @@ Model googlenet(const ModelOptions& options) {
 
 extern const Family googlenet_family;
 const Family googlenet_family{
-    "GoogLeNet", "Szegedy et al. 2014, \"Going deeper with convolutions\"", {{"googlenet", googlenet, {.classes = 1000, .height = 224, .width = 224}, true}}};
+    "GoogLeNet",
+    "Szegedy et al. 2014, \"Going deeper with convolutions\"",
+    {{"googlenet", googlenet, {.classes = 1000, .height = 224, .width = 224}, true}}};
 
 }  // namespace loupe

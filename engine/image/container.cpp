@@ -76,7 +76,8 @@ ImageFormat image_format(Bytes b) {
     what = "too short for a picture";
   else if (looks_like_text(b))
     what = "text";
-  if (what.empty()) throw Error(std::string("not a picture that can be read: ") + readable_formats() + " are");
+  if (what.empty())
+    throw Error(std::string("not a picture that can be read: ") + readable_formats() + " are");
   throw Error("it is " + std::string(what) + "; " + readable_formats() + " are read");
 }
 

@@ -105,7 +105,8 @@ Image upright(Image image, int orientation) {
     for (int64_t x = 0; x < turned.width; ++x) {
       int64_t row = swaps ? x : y, column = swaps ? y : x;
       // Which stored corner shows at the top left: 2 and 3 the right one, 3 and 4 the bottom one; likewise 7, 8 and 6, 7.
-      if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) column = w - 1 - column;
+      if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
+        column = w - 1 - column;
       if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) row = h - 1 - row;
       std::copy_n(image.pixel(row, column), 3, turned.pixel(y, x));
     }

@@ -55,11 +55,13 @@ Image decode(std::span<const uint8_t> bytes, ImageFormat format) {
 Image decode_image(std::span<const uint8_t> bytes, Orientation orientation) {
   const ImageFormat format = image_format(bytes);
   Image image = decode(bytes, format);
-  return orientation == Orientation::ignore ? image : upright(std::move(image), exif_orientation(bytes, format));
+  return orientation == Orientation::ignore ? image
+                                            : upright(std::move(image), exif_orientation(bytes, format));
 }
 
 std::string picture_readers() {
-  return std::string(has_libjpeg() ? "JPEG by libjpeg-turbo" : "JPEG by stb, without CMYK (no libjpeg-turbo)") +
+  return std::string(has_libjpeg() ? "JPEG by libjpeg-turbo"
+                                   : "JPEG by stb, without CMYK (no libjpeg-turbo)") +
          ", PNG, BMP, GIF" + (has_libwebp() ? ", WebP by libwebp" : "; no WebP (no libwebp)");
 }
 
@@ -79,8 +81,8 @@ void check_whole(const Image& image) {
   const int64_t size = image.width * image.height * 3;
   if (image.width <= 0 || image.height <= 0 || size > std::numeric_limits<int>::max() ||
       static_cast<int64_t>(image.rgb.size()) != size)
-    throw Error("cannot make a picture of " + std::to_string(image.width) + "×" + std::to_string(image.height) +
-                " pixels from " + std::to_string(image.rgb.size()) + " bytes");
+    throw Error("cannot make a picture of " + std::to_string(image.width) + "×" +
+                std::to_string(image.height) + " pixels from " + std::to_string(image.rgb.size()) + " bytes");
 }
 
 void append(void* to, void* data, int bytes) {

@@ -83,7 +83,8 @@ bool decode_rows(jpeg_decompress_struct& info, Complaints& said, std::span<const
   std::vector<uint8_t>& to = info.num_components == 4 ? cmyk : image.rgb;
   to.resize(pixels * static_cast<size_t>(info.output_components));
   while (info.output_scanline < info.output_height) {
-    JSAMPROW row = to.data() + static_cast<size_t>(info.output_scanline) * image.width * info.output_components;
+    JSAMPROW row =
+        to.data() + static_cast<size_t>(info.output_scanline) * image.width * info.output_components;
     jpeg_read_scanlines(&info, &row, 1);
   }
   if (lacks_scans(info)) {

@@ -30,8 +30,9 @@ CropSide center_crop(int64_t size, int64_t crop) {
 constexpr int64_t kLargest = 65536;
 
 void check(const Preprocessing& how) {
-  const auto sides = std::minmax({how.resize, how.crop == 0 ? 1 : how.crop, how.stretched() ? how.stretch[0] : 1,
-                                  how.stretched() ? how.stretch[1] : 1});
+  const auto sides =
+      std::minmax({how.resize, how.crop == 0 ? 1 : how.crop, how.stretched() ? how.stretch[0] : 1,
+                   how.stretched() ? how.stretch[1] : 1});
   if (sides.first < 1 || sides.second > kLargest)
     throw UsageError("preprocessing: resize " + std::to_string(how.resize) + " and crop " +
                      std::to_string(how.crop) + " must be between 1 and " + std::to_string(kLargest) +
@@ -72,8 +73,9 @@ Tensor preprocess(const Image& image, const Preprocessing& how) {
   if (how.stretched()) height = how.stretch[0], width = how.stretch[1];
   const CropSide rows = center_crop(height, how.crop), columns = center_crop(width, how.crop);
   if (rows.size > kLargest || columns.size > kLargest)
-    throw UsageError("preprocessing: the whole picture, " + std::to_string(width) + "×" + std::to_string(height) +
-                     " pixels after the resize, is larger than " + std::to_string(kLargest) + "; crop it");
+    throw UsageError("preprocessing: the whole picture, " + std::to_string(width) + "×" +
+                     std::to_string(height) + " pixels after the resize, is larger than " +
+                     std::to_string(kLargest) + "; crop it");
   const std::vector<uint8_t> pixels = resize_window(how.channels == 1 ? to_grey(image) : image, height, width,
                                                     rows.cells, columns.cells, how.bicubic);
 
@@ -88,7 +90,8 @@ Tensor preprocess(const Image& image, const Preprocessing& how) {
     std::fill_n(to + c * plane, plane, value[0]);
     for (int64_t h = 0; h < rows.cells.end - rows.cells.begin; ++h)
       for (int64_t w = 0; w < width_in; ++w)
-        to[c * plane + (h + rows.pad) * columns.size + w + columns.pad] = value[pixels[(h * width_in + w) * 3 + c]];
+        to[c * plane + (h + rows.pad) * columns.size + w + columns.pad] =
+            value[pixels[(h * width_in + w) * 3 + c]];
   }
   return x;
 }
@@ -98,8 +101,8 @@ Image to_image(const Tensor& x, const Preprocessing& how) {
   const int rank = s.rank();
   if (!((rank == 3 || (rank == 4 && s[0] == 1)) && s[rank - 3] == how.channels && s.numel() > 0)) {
     const std::string channels = std::to_string(how.channels);
-    throw Error("a picture is drawn of a tensor (1, " + channels + ", H, W) or (" + channels + ", H, W), not " +
-                s.str());
+    throw Error("a picture is drawn of a tensor (1, " + channels + ", H, W) or (" + channels +
+                ", H, W), not " + s.str());
   }
   const Tensor values = x.to(Dtype::f64);
   const auto from = values.values<const double>();

@@ -15,9 +15,10 @@ struct Preprocessing {
   int64_t crop = 224;                                 // pixels of both sides; 0: no crop
   std::array<float, 3> mean{0.485f, 0.456f, 0.406f};  // of red, green, blue in [0, 1]; of grey the first
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};
-  bool bicubic = false;                 // the resize; else bilinear
-  std::array<int64_t, 2> stretch = {};  // Resize((height, width)), whatever the picture's shape, instead of `resize`
-  int64_t channels = 3;                 // 1: pictures become grey first, as Pillow's convert("L")
+  bool bicubic = false;  // the resize; else bilinear
+  std::array<int64_t, 2> stretch =
+      {};                // Resize((height, width)), whatever the picture's shape, instead of `resize`
+  int64_t channels = 3;  // 1: pictures become grey first, as Pillow's convert("L")
 
   bool stretched() const { return stretch[0] != 0; }
 };

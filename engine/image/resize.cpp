@@ -93,7 +93,8 @@ Rows shrink_rows(const uint8_t* from, int64_t from_width, int64_t top, int64_t b
 }
 
 /// Columns [left, right) of the picture `from`, along y; `top` is the number of its first row.
-Rows shrink_columns(const uint8_t* from, int64_t from_width, int64_t top, int64_t left, int64_t right, const Taps& y) {
+Rows shrink_columns(const uint8_t* from, int64_t from_width, int64_t top, int64_t left, int64_t right,
+                    const Taps& y) {
   Rows to{right - left};
   const int64_t out = std::ssize(y.first), row_bytes = to.width * 3;
   to.rgb.resize(out * row_bytes);
@@ -128,7 +129,8 @@ std::vector<uint8_t> resize_window(const Image& image, int64_t height, int64_t w
 }
 
 Image resize(const Image& image, int64_t width, int64_t height, bool bicubic) {
-  if (image.width < 1 || image.height < 1 || width < 1 || height < 1) throw Error("resize: a picture is empty");
+  if (image.width < 1 || image.height < 1 || width < 1 || height < 1)
+    throw Error("resize: a picture is empty");
   return {width, height, resize_window(image, height, width, {0, height}, {0, width}, bicubic)};
 }
 

@@ -33,7 +33,8 @@ Image decode_webp(std::span<const uint8_t> b) {
   if (features.has_animation) throw Error("an animated WebP is not read; save one frame of it");
   // A lossless picture of one colour takes next to nothing whatever its size.
   check_size(features.width, features.height, b, kMaxPixels / 64);
-  Image image{features.width, features.height, std::vector<uint8_t>(size_t{3} * features.width * features.height)};
+  Image image{features.width, features.height,
+              std::vector<uint8_t>(size_t{3} * features.width * features.height)};
   if (!WebPDecodeRGBInto(b.data(), b.size(), image.rgb.data(), image.rgb.size(), 3 * features.width))
     throw Error("the WebP is damaged: its pixels cannot be decoded");
   return image;

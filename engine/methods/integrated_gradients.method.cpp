@@ -121,7 +121,8 @@ Tensor baseline_from(const Question& q, const std::string& text) {
   try {
     picture = numbers ? baseline_of_numbers(text, shape) : q.model.preprocess(read_image(text));
   } catch (const Error& e) {
-    throw Error("--integrated_gradients.baseline is zero, black, a picture or a .npy file: " + std::string(e.what()));
+    throw Error("--integrated_gradients.baseline is zero, black, a picture or a .npy file: " +
+                std::string(e.what()));
   }
   if (picture.shape() != shape)
     throw UsageError("--integrated_gradients.baseline: " + text + (numbers ? " holds " : " becomes ") +
@@ -135,10 +136,11 @@ const Method integrated_gradients_method{
     .name = "integrated_gradients",
     .summary = "gradients added up along the way from a baseline: shares that sum to the score's difference",
     .source = "Sundararajan, Taly & Yan 2017, Axiomatic attribution for deep networks",
-    .options = {{"steps", int64_t{50}, "points of the Gauss-Legendre rule", 1, 10000},
-                {"baseline", std::string("zero"),
-                 "where the way begins: zero (the mean colour), black, or the path of a picture or of a .npy file "
-                 "with the preprocessed numbers"}},
+    .options =
+        {{"steps", int64_t{50}, "points of the Gauss-Legendre rule", 1, 10000},
+         {"baseline", std::string("zero"),
+          "where the way begins: zero (the mean colour), black, or the path of a picture or of a .npy file "
+          "with the preprocessed numbers"}},
     .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const IntegratedGradientsResult r =

@@ -34,8 +34,7 @@ class HeaderParser {
       const std::string key = quoted_text();
       expect(':');
       if (key == "descr" && !header.descr) {
-        if (next() == '[')
-          throw Error(file_ + " holds records; Loupe reads plain arrays of " + kTypes);
+        if (next() == '[') throw Error(file_ + " holds records; Loupe reads plain arrays of " + kTypes);
         header.descr = quoted_text();
       } else if (key == "fortran_order" && !header.fortran_order) {
         header.fortran_order = boolean();
@@ -109,7 +108,7 @@ class HeaderParser {
 /// A type of number: as the file says it, and as the tensor has it.
 struct Stored {
   Dtype dtype;
-  size_t bytes;        // of one number in the file; 2 with f32: IEEE half precision
+  size_t bytes;          // of one number in the file; 2 with f32: IEEE half precision
   bool swapped = false;  // big-endian
 };
 

@@ -117,7 +117,8 @@ ImageModel load(const std::string& name, Model model, const std::filesystem::pat
           std::move(model.labels), std::move(model.trunk), std::move(notes)};
 }
 
-ModelOptions for_weights(const std::string& name, ModelOptions options, const std::filesystem::path& weights) {
+ModelOptions for_weights(const std::string& name, ModelOptions options,
+                         const std::filesystem::path& weights) {
   if (options.transform_input || weights == "formula" || weights.empty()) return options;
   for (const Family* family : all_families())
     for (const Architecture& a : family->architectures)

@@ -24,11 +24,13 @@ void ModelChoice::add_to(CLI::App& app, const std::string& group) {
   value_option(app, "--model", model, "M", "Architecture; `loupe models` lists them (zoo)", group);
   value_option(app, "--classes", classes, "N",
                "Classes that the network tells apart (14 of the zoo, 1000 of others)", group);
-  value_option(app, "--channels", channels, "C", "Of the input: 1 for a network that sees grey pictures (3)", group);
-  value_option(app, "--transform-input", transform_input, "yes|no",
-               "Whether GoogLeNet and Inception take their input to mean and deviation 0.5, as torchvision's trained "
-               "ones do (yes with a file of weights for 1000 classes)",
+  value_option(app, "--channels", channels, "C", "Of the input: 1 for a network that sees grey pictures (3)",
                group);
+  value_option(
+      app, "--transform-input", transform_input, "yes|no",
+      "Whether GoogLeNet and Inception take their input to mean and deviation 0.5, as torchvision's trained "
+      "ones do (yes with a file of weights for 1000 classes)",
+      group);
 }
 
 void ModelChoice::check_name() const {

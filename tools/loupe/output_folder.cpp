@@ -94,8 +94,9 @@ void OutputFolder::lock() {
 void OutputFolder::check_ours() const {
   for (const auto& entry : fs::directory_iterator(folder_))
     if (!is_left_over(entry.path()) && !ours_(entry.path()))
-      fail(folder_, "it holds '" + entry.path().filename().string() +
-                        "', which is not a result of Loupe's that could be replaced; name a new or an empty folder");
+      fail(folder_,
+           "it holds '" + entry.path().filename().string() +
+               "', which is not a result of Loupe's that could be replaced; name a new or an empty folder");
 }
 
 // Out of the way first, then gone: whoever looks sees the old results or none.

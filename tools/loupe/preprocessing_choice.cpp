@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t kLargest = 65536;
 
 /// One number for all channels, or one for each. None: `standard`.
-std::array<float, 3> channel_values(const std::string& option, const std::string& text, double least, double most,
-                                    const std::array<float, 3>& standard) {
+std::array<float, 3> channel_values(const std::string& option, const std::string& text, double least,
+                                    double most, const std::array<float, 3>& standard) {
   if (text.empty()) return standard;
   const std::vector<std::string> parts = split_commas(text);
   if (parts.size() != 1 && parts.size() != 3)
@@ -34,17 +34,22 @@ std::array<float, 3> channel_values(const std::string& option, const std::string
 }  // namespace
 
 void PreprocessingChoice::add_to(CLI::App& app, const std::string& group) {
-  value_option(app, "--size", size_, "N|HxW",
-               "Resize a photograph's shorter side to N pixels, or all of it to height H and width W (the network's)",
-               group);
-  value_option(app, "--crop", crop_, "N", "Then cut N×N pixels out of its middle (the network's; none after HxW)", group);
-  app.add_flag("--no-crop", no_crop_, "Cut nothing: the input has the shape that the resize gives it")->group(group);
+  value_option(
+      app, "--size", size_, "N|HxW",
+      "Resize a photograph's shorter side to N pixels, or all of it to height H and width W (the network's)",
+      group);
+  value_option(app, "--crop", crop_, "N",
+               "Then cut N×N pixels out of its middle (the network's; none after HxW)", group);
+  app.add_flag("--no-crop", no_crop_, "Cut nothing: the input has the shape that the resize gives it")
+      ->group(group);
   value_option(app, "--mean", mean_, "M,M,M",
-               "Subtracted from each channel's pixels, which go from 0 to 1; one number: of all channels (the network's)",
+               "Subtracted from each channel's pixels, which go from 0 to 1; one number: of all channels "
+               "(the network's)",
                group);
   value_option(app, "--std", std_, "S,S,S", "What they are then divided by (the network's)", group);
   value_option(app, "--orientation", orientation_, "O",
-               "`exif`: photographs are turned as their EXIF data say; `ignore`: as they are stored (exif)", group);
+               "`exif`: photographs are turned as their EXIF data say; `ignore`: as they are stored (exif)",
+               group);
 }
 
 void PreprocessingChoice::check() const {
@@ -74,7 +79,8 @@ Preprocessing PreprocessingChoice::applied(Preprocessing p) const {
     p.resize = parse_size("--size", size_).first;
     if (crop_.empty() && !no_crop_) p.crop = std::min(p.crop, p.resize);  // no black border
   } else if (!crop_.empty() && standard.crop > 0) {
-    p.resize = (standard.resize * p.crop + standard.crop / 2) / standard.crop;  // the same share of the picture
+    p.resize =
+        (standard.resize * p.crop + standard.crop / 2) / standard.crop;  // the same share of the picture
   }
   p.mean = channel_values("--mean", mean_, -1, 1, p.mean);
   p.std = channel_values("--std", std_, 1e-6, 1, p.std);

@@ -210,7 +210,8 @@ TEST_CASE("PNG round trip") {
   }
   const auto files = std::distance(std::filesystem::directory_iterator(folder.path()), {});
   CHECK(files == 1);  // no temporary file is left
-  CHECK(difference(decode_image(encode_jpeg(pattern(16, 16), 100)), pattern(16, 16)) < 40);  // of noise, the likeness
+  CHECK(difference(decode_image(encode_jpeg(pattern(16, 16), 100)), pattern(16, 16)) <
+        40);  // of noise, the likeness
   CHECK_THROWS_AS(encode_jpeg(Image{}), Error);
   CHECK_THROWS_AS(encode_png(Image{}), Error);
   CHECK_THROWS_AS(encode_png(Image{2, 2, {1, 2, 3}}), Error);

@@ -72,8 +72,8 @@ TEST_CASE("inks become light: red, and half of it under as much black") {
 
 TEST_CASE("a JPEG whose data end early is an error, also with an end marker") {
   if (!has_libjpeg()) return;
-  for (const char* name : {"h1v1.jpg", "h2v1.jpg", "h2v2.jpg", "optimized.jpg", "progressive.jpg", "restarts.jpg",
-                           "grey.jpg", "cmyk.jpg"}) {
+  for (const char* name : {"h1v1.jpg", "h2v1.jpg", "h2v2.jpg", "optimized.jpg", "progressive.jpg",
+                           "restarts.jpg", "grey.jpg", "cmyk.jpg"}) {
     CAPTURE(name);
     const std::vector<uint8_t> whole = picture(name);
     size_t scan = 0;
@@ -151,15 +151,16 @@ TEST_CASE("EXIF data that make no sense leave a picture as it is") {
   const Image stored = decode_image(whole, Orientation::ignore);
   size_t exif = 0;
   for (size_t i = 0; i + 6 < whole.size() && !exif; ++i)
-    if (std::equal(whole.begin() + static_cast<std::ptrdiff_t>(i), whole.begin() + static_cast<std::ptrdiff_t>(i) + 4,
-                   "Exif"))
+    if (std::equal(whole.begin() + static_cast<std::ptrdiff_t>(i),
+                   whole.begin() + static_cast<std::ptrdiff_t>(i) + 4, "Exif"))
       exif = i;
   REQUIRE(exif > 0);
   std::mt19937 random(2);
   int as_stored = 0;
   for (int trial = 0; trial < 2000; ++trial) {  // within the segment of TIFF data
     auto bytes = whole;
-    for (int change = 0; change < 3; ++change) bytes[exif + 6 + random() % 40] = static_cast<uint8_t>(random());
+    for (int change = 0; change < 3; ++change)
+      bytes[exif + 6 + random() % 40] = static_cast<uint8_t>(random());
     const Image image = decode_image(bytes);
     CHECK(image.rgb.size() == stored.rgb.size());
     as_stored += image.rgb == stored.rgb;

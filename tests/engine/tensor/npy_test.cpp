@@ -68,7 +68,8 @@ TEST_CASE("arrays of every type and version") {
 
 TEST_CASE("half precision of either byte order is float32, exactly") {
   // IEEE 754-2008, table 3.5: 1, -2, the largest, the smallest normal, the smallest, a third, zeros, infinity, NaN.
-  const std::vector<uint16_t> halves{0x3C00, 0xC000, 0x7BFF, 0x0400, 0x0001, 0x3555, 0x0000, 0x8000, 0x7C00, 0x7E00};
+  const std::vector<uint16_t> halves{0x3C00, 0xC000, 0x7BFF, 0x0400, 0x0001,
+                                     0x3555, 0x0000, 0x8000, 0x7C00, 0x7E00};
   const double expected[] = {1, -2, 65504, 0x1p-14, 0x1p-24, 0.333251953125, 0, -0.0, INFINITY, NAN};
   std::vector<uint16_t> swapped;
   for (const uint16_t h : halves) swapped.push_back(static_cast<uint16_t>(h << 8 | h >> 8));

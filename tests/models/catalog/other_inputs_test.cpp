@@ -42,7 +42,8 @@ TEST_CASE("one channel, and transform_input, are PyTorch's") {
       const Tensor x = formula_input(input), logits = model.logits(x);
       double worst = 0;
       for (size_t i = 0; i < c["logits"].size(); ++i)
-        worst = std::max(worst, std::abs(logits.item(static_cast<int64_t>(i)) - c["logits"][i].get<double>()));
+        worst =
+            std::max(worst, std::abs(logits.item(static_cast<int64_t>(i)) - c["logits"][i].get<double>()));
       const double in_logits = worst / c["largest"].get<double>(), l2 = c["gradient_l2"];
       const double in_norm = std::abs(norm(gradient(model, x, {.target = 7})) - l2) / l2;
       MESSAGE(device.str() << " " << name << ": logits " << in_logits << ", gradient's norm " << in_norm);
@@ -57,7 +58,8 @@ TEST_CASE("transform_input comes with a file of weights for 1000 classes, and wi
   const TemporaryFolder folder;
   const std::string path = (folder.path() / "w.safetensors").string();
   NamedTensors weights;
-  for (const auto& [name, values] : formula_weights(models::build("googlenet").graph)) weights.emplace_back(name, values);
+  for (const auto& [name, values] : formula_weights(models::build("googlenet").graph))
+    weights.emplace_back(name, values);
   write_safetensors(path, weights);
   const Tensor x = formula_input({1, 3, 64, 64});
   const auto logits = [&](const std::string& from, const ModelOptions& options) {
@@ -73,7 +75,8 @@ TEST_CASE("transform_input comes with a file of weights for 1000 classes, and wi
 }
 
 TEST_CASE("a network of one channel is given grey pictures") {
-  ImageModel model = models::load("resnet18", "formula", Device::cpu(), {.height = 64, .width = 64, .channels = 1});
+  ImageModel model =
+      models::load("resnet18", "formula", Device::cpu(), {.height = 64, .width = 64, .channels = 1});
   CHECK(model.preprocessing.channels == 1);
   CHECK(model.preprocess(pattern(90, 80)).shape() == Shape{1, 1, 64, 64});
   const Image grey = to_image(model.preprocess(pattern(90, 80)), model.preprocessing);

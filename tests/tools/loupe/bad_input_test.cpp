@@ -128,9 +128,8 @@ TEST_CASE("pictures that cannot be read") {
 
 TEST_CASE("pictures that are unusual work") {
   const Explain explain;
-  for (const char* name :
-       {"grey.png", "grey16.png", "rgb16.png", "rgba.png", "grey.jpg", "palette.png", "progressive.jpg",
-                           "tiny.bmp", "tiny.gif"})
+  for (const char* name : {"grey.png", "grey16.png", "rgb16.png", "rgba.png", "grey.jpg", "palette.png",
+                           "progressive.jpg", "tiny.bmp", "tiny.gif"})
     explain.works({fixture(name).string()});
   if (has_libjpeg()) explain.works({fixture("cmyk.jpg").string()});
   if (has_libwebp()) explain.works({fixture("tiny.webp").string()});
@@ -263,9 +262,9 @@ TEST_CASE("preprocessed tensors that do not fit") {
   write_safetensors(explain.folder() / "small.safetensors",
                     {{"input", Tensor::zeros(Dtype::f32, {3, 4, 4})}});
   explain.refused(2, {explain.folder() / "small.safetensors"}, {"squeezenet1_1", "4×4"});
-  explain.refused(2,
-                  {explain.photo(), explain.folder() / "small.safetensors", "--stop-on-error"},  // layer is named
-                  {"small.safetensors", "4×4", "node 'features.2'"});
+  explain.refused(
+      2, {explain.photo(), explain.folder() / "small.safetensors", "--stop-on-error"},  // layer is named
+      {"small.safetensors", "4×4", "node 'features.2'"});
 }
 
 TEST_CASE("names and values that do not exist") {
@@ -346,7 +345,8 @@ TEST_CASE("names and values that do not exist") {
                   parts);
   };
   baseline(1, "\x93NUMPY and no more", {"baseline.npy"});
-  baseline(2, npy_of("<f4", "(3, 2, 2)", std::string(48, '\0')), {"baseline.npy", "(1, 3, 2, 2)", "(1, 3, 224, 224)"});
+  baseline(2, npy_of("<f4", "(3, 2, 2)", std::string(48, '\0')),
+           {"baseline.npy", "(1, 3, 2, 2)", "(1, 3, 224, 224)"});
   baseline(1, npy_of("|u1", "(3, 2, 2)", std::string(12, '\0')), {"baseline.npy", "u8"});
 }
 

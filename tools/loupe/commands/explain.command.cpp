@@ -45,9 +45,10 @@ struct Settings {
 
 void Settings::add_to(CLI::App& app) {
   const std::string what = "What to explain", how = "How", results = "Results";
-  app.add_option("IMAGE...", images,
-                 "JPEG, PNG, WebP, BMP or GIF pictures; or .npy or .safetensors files that hold a preprocessed "
-                 "tensor `input` (3, H, W)")
+  app.add_option(
+         "IMAGE...", images,
+         "JPEG, PNG, WebP, BMP or GIF pictures; or .npy or .safetensors files that hold a preprocessed "
+         "tensor `input` (3, H, W)")
       ->required()
       ->group(what);
   model.add_to(app, what);
@@ -66,10 +67,11 @@ void Settings::add_to(CLI::App& app) {
                "Limit for activations, such as 512M; results do not depend on it (none)", how);
   value_option(app, "--threads", threads, "N",
                "Threads; results do not depend on it (OMP_NUM_THREADS, or all cores)", how);
-  value_option(app, "--out", out, "DIR",
-               "Folder for DIR/report.html, DIR/<picture>/<map>.png and DIR/<picture>/maps.safetensors; what an "
-               "earlier run left there is replaced (out)",
-               results);
+  value_option(
+      app, "--out", out, "DIR",
+      "Folder for DIR/report.html, DIR/<picture>/<map>.png and DIR/<picture>/maps.safetensors; what an "
+      "earlier run left there is replaced (out)",
+      results);
   app.add_flag("--stop-on-error", stop_on_error,
                "Explain nothing unless all pictures can be read, rather than leave out those that cannot")
       ->group(results);
@@ -97,8 +99,8 @@ void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) 
 }
 
 // One image's tensor, which fits the network.
-Tensor read_fitting(const std::string& path, const std::string& model, const Graph& graph, const Preprocessing& how,
-                    Orientation orientation) {
+Tensor read_fitting(const std::string& path, const std::string& model, const Graph& graph,
+                    const Preprocessing& how, Orientation orientation) {
   Tensor x = read_input(path, how, orientation);
   try {
     expect_fits(model, graph, x.shape());
@@ -116,8 +118,8 @@ Run prepare(const Settings& s) {
   if (const auto size = s.preprocessing.input_size()) try {
       model = models::build(s.model.model, s.model.options(size->first, size->second, s.weights));
     } catch (const UsageError& e) {
-      throw UsageError(s.model.model + " cannot be made for inputs of " + Pair(size->first, size->second).str() +
-                       " pixels: " + e.what());
+      throw UsageError(s.model.model + " cannot be made for inputs of " +
+                       Pair(size->first, size->second).str() + " pixels: " + e.what());
     }
   model.preprocessing = s.preprocessing.applied(model.preprocessing);
   const int64_t classes = model.graph.node(model.graph.output()).shape().back();
@@ -298,12 +300,13 @@ void count_memory(Explained& all, const Network& network) {
   all.tape_bytes = gradient.tape_bytes();
 }
 
-// Of many images only what the page that leads to them says, and --json prints, stays in memory.
+// Of many images only what the page that leads to them says, and --json prints, stays in memory. (`v = {}` would keep
+// a vector's memory.)
 void forget_pictures(ExplainedImage& image, bool methods_too) {
-  image.photo = {};
+  image.photo = std::vector<uint8_t>();
   for (MethodResult& r : image.methods)
-    for (DrawnMap& m : r.maps) m.png = {};
-  if (methods_too) image.methods = {}, image.top = {};
+    for (DrawnMap& m : r.maps) m.png = std::vector<uint8_t>();
+  if (methods_too) image.methods = std::vector<MethodResult>(), image.top = std::vector<Verdict>();
 }
 
 // Explains what can be read, and notes what cannot.
@@ -314,7 +317,8 @@ void explain_all(Run& run, const Settings& s, Explained& all, OutputFolder& out)
     Tensor x = std::move(run.first);
     run.first = {};
     if (!x.defined()) try {
-        x = read_fitting(input.path, all.model, run.network.graph(), run.network.preprocessing, run.orientation);
+        x = read_fitting(input.path, all.model, run.network.graph(), run.network.preprocessing,
+                         run.orientation);
       } catch (const Error& e) {
         all.failed.push_back({input.path, e.what()});
         continue;
@@ -337,8 +341,10 @@ void complain(const Explained& all) {
   if (all.failed.empty()) return;
   const auto done = std::ssize(all.images);
   if (all.failed.size() == 1 && done > 0)
-    throw Error(all.failed[0].why + (done == 1 ? "; the other picture was" : "; the other " + std::to_string(done) +
-                                                                              " pictures were") + " explained");
+    throw Error(
+        all.failed[0].why +
+        (done == 1 ? "; the other picture was" : "; the other " + std::to_string(done) + " pictures were") +
+        " explained");
   for (const Failure& f : all.failed) std::fprintf(stderr, "loupe: %s\n", one_line(f.why).c_str());
   throw Error(std::to_string(all.failed.size()) + " of " + std::to_string(all.asked) +
               " pictures could not be explained");
@@ -363,9 +369,10 @@ void run_explain(const Settings& s) {
   } catch (const Interrupted&) {
     publish_page(all, out);
     const std::string page = (std::filesystem::path(s.out) / kPageFile).string();
-    throw Interrupted(all.images.empty() ? "stopped before anything was written"
-                                         : "stopped after " + std::to_string(all.images.size()) + " of " +
-                                               std::to_string(all.asked) + " pictures; " + page + " shows them");
+    throw Interrupted(all.images.empty()
+                          ? "stopped before anything was written"
+                          : "stopped after " + std::to_string(all.images.size()) + " of " +
+                                std::to_string(all.asked) + " pictures; " + page + " shows them");
   } catch (const Error&) {
     publish_page(all, out);
     throw;

@@ -17,8 +17,8 @@ constexpr int64_t kLongest = 160;  // pixels of a thumbnail's longer side
 std::string address(const std::string& path) {
   std::string out;
   for (const char c : path) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '_' || c == '.' || c == '/';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '/';
     char code[4] = {c};
     if (!plain) std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned char>(c));
     out += code;
@@ -28,25 +28,27 @@ std::string address(const std::string& path) {
 
 std::string card(const ExplainedImage& image) {
   const std::string folder = "./" + address(image.name) + "/";
-  return "<a href=\"" + folder + kPageFile + "\" title=\"" + escaped(image.path) + "\"><img loading=lazy alt=\"\" src=\"" +
-         folder + kThumbnailFile + "\"><span class=small>" + escaped(image.target.label) + "<br><span class=soft>" +
-         percent(image.target.probability) + " · " + escaped(image.name) + "</span></span></a>\n";
+  return "<a href=\"" + folder + kPageFile + "\" title=\"" + escaped(image.path) +
+         "\"><img loading=lazy alt=\"\" src=\"" + folder + kThumbnailFile + "\"><span class=small>" +
+         escaped(image.target.label) + "<br><span class=soft>" + percent(image.target.probability) + " · " +
+         escaped(image.name) + "</span></span></a>\n";
 }
 
 }  // namespace
 
 std::string contact_sheet(const Explained& all) {
-  std::string out =
-      page_begin(all, "",
-                 std::to_string(all.images.size()) + (all.images.size() == 1 ? " picture" : " pictures") +
-                     " · hold the pointer on one to see its first map, and click to see all that is known of it");
+  std::string out = page_begin(
+      all, "",
+      std::to_string(all.images.size()) + (all.images.size() == 1 ? " picture" : " pictures") +
+          " · hold the pointer on one to see its first map, and click to see all that is known of it");
   out += "<nav class=sheet>\n";
   for (const ExplainedImage& image : all.images) out += card(image);
   return out + "</nav>\n" + page_end(all);
 }
 
 std::vector<uint8_t> thumbnail(const Image& photo, const Image& map) {
-  const double scale = static_cast<double>(kLongest) / static_cast<double>(std::max(photo.width, photo.height));
+  const double scale =
+      static_cast<double>(kLongest) / static_cast<double>(std::max(photo.width, photo.height));
   const auto side = [&](int64_t pixels) {
     return std::max<int64_t>(1, std::llround(static_cast<double>(pixels) * scale));
   };

@@ -56,8 +56,9 @@ struct Explained {
   int threads = 1;
   int64_t memory_limit = 0;  // 0: none
   std::vector<Skipped> skipped = {};
-  int64_t asked = 0;                        // pictures that were named
-  std::vector<ExplainedImage> images = {};  // of many, without their pictures and, for people, without their methods
+  int64_t asked = 0;  // pictures that were named
+  std::vector<ExplainedImage> images =
+      {};  // of many, without their pictures and, for people, without their methods
   std::vector<Failure> failed = {};
   int64_t weight_bytes = 0;                       // as the kernels read them
   int64_t forward_bytes = 0, gradient_bytes = 0;  // arenas of one image

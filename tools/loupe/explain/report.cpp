@@ -130,7 +130,8 @@ std::string page_begin(const Explained& all, const std::string& style, const std
                                   ? "weights from a formula: nothing was learnt"
                                   : std::filesystem::path(all.weights).filename().string();
   return std::string(kPageMark) +
-         "<html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>" +
+         "<html lang=en><head><meta charset=utf-8><meta name=viewport "
+         "content=\"width=device-width\"><title>" +
          escaped(all.model) + " · Loupe</title><style>" + style_sheet("report.css") + style +
          "</style></head><body><header>" + std::string(kMark) + "<div><h1>What " + escaped(all.model) +
          " looks at</h1><p class=soft>" + escaped(weights) + " · computed on " + all.device + " · " + hint +
