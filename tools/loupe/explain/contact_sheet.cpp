@@ -30,7 +30,7 @@ std::string card(const ExplainedImage& image) {
   const std::string folder = "./" + address(image.name) + "/";
   return "<a href=\"" + folder + kPageFile + "\" title=\"" + escaped(image.path) +
          "\"><img loading=lazy alt=\"\" src=\"" + folder + kThumbnailFile + "\"><span class=small>" +
-         escaped(image.target.label) + "<br><span class=soft>" + percent(image.target.probability) + " · " +
+         escaped(image.target.label) + "<br><span class=soft>" + percent(image.target.probability) + "<br>" +
          escaped(image.name) + "</span></span></a>\n";
 }
 
