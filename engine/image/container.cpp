@@ -162,7 +162,7 @@ void read_scan(Bytes b, const JpegTables& tables, JpegFrame& frame) {
 
 }  // namespace
 
-void check_jpeg(Bytes b) {
+int check_jpeg(Bytes b) {
   const Error truncated("the JPEG is truncated: it ends before its end-of-image marker");
   std::optional<JpegFrame> frame;
   JpegTables tables;
@@ -203,6 +203,7 @@ void check_jpeg(Bytes b) {
   const auto scanned = [](const JpegFrame::Component& c) { return c.scanned; };
   if (!frame || !std::all_of(frame->components.begin(), frame->components.end(), scanned))
     throw damaged_jpeg("it ends before all of its components came");
+  return static_cast<int>(frame->components.size());
 }
 
 namespace {

@@ -12,10 +12,10 @@ enum class ImageFormat : uint8_t { jpeg, png, webp, bmp, gif };
 /// Recognises the format by its first bytes. Throws Error for any other, naming it where it is a known one.
 ImageFormat image_format(std::span<const uint8_t> bytes);
 
-/// Walks the segments of a JPEG (ITU-T T.81, annex B). Throws Error if it ends before its end-of-image
+/// Walks the segments of a JPEG (ITU-T T.81, annex B), and says how many components it has. Throws Error if it ends before its end-of-image
 /// marker, has a component without a scan, a scan without its tables, more than 100 scans or an impossible table, is
 /// 12-bit, lossless or arithmetic-coded, or has more than kMaxPixels.
-void check_jpeg(std::span<const uint8_t> bytes);
+int check_jpeg(std::span<const uint8_t> bytes);
 
 /// Walks the chunks of a PNG and compares their CRCs. Throws Error if it ends before its IEND chunk, a CRC
 /// differs, or it has more than kMaxPixels.

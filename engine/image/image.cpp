@@ -34,7 +34,8 @@ Image by_stb(std::span<const uint8_t> bytes, const char* format) {
 Image decode(std::span<const uint8_t> bytes, ImageFormat format) {
   switch (format) {
     case ImageFormat::jpeg:
-      check_jpeg(bytes);
+      if (check_jpeg(bytes) == 4 && !has_libjpeg())
+        throw Error("a CMYK JPEG is not read by this build, which lacks libjpeg-turbo; convert it to RGB");
       return has_libjpeg() ? decode_jpeg(bytes) : by_stb(bytes, "JPEG");
     case ImageFormat::png:
       check_png(bytes);

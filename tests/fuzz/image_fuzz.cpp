@@ -3,7 +3,7 @@
 // instrumented.
 // Sources: engine/image/{image,container,exif,jpeg,webp,gif}.cpp engine/file/{file,atomic_file}.cpp
 //   -DLOUPE_HAS_LIBJPEG -DLOUPE_HAS_LIBWEBP +stb +libjpeg +libwebp
-// Starts from: tests/fixtures/images
+// Starts from: tests/fixtures/images tests/fixtures/pictures
 // Options: -max_len=4096
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_IMPLEMENTATION

@@ -55,7 +55,7 @@ TEST_CASE("every kind of picture is Pillow's to the bit, upright as browsers sho
     CHECK(read_image(file).rgb != read_image(stored).rgb);
     ++turned;
   }
-  CHECK(count >= 13);  // those that stb and we read
+  CHECK(count >= 12);  // those that stb and we read
   if (has_libjpeg()) CHECK(turned >= 9);
   if (has_libjpeg() && has_libwebp()) CHECK(count == 37);
 }
@@ -124,12 +124,13 @@ TEST_CASE("damaged bytes are an error or a picture, never a crash") {
     }
   }
   CHECK(read > 1000);
-  CHECK(refused > 1000);
+  CHECK(refused > 500);
 }
 
 TEST_CASE("what is of a known format but not read says why") {
   const auto refusal = [](std::vector<uint8_t> bytes) { return error_of([&] { decode_image(bytes); }); };
   CHECK(contains(refusal(picture("animated.webp")), has_libwebp() ? "animated WebP" : "lacks libwebp"));
+  if (!has_libjpeg()) CHECK(contains(refusal(picture("cmyk.jpg")), "a CMYK JPEG"));
   auto bmp = picture("rgb.bmp");
   bmp[30] = 1;
   CHECK(contains(refusal(bmp), "a compressed BMP"));
