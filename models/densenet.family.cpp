@@ -1,6 +1,7 @@
 // DenseNet: every layer of a block reads all maps that the block has made so far and appends a few of its
 // own. Between blocks the channels and the map are halved.
 #include <array>
+#include <regex>
 
 #include "models/catalog/builder.h"
 
@@ -46,6 +47,12 @@ NodeId transition(Builder& net, const std::string& module, NodeId x) {
                    });
 }
 
+// torchvision's own files still have the names of before 2017, with a dot: "denselayer1.norm.1.weight".
+std::string current_name(const std::string& name) {
+  static const std::regex old(R"((.*denselayer\d+\.(?:norm|conv))\.([12]\..*))");
+  return std::regex_replace(name, old, "$1$2");
+}
+
 Model densenet(const DenseNet& d, const ModelOptions& options) {
   Builder net(options);
   NodeId x = net.chain(
@@ -69,7 +76,9 @@ Model densenet(const DenseNet& d, const ModelOptions& options) {
                 {"flatten", flatten()},
                 {"classifier", linear({.out_features = options.classes})},
             });
-  return std::move(net).model("relu");
+  Model model = std::move(net).model("relu");
+  model.weight_names.current = current_name;
+  return model;
 }
 
 const std::vector<DenseNet> kTable{

@@ -59,7 +59,9 @@ Model googlenet(const ModelOptions& options) {
                 {"dropout", dropout(0.2)},
                 {"fc", linear({.out_features = options.classes})},
             });
-  return std::move(net).model("inception5b");
+  Model model = std::move(net).model("inception5b");
+  model.weight_names.training_only = {"aux1.", "aux2."};
+  return model;
 }
 
 }  // namespace

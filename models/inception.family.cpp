@@ -119,7 +119,9 @@ Model inception_v3(const ModelOptions& options) {
                 {"flatten", flatten()},
                 {"fc", linear({.out_features = options.classes})},
             });
-  return std::move(net).model("Mixed_7c", {.resize = 342, .crop = 299});
+  Model model = std::move(net).model("Mixed_7c", {.resize = 342, .crop = 299});
+  model.weight_names.training_only = {"AuxLogits."};
+  return model;
 }
 
 }  // namespace

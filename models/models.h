@@ -13,11 +13,15 @@ namespace loupe::models {
 
 /// Names of all architectures, in the families' order.
 std::vector<std::string> names();
-/// The graph of an architecture. Throws UsageError with near names.
+/// Whether a name is a file's: of a network with its weights (.onnx).
+bool is_file(const std::string& name);
+/// The graph of an architecture, or of a file. Throws UsageError with near names, and Error, one line, for a
+/// file that cannot be read.
 Model build(const std::string& name, const ModelOptions& options = {});
 
 /// Architectures whose weights this program carries: the zoo's.
 std::vector<std::string> with_built_in_weights();
+/// Whether it needs no file of weights: the zoo's, and files that are a network.
 bool has_built_in_weights(const std::string& name);
 /// Their file. Throws UsageError where there is none.
 SafetensorsFile built_in_file(const std::string& name);
@@ -32,14 +36,13 @@ TrainingRecord built_in_record(const std::string& name);
 ModelOptions for_weights(const std::string& name, ModelOptions options, const std::filesystem::path& weights);
 
 /// An architecture with weights from a file, safetensors or torch.save's (torchvision's parameter names, perhaps
-/// all behind one prefix; f32, f16, bf16 or f64; tensors that the graph does not need are ignored); with formula weights where `weights` is "formula"; with
-/// the built-in ones where it is empty. Throws Error naming the file and the tensor, with both shapes, that
-/// is missing or misshapen.
+/// all behind one prefix; f32, f16, bf16 or f64); with formula weights where `weights` is "formula"; with the
+/// built-in ones where it is empty. Throws Error as read_weights() does.
 ImageModel load(const std::string& name, const std::filesystem::path& weights = {},
                 Device device = Device::best(), const ModelOptions& options = {},
                 const KernelOptions& kernels = {});
 /// The same for an architecture that was built already.
 ImageModel load(const std::string& name, Model model, const std::filesystem::path& weights, Device device,
-                const KernelOptions& kernels = {});
+                const KernelOptions& kernels = {}, ExtraTensors extra = ExtraTensors::refuse);
 
 }  // namespace loupe::models

@@ -48,9 +48,10 @@ const std::vector<Method>& methods() {
   return all;
 }
 
-// Up to `runs` runs after the first, fewer where they take long.
+// Up to `runs` runs after two, of which the second may be recorded; fewer where they take long.
 double median_seconds(const std::function<void()>& work, size_t runs) {
   const auto now = [] { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); };
+  work();
   work();
   std::vector<double> seconds;
   const double begin = now();
@@ -59,9 +60,8 @@ double median_seconds(const std::function<void()>& work, size_t runs) {
     work();
     seconds.push_back(now() - start);
   }
-  const auto middle = seconds.begin() + static_cast<ptrdiff_t>(seconds.size() / 2);
-  std::ranges::nth_element(seconds, middle);
-  return *middle;
+  std::ranges::sort(seconds);
+  return (seconds[(seconds.size() - 1) / 2] + seconds[seconds.size() / 2]) / 2;
 }
 
 void print(const Json& row) {

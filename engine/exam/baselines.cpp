@@ -32,36 +32,32 @@ const Method centre_baseline{
     .summary = "a Gaussian around the middle, whatever the picture: what the place alone is worth",
     .source = {},
     .options = {},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
-    .run =
-        [](const Question& q, const Options&) {
-          const double middle_y = static_cast<double>(q.input.shape()[2] - 1) / 2,
-                       middle_x = static_cast<double>(q.input.shape()[3] - 1) / 2;
-          const double deviation = (std::min(middle_y, middle_x) + 0.5) / 2;
-          return drawn(
-              q, "centre",
-              [&](int64_t y, int64_t x) {
-                const double dy = (static_cast<double>(y) - middle_y) / deviation,
-                             dx = (static_cast<double>(x) - middle_x) / deviation;
-                return std::exp(-(dy * dy + dx * dx) / 2);
-              },
-              "Warm in the middle, whatever the picture.");
-        }};
+    .run = [](const Question& q, const Options&) {
+      const double middle_y = static_cast<double>(q.input.shape()[2] - 1) / 2,
+                   middle_x = static_cast<double>(q.input.shape()[3] - 1) / 2;
+      const double deviation = (std::min(middle_y, middle_x) + 0.5) / 2;
+      return drawn(
+          q, "centre",
+          [&](int64_t y, int64_t x) {
+            const double dy = (static_cast<double>(y) - middle_y) / deviation,
+                         dx = (static_cast<double>(x) - middle_x) / deviation;
+            return std::exp(-(dy * dy + dx * dx) / 2);
+          },
+          "Warm in the middle, whatever the picture.");
+    }};
 
 const Method random_baseline{
     .name = "random",
     .summary = "uniform noise: what chance alone is worth",
     .source = {},
     .options = {},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
-    .run =
-        [](const Question& q, const Options&) {
-          const uint64_t seed = fingerprint(q.input);
-          const int64_t width = q.input.shape()[3];
-          return drawn(
-              q, "random",
-              [&](int64_t y, int64_t x) { return uniform(seed, static_cast<uint64_t>(y * width + x)); },
-              "Uniform noise.");
-        }};
+    .run = [](const Question& q, const Options&) {
+      const uint64_t seed = fingerprint(q.input);
+      const int64_t width = q.input.shape()[3];
+      return drawn(
+          q, "random",
+          [&](int64_t y, int64_t x) { return uniform(seed, static_cast<uint64_t>(y * width + x)); },
+          "Uniform noise.");
+    }};
 
 }  // namespace loupe

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "engine/exam/untrained.h"
 #include "engine/exam/randomisation.h"
+#include "engine/exam/untrained.h"
 
 namespace loupe {
 namespace {

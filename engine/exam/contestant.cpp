@@ -8,8 +8,7 @@ namespace {
 
 Explanation ask(ImageModel& model, const Contestant& c, const Scene& scene, const Tensor& logits,
                 int64_t cls) {
-  return c.method->run({.model = model, .input = scene.input, .target = cls, .logits = logits},
-                       c.options);
+  return c.method->run({.model = model, .input = scene.input, .target = cls, .logits = logits}, c.options);
 }
 
 }  // namespace

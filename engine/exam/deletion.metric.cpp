@@ -1,7 +1,7 @@
 // Deletion: how fast does the class's probability fall when the most relevant pixels go first?
+#include "engine/exam/deletion.h"
 #include "engine/exam/metric.h"
 #include "engine/exam/perturbation.h"
-#include "engine/exam/deletion.h"
 
 namespace loupe {
 

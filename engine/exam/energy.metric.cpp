@@ -1,8 +1,8 @@
 // Energy inside the object: how much of what the map says for the class does it say about the object?
 #include <algorithm>
 
-#include "engine/exam/metric.h"
 #include "engine/exam/energy.h"
+#include "engine/exam/metric.h"
 
 namespace loupe {
 

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cmath>
 
-#include "kernels/common/random.h"
 #include "engine/exam/untrained.h"
+#include "kernels/common/random.h"
 
 namespace loupe {
 namespace {

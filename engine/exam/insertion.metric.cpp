@@ -1,9 +1,9 @@
 // Insertion: how fast does the class's probability rise when the most relevant pixels come first?
 #include <algorithm>
 
+#include "engine/exam/insertion.h"
 #include "engine/exam/metric.h"
 #include "engine/exam/perturbation.h"
-#include "engine/exam/insertion.h"
 
 namespace loupe {
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "engine/exam/metric.h"
 #include "engine/exam/iou.h"
+#include "engine/exam/metric.h"
 
 namespace loupe {
 

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <numeric>
 
-#include "kernels/common/random.h"
 #include "engine/run/passes.h"
+#include "engine/run/probability.h"
 #include "kernels/common/error.h"
+#include "kernels/common/random.h"
 
 namespace loupe {
 
@@ -77,10 +78,7 @@ Curve turning(Network& net, const Tensor& from, const Tensor& to, int64_t cls, c
     const Tensor logits = net.logits(batch).to(Dtype::f64);
     for (int64_t row = 0; row < end - begin; ++row) {
       const auto scores = logits.row(row).values<double>();
-      const double top = *std::ranges::max_element(scores);
-      double sum = 0;
-      for (const double v : scores) sum += std::exp(v - top);
-      curve.probability.push_back(std::exp(scores[static_cast<size_t>(cls)] - top) / sum);
+      curve.probability.push_back(class_probability(scores, cls));
     }
   });
   return curve;

@@ -1,7 +1,7 @@
 // Pointing game: is the place that the map is surest about on the object?
+#include "engine/exam/pointing.h"
 #include "engine/exam/maxima.h"
 #include "engine/exam/metric.h"
-#include "engine/exam/pointing.h"
 
 namespace loupe {
 

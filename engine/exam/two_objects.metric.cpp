@@ -1,7 +1,7 @@
 // Two objects: asked for each of two classes in turn, does the map point at the one that was asked for?
+#include "engine/exam/two_objects.h"
 #include "engine/exam/maxima.h"
 #include "engine/exam/metric.h"
-#include "engine/exam/two_objects.h"
 
 namespace loupe {
 

@@ -11,8 +11,7 @@ std::vector<NodeId> learned_layers(const Graph& graph) {
   const auto role = [&](NodeId p) { return graph.node(p).role; };
   std::vector<NodeId> layers;
   for (NodeId n = graph.size() - 1; n >= 0; --n)
-    if (std::ranges::count(graph.parameters(n), ParameterSpec::Role::weight, role))
-      layers.push_back(n);
+    if (std::ranges::count(graph.parameters(n), ParameterSpec::Role::weight, role)) layers.push_back(n);
   return layers;
 }
 
@@ -28,8 +27,8 @@ ImageModel untrained(const ImageModel& model, uint64_t seed, NodeId from) {
   for (NodeId n = 0; n < from; ++n)
     for (NodeId p : graph.parameters(n))
       parameters.insert_or_assign(graph.node(p).name, network.parameter(graph.node(p).name));
-  ImageModel fresh{Network(network.name(), graph, std::move(parameters), network.device()), model.preprocessing,
-                   model.labels, model.trunk};
+  ImageModel fresh{Network(network.name(), graph, std::move(parameters), network.device()),
+                   model.preprocessing, model.labels, model.trunk};
   fresh.network.memory_limit = network.memory_limit;
   return fresh;
 }

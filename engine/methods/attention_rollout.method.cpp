@@ -99,8 +99,9 @@ const Method attention_rollout_method{
         "every class",
     .source = "Abnar & Zuidema 2020, Quantifying attention flow in transformers",
     .options = {},
-    .unsuited = [](const ImageModel& model) -> std::optional<std::string> {
-      const AttentionLayers attention = attention_layers(model.graph(), model.graph().input_shapes().at(0));
+    .unsuited = [](const ImageModel& model, const Shape& input,
+                   const Options&) -> std::optional<std::string> {
+      const AttentionLayers attention = attention_layers(model.graph(), input);
       if (attention.missing.empty()) return std::nullopt;
       return attention.missing;
     },

@@ -96,10 +96,13 @@ const Method cam_method{
         "Zhou, Khosla, Lapedriza, Oliva & Torralba 2016, Learning deep features for discriminative "
         "localization",
     .options = {},
-    .unsuited = [](const ImageModel& net) -> std::optional<std::string> {
+    .unsuited = [](const ImageModel& net, const Shape& input, const Options&) -> std::optional<std::string> {
       const CamHead head = cam_head(net.graph());
-      if (head.missing.empty()) return std::nullopt;
-      return head.missing;
+      if (!head.missing.empty()) return head.missing;
+      const Shape maps = net.graph().shapes(input)[static_cast<size_t>(head.maps)];
+      if (maps[2] * maps[3] > 1) return std::nullopt;
+      return "the last maps, '" + net.graph().node(head.maps).name +
+             "', have one place alone for inputs of " + Pair(input[2], input[3]).str() + " pixels";
     },
     .run = [](const Question& q, const Options&) -> Explanation {
       const Graph& graph = q.model.graph();

@@ -16,7 +16,6 @@ const Method deconvnet_method{
         "the score projected back to pixels: switches unpool, convolutions are transposed, signals rectified",
     .source = "Zeiler & Fergus 2014, Visualizing and understanding convolutional networks",
     .options = {},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options&) -> Explanation {
       return {{{"deconvnet",
                 deconvnet(q.model, q.input, {.target = q.target}).row(0),

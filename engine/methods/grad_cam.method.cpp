@@ -85,16 +85,33 @@ const Method grad_cam_method{
         "localization",
     .options = {{"layer", std::string(),
                  "the layer with the maps, or with the tokens; empty: the end of the trunk"}},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
+    .unsuited = [](const ImageModel& model, const Shape& input,
+                   const Options& o) -> std::optional<std::string> {
+      const std::string& layer = o.text("layer");
+      try {
+        layer_of(model, layer, input);
+      } catch (const UsageError& e) {
+        if (!layer.empty()) throw;
+        return e.what();
+      }
+      return std::nullopt;
+    },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const std::string& layer = o.text("layer");
       const Layer found = layer_of(q.model, layer, q.input.shape());
-      return {{{"grad_cam",
-                grad_cam(q.model, q.input, {.target = q.target, .layer = layer}).row(0),
-                {.style = Picture::Style::evidence, .grid = found.grid},
-                "Warm where the maps of layer " + q.model.graph().node(found.node).name +
-                    " hold evidence for the class."}},
-              {}};
+      const std::string& name = q.model.graph().node(found.node).name;
+      const Tensor map = grad_cam(q.model, q.input, {.target = q.target, .layer = layer}).row(0);
+      Explanation answer{{{"grad_cam",
+                           map,
+                           {.style = Picture::Style::evidence, .grid = found.grid},
+                           "Warm where the maps of layer " + name + " hold evidence for the class."}},
+                         {}};
+      bool zero = true;
+      for (int64_t i = 0; i < map.numel(); ++i) zero &= map.item(i) == 0;
+      if (zero)
+        answer.notes.push_back("The map is 0 everywhere: no place of layer " + name +
+                               " speaks for the class, and what speaks against it is not shown.");
+      return answer;
     }};
 
 }  // namespace loupe

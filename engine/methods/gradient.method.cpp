@@ -14,7 +14,6 @@ const Method gradient_method{
     .summary = "how the score changes with each pixel",
     .source = "Simonyan, Vedaldi & Zisserman 2014, Deep inside convolutional networks",
     .options = {},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options&) -> Explanation {
       return {{{"gradient",
                 gradient(q.model, q.input, {.target = q.target}).row(0),

@@ -18,7 +18,6 @@ const Method guided_backprop_method{
         "Springenberg, Dosovitskiy, Brox & Riedmiller 2015, Striving for simplicity: the all convolutional "
         "net",
     .options = {},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options&) -> Explanation {
       return {
           {{"guided_backprop",

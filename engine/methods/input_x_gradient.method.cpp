@@ -23,7 +23,6 @@ const Method input_x_gradient_method{
         "activation "
         "differences",
     .options = {},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options&) -> Explanation {
       return {{{"input_x_gradient",
                 input_x_gradient(q.model, q.input, {.target = q.target}).row(0),

@@ -141,7 +141,6 @@ const Method integrated_gradients_method{
          {"baseline", std::string("zero"),
           "where the way begins: zero (the mean colour), black, or the path of a picture or of a .npy file "
           "with the preprocessed numbers"}},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const IntegratedGradientsResult r =
           integrated_gradients(q.model, q.input,
@@ -149,14 +148,17 @@ const Method integrated_gradients_method{
                                 .steps = o.integer("steps"),
                                 .baseline = baseline_from(q, o.text("baseline")),
                                 .progress = q.progress});
-      return {{{"integrated_gradients",
-                r.attribution.row(0),
-                {.style = Picture::Style::contribution},
-                "Red pixels raise the score above the baseline's and blue ones lower it; together they make "
-                "up the difference."}},
-              {{"completeness_residual", r.residuals[0],
-                "sum of all shares minus the difference of the scores, " +
-                    std::to_string(r.scores[0] - r.baseline_scores[0]) + "; more steps bring it towards 0"}}};
+      return {
+          {{"integrated_gradients",
+            r.attribution.row(0),
+            {.style = Picture::Style::contribution},
+            "Red pixels raise the score above the baseline's and blue ones lower it; together they make "
+            "up the difference."}},
+          {{"completeness_residual", r.residuals[0],
+            "sum of all shares minus the difference of the scores, " +
+                std::to_string(r.scores[0] - r.baseline_scores[0]) +
+                ": the error of a rule of so many steps, which vanishes as they become very many, but not "
+                "evenly: a few more can make it larger"}}};
     }};
 
 }  // namespace loupe

@@ -18,7 +18,7 @@ struct OcclusionOptions {
 /// stride does not divide H − window, the last squares reach over the edge and are cut there, as in Captum.
 struct OcclusionResult {
   Tensor logit;        // (N, h, w): the score with the square at (i, j)
-  Tensor probability;  // (N, h, w): softmax, in double, of the same; undefined where the target is no class
+  Tensor probability;  // (N, h, w): class_probability() of the same; undefined where the target is no class
   Tensor attribution;  // (N, H, W): the drop of the score, averaged over the squares that cover a pixel
 };
 

@@ -5,6 +5,7 @@
 
 #include "engine/methods/occlusion.h"
 #include "engine/run/method.h"
+#include "engine/run/probability.h"
 
 namespace loupe {
 
@@ -21,13 +22,6 @@ int64_t positions(int64_t size, const OcclusionOptions& o) {
                      " leaves gaps between windows of " + std::to_string(o.window) +
                      " pixels: choose a stride of at most the window");
   return 1 + ceil_div(size - o.window, o.stride);
-}
-
-double softmax_at(const double* logits, int64_t classes, int64_t cls) {
-  const double top = *std::max_element(logits, logits + classes);
-  double sum = 0;
-  for (int64_t c = 0; c < classes; ++c) sum += std::exp(logits[c] - top);
-  return std::exp(logits[cls] - top) / sum;
 }
 }  // namespace
 
@@ -81,7 +75,9 @@ OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions&
         continue;
       }
       logit.values<double>()[n * places + place] = score;
-      if (is_class) probability.values<double>()[n * places + place] = softmax_at(of_row, classes, cls);
+      if (is_class)
+        probability.values<double>()[n * places + place] =
+            class_probability({of_row, static_cast<size_t>(classes)}, cls);
     }
   });
 
@@ -113,7 +109,11 @@ const Method occlusion_method{
                  65536},
                 {"fill", 0.0, "the square's value in normalised units; 0 is the mean colour, a grey", -1e6,
                  1e6}},
-    .unsuited = [](const ImageModel&) { return std::nullopt; },
+    .unsuited = [](const ImageModel&, const Shape& input, const Options& o) -> std::optional<std::string> {
+      const OcclusionOptions options{.window = o.integer("window"), .stride = o.integer("stride")};
+      for (const int64_t side : {input[2], input[3]}) positions(side, options);
+      return std::nullopt;
+    },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const OcclusionOptions options{.target = q.target,
                                      .window = o.integer("window"),

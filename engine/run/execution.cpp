@@ -190,15 +190,31 @@ void Execution::find_weights() {
   weights_epoch_ = network_.weights_.epoch();
 }
 
+Execution::Captured::State Execution::capture(Captured& c, const std::function<void()>& work) {
+  const Queue& queue = network_.queue();
+  try {
+    c.graph = queue.module->capture(queue.stream, work);
+    return Captured::State::recorded;
+  } catch (const Error&) {  // a library may do what cannot be captured; what else is wrong, work() says again
+    return Captured::State::never;
+  }
+}
+
 void Execution::queue(std::pair<int, int> part, const std::function<void()>& work) {
   find_weights();
   const Queue& queue = network_.queue();
   if (!queue.module || !network_.capture) return work();
   Captured& c = captured_[part];
   const std::byte* arena = network_.arena_->data();
-  if (c.arena != arena || c.weights != weights_epoch_) c = {nullptr, 0, arena, weights_epoch_};
-  if (c.runs++ == 0) return work();
-  if (!c.graph) c.graph = queue.module->capture(queue.stream, work);
+  if (c.arena != arena || c.weights != weights_epoch_)
+    c = {nullptr, Captured::State::fresh, arena, weights_epoch_};
+  if (c.state == Captured::State::ran) c.state = capture(c, work);
+  if (c.state != Captured::State::recorded) {
+    work();
+    // A run that failed was none: the next one finds what it needs before anything is captured.
+    if (c.state == Captured::State::fresh) c.state = Captured::State::ran;
+    return;
+  }
   queue.module->replay(c.graph, queue.stream);
   ++network_.replays_;
 }

@@ -96,11 +96,13 @@ class Execution {
   // Steps as the device was given them, to be given again with one call: kept from their second run on, when
   // weights are packed, scratch memory is large enough and libraries have made their choices.
   struct Captured {
+    enum class State : uint8_t { fresh, ran, recorded, never };
     std::shared_ptr<void> graph;
-    int runs = 0;
+    State state = State::fresh;
     const std::byte* arena = nullptr;  // they hold addresses in it
     uint64_t weights = 0;              // and the weights of this epoch
   };
+  Captured::State capture(Captured&, const std::function<void()>& work);
   std::map<std::pair<int, int>, Captured> captured_;
   uint64_t ticket_ = 0;
   int steps_run_ = 0;

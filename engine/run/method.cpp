@@ -106,4 +106,11 @@ const Method& find_method(const std::string& name) {
   throw UsageError("there is no method '" + name + "'; there are " + list);
 }
 
+std::optional<std::string> why_unsuited(const Method& method, const ImageModel& model, const Shape& input,
+                                        const Options* given) {
+  Options options = given ? *given : Options(std::string(method.name), method.options);
+  if (method.fit) method.fit(model, input, options);
+  return method.unsuited ? method.unsuited(model, input, options) : std::nullopt;
+}
+
 }  // namespace loupe

@@ -66,6 +66,7 @@ struct Check {
 struct Explanation {
   std::vector<Map> maps;
   std::vector<Check> checks;
+  std::vector<std::string> notes = {};  // sentences about this result, where one is needed
 };
 
 /// What a method gets to explain.
@@ -82,12 +83,19 @@ struct Method {
   std::string_view summary;  // one line
   std::string_view source;   // the paper
   std::vector<OptionSpec> options;
-  /// Why it cannot explain this network, or nullopt.
-  std::function<std::optional<std::string>(const ImageModel&)> unsuited;
+  /// Why it cannot explain this network, for inputs of that shape, or nullopt; empty: it suits all. Throws
+  /// UsageError for options that were set and do not fit.
+  std::function<std::optional<std::string>(const ImageModel&, const Shape& input, const Options&)> unsuited =
+      {};
   std::function<Explanation(const Question&, const Options&)> run;
   /// Suggests defaults that fit inputs of that shape; empty: those above fit every network.
   std::function<void(const ImageModel&, const Shape& input, Options&)> fit = {};
 };
+
+/// Why the method cannot explain the network for such inputs, with its options or, if null, those that fit; or
+/// nullopt. Throws UsageError as Method::unsuited does.
+std::optional<std::string> why_unsuited(const Method&, const ImageModel&, const Shape& input,
+                                        const Options* = nullptr);
 
 /// Every method, in alphabetical order. (Generated from the names of the files *.method.cpp.)
 std::span<const Method* const> all_methods();

@@ -68,13 +68,14 @@ int64_t Network::batch_within_limit(const Shape& one, int64_t wanted, const Purp
 }
 
 int64_t Network::batch_for(const Shape& one, int64_t wanted, const Purpose& purpose) {
+  if (batch_limit) wanted = std::min(wanted, batch_limit);
   int64_t batch = batch_within_limit(one, wanted, purpose);
   if (!queue_.module) return batch;
-  // A part of the memory is left to the scratch of kernels and libraries.
+  // A part of the memory is left to the scratch of kernels, to libraries and to other networks.
   const auto is_roomy = [&](const Plan& plan) {
     const DeviceModule::Memory m = queue_.module->memory();
     const int64_t free = m.free + (arena_ ? arena_->bytes() : 0);
-    return plan.arena_bytes() <= free - free / 32;
+    return plan.arena_bytes() <= free - free / 8;
   };
   for (;; batch /= 2) {
     const std::shared_ptr<const Plan> plan = plan_for({one.with(0, batch)}, purpose);

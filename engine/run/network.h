@@ -31,6 +31,8 @@ class Network {
   /// Bytes that activations of one pass may take; 0: no limit. Long jobs choose their batch by it, results do
   /// not depend on it.
   int64_t memory_limit = 0;
+  /// The largest batch that the graph can be run with; 0: any.
+  int64_t batch_limit = 0;
   /// On cuda and sim: a pass that runs a second time is captured as a graph, and from then on queued whole
   /// with one call. The bits are the same.
   bool capture = true;

@@ -1,6 +1,9 @@
 #include "engine/run/weights.h"
 
+#include <functional>
+
 #include "engine/tensor/transfer.h"
+#include "kernels/batch_norm/batch_norm.h"
 
 namespace loupe {
 
@@ -48,29 +51,41 @@ Array Weights::array(const Graph& graph, const PlanWeight& weight, const Packing
   return forms_.emplace(key, std::move(form)).first->second.array;
 }
 
-// Operand 1 or 2 of a convolution with the batch norm after it, in double.
-Tensor Weights::folded(const Graph& graph, const PlanWeight& weight) {
-  if (fold_.node != weight.folded || fold_.batch_norm != weight.batch_norm) {
-    const auto doubles = [&](NodeId n, size_t operand) {
+namespace {
+
+template <typename T>
+std::pair<Tensor, Tensor> fold(const Graph& graph, const PlanWeight& w,
+                               const std::function<Tensor(NodeId, size_t)>& operand) {
+  const NodeId norm = w.batch_norm;
+  const Node& head = graph.node(w.folded);
+  const Tensor gamma = operand(norm, 1), beta = operand(norm, 2), mean = operand(norm, 3),
+               variance = operand(norm, 4), weight = operand(w.folded, 1), bias = operand(w.folded, 2);
+  const auto numbers = [](const Tensor& t) { return t.defined() ? t.values<T>() : std::span<T>(); };
+  FoldedBatchNorm<T> f = fold_batch_norm<T>(batch_norm_eps(*graph.node(norm).op), numbers(gamma),
+                                            numbers(beta), numbers(mean), numbers(variance), numbers(weight),
+                                            weight.shape(), *head.op->folds_batch_norm(), numbers(bias));
+  return {Tensor::from(std::span<const T>(f.weight), weight.shape()),
+          Tensor::from(std::span<const T>(f.bias), Shape{std::ssize(f.bias)})};
+}
+
+}  // namespace
+
+// Operand 1 or 2 of a convolution with the batch norm after it. It is computed in double and rounded once,
+// which for a transform is after that.
+Tensor Weights::folded(const Graph& graph, const PlanWeight& w) {
+  const Dtype dtype = w.transform ? Dtype::f64 : device_.compute_dtype();
+  if (fold_.node != w.folded || fold_.batch_norm != w.batch_norm || fold_.weight.dtype() != dtype) {
+    const auto operand = [&](NodeId n, size_t i) {
       const std::vector<Port>& in = graph.node(n).inputs;
-      if (operand >= in.size()) return std::vector<double>{};
-      const Node& p = graph.node(in[operand].node);
-      const Tensor t = (p.kind == Node::Kind::constant ? p.value : tensor(p.name)).to(Dtype::f64);
-      const auto v = t.values<double>();
-      return std::vector<double>(v.begin(), v.end());
+      if (i >= in.size()) return Tensor();
+      const Node& p = graph.node(in[i].node);
+      return (p.kind == Node::Kind::constant ? p.value : tensor(p.name)).to(dtype);
     };
-    const NodeId norm = weight.batch_norm;
-    const Op& op = *graph.node(weight.folded).op;
-    fold_ = {weight.folded, norm,
-             fold_batch_norm<double>(batch_norm_eps(*graph.node(norm).op), doubles(norm, 1), doubles(norm, 2),
-                                     doubles(norm, 3), doubles(norm, 4), doubles(weight.folded, 1),
-                                     graph.node(graph.node(weight.folded).inputs[1].node).shape(),
-                                     *op.folds_batch_norm(), doubles(weight.folded, 2))};
+    auto [weight, bias] =
+        dtype == Dtype::f64 ? fold<double>(graph, w, operand) : fold<float>(graph, w, operand);
+    fold_ = {w.folded, w.batch_norm, std::move(weight), std::move(bias)};
   }
-  const Shape shape = graph.node(graph.node(weight.folded).inputs[1].node).shape();
-  if (weight.operand == 1) return Tensor::from(std::span<const double>(fold_.result.weight), shape);
-  return Tensor::from(std::span<const double>(fold_.result.bias),
-                      Shape{static_cast<int64_t>(fold_.result.bias.size())});
+  return w.operand == 1 ? fold_.weight : fold_.bias;
 }
 
 Tensor Weights::values(const Graph& graph, const PlanWeight& weight) {

@@ -11,7 +11,6 @@
 #include "engine/graph/graph.h"
 #include "engine/plan/plan.h"
 #include "engine/tensor/tensor.h"
-#include "kernels/batch_norm/batch_norm.h"
 
 namespace loupe {
 
@@ -74,7 +73,7 @@ class Weights {
   std::map<Key, Form> forms_;
   struct {
     NodeId node = -1, batch_norm = -1;
-    FoldedBatchNorm<double> result = {};
+    Tensor weight, bias;
   } fold_;  // the last one: a weight and its bias come together
   int64_t bytes_ = 0;
   uint64_t epoch_ = 1;

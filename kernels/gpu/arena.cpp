@@ -11,7 +11,24 @@ namespace loupe::gpu {
 
 namespace {
 std::string mib(int64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
+
+std::shared_mutex& captures() {
+  static auto* const mutex = new std::shared_mutex;
+  return *mutex;
+}
+thread_local bool g_capturing = false;
 }  // namespace
+
+void Capturing::begin() {
+  captures().lock_shared();
+  g_capturing = true;
+}
+void Capturing::end() {
+  if (g_capturing) captures().unlock_shared();
+  g_capturing = false;
+}
+bool Capturing::here() { return g_capturing; }
+std::unique_lock<std::shared_mutex> Capturing::none() { return std::unique_lock(captures()); }
 
 int64_t size_class(int64_t bytes) {
   constexpr int64_t kLeast = 256;
@@ -40,11 +57,19 @@ void Arena::wait_for_freed() {
 
 void* Arena::allocate(int64_t bytes) {
   if (bytes < 0) throw Failure("a negative allocation");
-  const std::scoped_lock lock(mutex_);
+  if (Capturing::here()) throw Failure("memory is wanted while a pass is captured");
+  std::unique_lock lock(mutex_);
   const int64_t size = keep_ ? size_class(bytes) : std::max<int64_t>(bytes, 1);
+  // Captures come before the arena's lock: a thread that captures may still release blocks.
+  const auto while_nobody_captures = [&](const auto& wait) {
+    lock.unlock();
+    const auto none = Capturing::none();
+    lock.lock();
+    wait();
+  };
   void* block = nullptr;
   const auto is_empty = [&](const Blocks& b) { return !b.contains(size) || b.at(size).empty(); };
-  if (is_empty(kept_) && !is_empty(freed_)) wait_for_freed();
+  if (is_empty(kept_) && !is_empty(freed_)) while_nobody_captures([&] { wait_for_freed(); });
   if (const auto found = kept_.find(size); found != kept_.end() && !found->second.empty()) {
     block = found->second.back();
     found->second.pop_back();
@@ -56,7 +81,7 @@ void* Arena::allocate(int64_t bytes) {
     };
     cudaError_t status = ask();
     if (status == cudaErrorMemoryAllocation && kept_bytes_ > 0) {
-      give_back();
+      while_nobody_captures([&] { give_back(); });
       status = ask();
     }
     if (status == cudaErrorMemoryAllocation) {
@@ -87,6 +112,12 @@ void Arena::release(void* block) noexcept {
   } else {
     cudaFree(block);
   }
+}
+
+void Arena::give_back_kept() {
+  const auto none = Capturing::none();
+  const std::scoped_lock lock(mutex_);
+  give_back();
 }
 
 void Arena::give_back() {
@@ -125,20 +156,33 @@ void Arena::read_memory(int64_t* free, int64_t* total) const {
   *free = std::clamp<int64_t>(limit_ - live_bytes_, 0, *free);
 }
 
+namespace {
+struct Scratch {
+  std::vector<void*> blocks;  // the last is the largest
+  int64_t bytes = 0;          // of it
+};
+std::mutex g_scratch_mutex;
+std::map<std::pair<int, void*>, Scratch> g_scratch;
+}  // namespace
+
 void* scratch(void* stream, int64_t bytes) {
-  struct Block {
-    void* data = nullptr;
-    int64_t bytes = 0;
-  };
-  static std::mutex mutex;
-  static std::map<std::pair<int, void*>, Block> blocks;
-  const std::scoped_lock lock(mutex);
-  Block& block = blocks[{current_device(), stream}];
-  if (block.bytes < bytes) {
-    const int64_t size = std::max(bytes, block.bytes + block.bytes / 2);
-    block = {Arena::get().allocate(size), size};
+  std::unique_lock lock(g_scratch_mutex);
+  Scratch& s = g_scratch[{current_device(), stream}];  // stays where it is, and a stream is one thread's
+  if (s.bytes < bytes) {
+    lock.unlock();  // the arena may wait for a capture, and that for this lock
+    const int64_t size = std::max(bytes, s.bytes + s.bytes / 2);
+    s.blocks.push_back(Arena::get().allocate(size));
+    s.bytes = size;
   }
-  return block.data;
+  return s.blocks.empty() ? nullptr : s.blocks.back();
+}
+
+void forget_scratch(void* stream) noexcept {
+  const std::scoped_lock lock(g_scratch_mutex);
+  const auto found = g_scratch.find({current_device(), stream});
+  if (found == g_scratch.end()) return;
+  for (void* block : found->second.blocks) Arena::get().release(block);
+  g_scratch.erase(found);
 }
 
 }  // namespace loupe::gpu

@@ -14,6 +14,7 @@ namespace {
 const char* const kMissing = "this build was made without cuBLAS's headers";
 }
 LibraryStatus cublas_status() { return {"", kMissing}; }
+void forget_cublas(void*) noexcept {}
 bool library_linear(Stream, int64_t, int64_t, int64_t, const float*, const float*, int64_t, float*) {
   return false;
 }
@@ -28,10 +29,12 @@ bool library_product_compared(Stream, const LibraryProduct&, LibraryMath, const 
 #include <cublas_v2.h>
 
 #include <algorithm>
+#include <atomic>
 #include <climits>
 #include <map>
 #include <mutex>
 #include <tuple>
+#include <vector>
 
 namespace loupe::gpu {
 
@@ -46,12 +49,16 @@ using GemmOfTypes = cublasStatus_t(cublasHandle_t, cublasOperation_t, cublasOper
                                    cudaDataType, int b_pitch, const void* beta, void* c, cudaDataType,
                                    int c_pitch, cublasComputeType_t, cublasGemmAlgo_t);
 
+std::atomic<bool> g_opened = false;
+
 class Cublas {
  public:
   static Cublas& get() {
     static Cublas* const library = new Cublas;  // never destroyed: the driver may be gone before it
+    g_opened = true;
     return *library;
   }
+  static bool opened() { return g_opened; }
   bool found() const { return library_.found(); }
   const std::string& missing() const { return library_.missing(); }
 
@@ -66,7 +73,6 @@ class Cublas {
   /// y = x · weight for kChunk rows. cuBLAS counts columns first: to it these are yᵀ = weightᵀ · xᵀ.
   void multiply(Stream stream, int64_t in, int64_t out, const float* x, const float* weight, int64_t pitch,
                 float* y) {
-    const std::scoped_lock lock(mutex_);
     const float one = 1, zero = 0;
     const auto i = [](int64_t v) { return static_cast<int>(v); };
     check(gemm_(handle(stream), CUBLAS_OP_N, CUBLAS_OP_N, i(out), i(kChunk), i(in), &one, weight, i(pitch), x,
@@ -75,7 +81,6 @@ class Cublas {
   }
   /// The same of any sizes: cᵀ = bᵀ · aᵀ, to it.
   void multiply(Stream stream, const LibraryProduct& p, const float* a, const float* b, float* c) {
-    const std::scoped_lock lock(mutex_);
     const float one = 1, keep = p.add ? 1 : 0;
     const Matrices m(p);
     check(gemm_(handle(stream), m.b, m.a, m.columns, m.rows, m.inner, &one, b, m.b_pitch, a, m.a_pitch, &keep,
@@ -85,7 +90,6 @@ class Cublas {
   /// The same as anybody would call it to be fast.
   void compare(Stream stream, const LibraryProduct& p, LibraryMath math, const void* a, const void* b,
                void* c) {
-    const std::scoped_lock lock(mutex_);
     const float one = 1, keep = p.add ? 1 : 0;
     const Matrices m(p);
     const cudaDataType_t type = math == LibraryMath::bf16 ? CUDA_R_16BF : CUDA_R_32F;
@@ -97,7 +101,33 @@ class Cublas {
           "cublasGemmEx");
   }
 
+  /// Of a stream of the current device that is about to go.
+  void forget(Stream stream) noexcept {
+    std::vector<Handle> gone;
+    {
+      const std::scoped_lock lock(mutex_);
+      std::erase_if(handles_, [&](const auto& entry) {
+        const auto& [key, h] = entry;
+        if (std::get<0>(key) != current_device() || std::get<1>(key) != stream) return false;
+        gone.push_back(h);
+        return true;
+      });
+    }
+    for (const Handle& h : gone) end(h);
+  }
+
  private:
+  struct Handle {
+    cublasHandle_t cublas = nullptr;
+    void* workspace = nullptr;
+  };
+  void end(const Handle& h) const noexcept {
+    {
+      const auto none = Capturing::none();  // cublasDestroy waits for the device
+      if (h.cublas) destroy_(h.cublas);
+    }
+    Arena::get().release(h.workspace);
+  }
   // A product in cuBLAS's words.
   struct Matrices {
     cublasOperation_t a, b;
@@ -117,6 +147,7 @@ class Cublas {
   Cublas() : library_({"libcublas.so.13", "libcublas.so.12"}) {
     if (!library_.found()) return;
     library_.get(create_, "cublasCreate_v2");
+    library_.get(destroy_, "cublasDestroy_v2");
     library_.get(set_stream_, "cublasSetStream_v2");
     library_.get(set_math_, "cublasSetMathMode");
     library_.get(set_workspace_, "cublasSetWorkspace_v2");
@@ -130,17 +161,26 @@ class Cublas {
   // ours, because a call that is captured may not allocate (cuBLAS's documentation, CUDA graphs; 32 MiB is what
   // it advises on Hopper). After the stream, which would take it away again.
   cublasHandle_t handle(Stream stream, cublasMath_t math = CUBLAS_PEDANTIC_MATH) {
-    cublasHandle_t& h = handles_[{current_device(), stream, math}];
-    if (!h) {
-      cublasHandle_t fresh = nullptr;
-      check(create_(&fresh), "cublasCreate");
-      check(set_math_(fresh, math), "cublasSetMathMode");
-      check(set_stream_(fresh, static_cast<cudaStream_t>(stream)), "cublasSetStream");
-      check(set_workspace_(fresh, Arena::get().allocate(kWorkspace), static_cast<size_t>(kWorkspace)),
-            "cublasSetWorkspace");
-      h = fresh;
+    const std::tuple key{current_device(), stream, math};
+    {
+      const std::scoped_lock lock(mutex_);
+      if (const auto found = handles_.find(key); found != handles_.end()) return found->second.cublas;
     }
-    return h;
+    // No lock is held while others may have to end a capture. Nobody else makes a handle of this stream.
+    Handle h{.workspace = Arena::get().allocate(kWorkspace)};
+    try {
+      const auto none = Capturing::none();
+      check(create_(&h.cublas), "cublasCreate");
+      check(set_math_(h.cublas, math), "cublasSetMathMode");
+      check(set_stream_(h.cublas, static_cast<cudaStream_t>(stream)), "cublasSetStream");
+      check(set_workspace_(h.cublas, h.workspace, static_cast<size_t>(kWorkspace)), "cublasSetWorkspace");
+    } catch (...) {
+      end(h);
+      throw;
+    }
+    const std::scoped_lock lock(mutex_);
+    handles_.emplace(key, h);
+    return h.cublas;
   }
 
   void check(cublasStatus_t status, const char* what) const {
@@ -153,8 +193,9 @@ class Cublas {
   SharedLibrary library_;
   std::mutex mutex_;
   static constexpr int64_t kWorkspace = 32 << 20;
-  std::map<std::tuple<int, Stream, cublasMath_t>, cublasHandle_t> handles_;
+  std::map<std::tuple<int, Stream, cublasMath_t>, Handle> handles_;
   decltype(cublasCreate_v2)* create_ = nullptr;
+  decltype(cublasDestroy_v2)* destroy_ = nullptr;
   decltype(cublasSetStream_v2)* set_stream_ = nullptr;
   decltype(cublasSetMathMode)* set_math_ = nullptr;
   decltype(cublasSetWorkspace_v2)* set_workspace_ = nullptr;
@@ -169,6 +210,11 @@ class Cublas {
 LibraryStatus cublas_status() {
   const Cublas& c = Cublas::get();
   return {c.found() ? c.version() : "", c.missing()};
+}
+
+// Without it having been used, this would be the first to open it.
+void forget_cublas(void* stream) noexcept {
+  if (Cublas::opened()) Cublas::get().forget(stream);
 }
 
 namespace {

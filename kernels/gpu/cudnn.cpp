@@ -26,7 +26,6 @@ bool library_convolution(Stream, LibraryPass, const LibraryConvolution&, Library
 
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <tuple>
 #include <vector>
 
@@ -58,7 +57,9 @@ static_assert(std::has_unique_object_representations_v<LibraryConvolution>);
 class Cudnn {
  public:
   static Cudnn& get() {
-    static Cudnn* const library = new Cudnn;  // never destroyed: the driver may be gone before it
+    // One a thread, so that none waits for another that looks for an algorithm; never destroyed, as the driver
+    // may be gone before it.
+    static thread_local Cudnn* const library = new Cudnn;
     return *library;
   }
   bool found() const { return library_.found(); }
@@ -70,7 +71,6 @@ class Cudnn {
 
   /// `in` and `with` as in device/library.h; the result goes to `out`.
   void run(Stream stream, const Asked& asked, const void* in, const void* with, void* out) {
-    const std::scoped_lock lock(mutex_);
     handle_ = handles_[current_device()];
     if (!handle_) check(create_(&handle_), "cudnnCreate");
     handles_[current_device()] = handle_;
@@ -177,6 +177,7 @@ class Cudnn {
   void choose(Planned& p, bool tensor_cores, Find find, Descriptors... descriptors) {
     Measured all[16];
     int count = 0;
+    Arena::get().give_back_kept();  // it tries them with memory of its own
     check(find(handle_, descriptors..., 16, &count, all), "finding an algorithm of cuDNN");
     const auto take = [&](const Measured& m) {
       p.algorithm = m.algo;
@@ -191,7 +192,6 @@ class Cudnn {
   }
 
   SharedLibrary library_;
-  std::mutex mutex_;
   std::map<int, cudnnHandle_t> handles_;  // of each device
   cudnnHandle_t handle_ = nullptr;        // of the device of the call under way
   std::map<Asked, Planned> plans_;

@@ -15,4 +15,7 @@ struct LibraryStatus {
 LibraryStatus cublas_status();
 LibraryStatus cudnn_status();
 
+/// Ends what cuBLAS keeps for a stream, when that is destroyed: another may get its address.
+void forget_cublas(void* stream) noexcept;
+
 }  // namespace loupe::gpu

@@ -46,7 +46,7 @@ cudaEvent_t event_of(void* event) { return static_cast<cudaEvent_t>(event); }
 void open(int32_t index, Outcome* o) {
   guarded(o, [&] { find_device(index); });
 }
-// Where it fails, so do the calls that follow, and they can say so.
+// Where it fails, the calls of this thread that follow fail too, and say so.
 void select(int32_t index) {
   Outcome ignored{};
   guarded(&ignored, [&] { use_device(index); });
@@ -90,9 +90,9 @@ const char* query(const char* what, Outcome* o) {
     else if (std::strcmp(what, "cudnn") == 0)
       answer = version_of("cuDNN", cudnn_status());
     else
-      throw Failure(
-          "cuda knows nothing of '" + std::string(what) + "'; it tells about device, libraries, cublas and cudnn",
-          Outcome::usage);
+      throw Failure("cuda knows nothing of '" + std::string(what) +
+                        "'; it tells about device, libraries, cublas and cudnn",
+                    Outcome::usage);
   });
   return answer.c_str();
 }
@@ -101,7 +101,9 @@ void* allocate(int64_t bytes, Outcome* o) {
   return guarded(o, [&] { return Arena::get().allocate(bytes); });
 }
 
-void release(void* block) { Arena::get().release(block); }
+void release(void* block) {
+  if (has_device()) Arena::get().release(block);
+}
 
 void memory(int64_t* free, int64_t* total, Outcome* o) {
   guarded(o, [&] { Arena::get().memory(free, total); });
@@ -122,9 +124,11 @@ void* create_stream(Outcome* o) {
   });
 }
 void destroy_stream(void* stream) {
-  if (!stream) return;
+  if (!stream || !has_device()) return;
   cudaStreamSynchronize(stream_of(stream));
   Staging::forget(stream_of(stream));
+  forget_cublas(stream);
+  forget_scratch(stream);
   cudaStreamDestroy(stream_of(stream));
 }
 void synchronize(void* stream, Outcome* o) {
@@ -147,17 +151,22 @@ void record(void* event, void* stream, Outcome* o) {
 void wait(void* stream, void* event, Outcome* o) {
   guarded(o, [&] { LOUPE_CUDA(cudaStreamWaitEvent(stream_of(stream), event_of(event), 0)); });
 }
-// Thread-local: other threads may allocate meanwhile.
+// Thread-local: other threads may do what a capture forbids, but for a wait for the whole device (Capturing).
 void begin_capture(void* stream, Outcome* o) {
   guarded(o, [&] {
     if (!stream) throw Failure("the default stream cannot be captured");
-    LOUPE_CUDA(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal));
+    Capturing::begin();
+    const cudaError_t status = cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal);
+    if (status != cudaSuccess) Capturing::end();
+    check(status, "cudaStreamBeginCapture", LOUPE_PLACE);
   });
 }
 void* end_capture(void* stream, Outcome* o) {
   return guarded(o, [&]() -> void* {
     cudaGraph_t graph = nullptr;
-    LOUPE_CUDA(cudaStreamEndCapture(stream_of(stream), &graph));
+    const cudaError_t ended = cudaStreamEndCapture(stream_of(stream), &graph);
+    Capturing::end();
+    check(ended, "cudaStreamEndCapture", LOUPE_PLACE);
     cudaGraphExec_t ready = nullptr;
     const cudaError_t status = cudaGraphInstantiate(&ready, graph, 0);
     cudaGraphDestroy(graph);
@@ -169,7 +178,8 @@ void replay(void* graph, void* stream, Outcome* o) {
   guarded(o, [&] { LOUPE_CUDA(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(stream))); });
 }
 void destroy_graph(void* graph) {
-  if (!graph) return;
+  if (!graph || !has_device()) return;
+  const auto none = Capturing::none();
   cudaDeviceSynchronize();  // it may be under way
   cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
 }

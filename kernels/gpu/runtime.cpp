@@ -105,17 +105,21 @@ std::string last_kernel() {
 
 namespace {
 thread_local int g_device = 0;
-thread_local bool g_device_set = false;
 }  // namespace
 
+// Every time: the application's own calls of the runtime may have chosen another.
 void use_device(int index) {
-  if (g_device_set && g_device == index) return;
+  g_device = -1;
   LOUPE_CUDA(cudaSetDevice(index));
   g_device = index;
-  g_device_set = true;
 }
 
-int current_device() { return g_device; }
+bool has_device() noexcept { return g_device >= 0; }
+
+int current_device() {
+  if (g_device < 0) throw Failure("this thread has no GPU: the one it asked for could not be chosen");
+  return g_device;
+}
 
 void fail(cudaError_t status, const char* what, const char* file_and_line) {
   const std::string file = file_and_line, place = file.substr(std::min(file.size(), file.find("kernels/")));

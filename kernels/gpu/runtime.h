@@ -10,7 +10,9 @@ namespace loupe::gpu {
 
 /// What the calling thread's calls are about from now on; the CUDA runtime keeps that for each thread.
 void use_device(int index);
+/// Throws Failure where the last use_device() of this thread failed.
 int current_device();
+bool has_device() noexcept;
 
 /// Queues a kernel whose arguments lie behind `arguments`. Throws Failure, naming the kernel and what was
 /// asked for, if the launch is refused.

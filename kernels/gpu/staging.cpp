@@ -15,7 +15,8 @@ namespace {
 
 std::mutex g_mutex;
 std::map<std::pair<int, cudaStream_t>, Staging*>& all() {
-  static auto* const of_streams = new std::map<std::pair<int, cudaStream_t>, Staging*>;  // outlives the driver
+  static auto* const of_streams =
+      new std::map<std::pair<int, cudaStream_t>, Staging*>;  // outlives the driver
   return *of_streams;
 }
 

@@ -45,8 +45,16 @@ class PadOp final : public Op {
     }
     return y;
   }
-  // What is added to the sides sees what is next to it; a cell of the middle sees itself.
-  std::optional<Window> window() const override { return std::nullopt; }
+  // Of images (N, C, H, W): among constants each cell sees itself; what is repeated sees further.
+  std::optional<Window> window() const override {
+    if (!is_constant()) return std::nullopt;
+    Window w;
+    for (const Pad::Side& s : pad_.sides) {
+      if (s.axis == 2 || s.axis == -2) w.padding.h = s.before;
+      if (s.axis == 3 || s.axis == -1) w.padding.w = s.before;
+    }
+    return w;
+  }
   int64_t accumulation_length(Direction direction, Shapes inputs) const override {
     if (direction.is_forward() || pad_.mode == Pad::Mode::constant) return 0;
     const PadAxes p = axes(inputs[0]);

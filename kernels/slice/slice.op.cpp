@@ -29,9 +29,13 @@ class SliceOp final : public MoveOp {
     if (p.count < 1) throw UsageError("slice " + describe() + " leaves nothing of " + inputs[0].str());
     return inputs[0].with(p.axis, p.count);
   }
-  // Some channels of maps are seen as all of them were.
+  // Of images (N, C, H, W): some channels are seen as all of them were, some rows or columns lie further apart.
   std::optional<Window> window() const override {
-    return slice_.axis == 0 || slice_.axis == 1 ? std::optional<Window>(Window{}) : std::nullopt;
+    if (slice_.axis == 0 || slice_.axis == 1) return Window{};
+    if (slice_.begin < 0) return std::nullopt;  // where that is depends on the size
+    if (slice_.axis == 2) return Window{.stride = Pair(slice_.step, 1), .padding = Pair(-slice_.begin, 0)};
+    if (slice_.axis == 3) return Window{.stride = Pair(1, slice_.step), .padding = Pair(0, -slice_.begin)};
+    return std::nullopt;
   }
 
   StridedCopy copy(const Shape& x) const {

@@ -2,6 +2,7 @@
 // `<family>_family`.
 #pragma once
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/image/preprocess.h"
+#include "models/io/read_weights.h"
 
 namespace loupe {
 
@@ -17,7 +19,13 @@ struct Model {
   Graph graph;
   std::string trunk;  // the layer at the end of the convolutional trunk: where Grad-CAM looks
   Preprocessing preprocessing = {};
+  WeightNames weight_names = {};
   std::vector<std::string> labels = {};  // of the classes that it was made for; empty: whoever trains it says
+  // Of a file that holds a network with its weights:
+  bool has_weights = false;
+  std::map<std::string, Tensor> parameters = {};
+  bool any_batch = true;  // false: it was written down for a batch of one alone
+  std::vector<std::string> notes = {};
 };
 
 /// 0: what the architecture was made for. Height and width are nominal: a network runs on every size that its
@@ -33,7 +41,7 @@ struct ModelOptions {
 };
 
 struct Architecture {
-  std::string name;                                 // torchvision's: "resnet18"
+  std::string name;                                 // torchvision's, where it has it: "resnet18"
   std::function<Model(const ModelOptions&)> build;  // gets options without zeros
   ModelOptions standard = {.classes = 1000, .height = 224, .width = 224, .channels = 3};
   bool transforms_input = false;  // ModelOptions::transform_input means something

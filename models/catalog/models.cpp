@@ -6,7 +6,8 @@
 #include "kernels/common/suggest.h"
 #include "models/catalog/built_in.h"
 #include "models/io/formula.h"
-#include "models/io/weights_file.h"
+#include "models/io/onnx/onnx_model.h"
+#include "models/io/onnx/proto.h"
 
 namespace loupe::models {
 
@@ -23,30 +24,18 @@ Weights formula_weights(const Graph& graph) {
   return weights;
 }
 
-// Only what the graph needs is read; float32 stays in the mapped file.
-Weights read_weights(const std::string& name, const Graph& graph, WeightsFile file, const std::string& path,
-                     std::vector<std::string>& notes) {
-  std::vector<std::string> wanted;
-  for (NodeId id : graph.parameters()) wanted.push_back(graph.node(id).name);
-  if (const std::string prefix = file.strip_prefix(wanted); !prefix.empty())
-    notes.push_back("'" + path + "': every name starts with '" + prefix + "', which was left off");
-  Weights weights;
-  for (NodeId id : graph.parameters()) {
-    const Node& p = graph.node(id);
-    if (!file.contains(p.name))
-      throw Error("'" + path + "' lacks the tensor '" + p.name + "' " + p.shape().str() + ", which " + name +
-                  " needs: are these the weights of another model?");
-    const Shape& found = file.info(p.name).shape;
-    if (found != p.shape())
-      throw Error("'" + path + "' holds the tensor '" + p.name + "' with shape " + found.str() + ", but " +
-                  name + " needs " + p.shape().str());
-    const std::string& dtype = file.info(p.name).dtype;
-    if (!dtype.starts_with("F") && dtype != "BF16")
-      throw Error("'" + path + "' holds the tensor '" + p.name + "' as " + dtype +
-                  "; weights are F32, F16, BF16 or F64");
-    weights.emplace(p.name, file.tensor(p.name));
-  }
-  return weights;
+// Any network can be read and looked at; what is explained is a score a class of one picture.
+void expect_explainable(const std::string& name, const Graph& graph) {
+  const std::vector<NodeId> inputs = graph.inputs();
+  if (inputs.size() != 1)
+    throw Error("'" + name + "' has " + std::to_string(inputs.size()) +
+                " inputs; Loupe explains networks with one");
+  const Shape &x = graph.node(inputs[0]).shape(), &y = graph.node(graph.output()).shape();
+  if (y.rank() != 2)
+    throw Error("the result of '" + name + "' is " + y.str() +
+                "; Loupe explains networks that end with one score a class");
+  if (x.rank() == 4 && (x[1] == 3 || x[1] == 1)) return;
+  throw Error("'" + name + "' takes no pictures: its input is " + x.str());
 }
 
 }  // namespace
@@ -59,6 +48,13 @@ std::vector<std::string> names() {
 }
 
 Model build(const std::string& name, const ModelOptions& options) {
+  if (is_file(name)) {
+    Model model = onnx_model(name, options);
+    const std::vector<Shape> inputs = model.graph.input_shapes();
+    if (!inputs.empty() && inputs[0].rank() == 4)
+      model.preprocessing = for_channels(model.preprocessing, inputs[0][1]);
+    return model;
+  }
   for (const Family* family : all_families())
     for (const Architecture& a : family->architectures) {
       if (a.name != name) continue;
@@ -85,7 +81,10 @@ std::vector<std::string> with_built_in_weights() {
   return all;
 }
 
+bool is_file(const std::string& name) { return onnx::is_onnx_path(name); }
+
 bool has_built_in_weights(const std::string& name) {
+  if (is_file(name)) return true;
   return std::ranges::count(all_built_in_weights(), name, &BuiltIn::model) > 0;
 }
 
@@ -105,16 +104,22 @@ TrainingRecord built_in_record(const std::string& name) {
 }
 
 ImageModel load(const std::string& name, Model model, const std::filesystem::path& weights, Device device,
-                const KernelOptions& kernels) {
-  std::vector<std::string> notes;
+                const KernelOptions& kernels, ExtraTensors extra) {
+  if (model.has_weights && !weights.empty() && weights != "formula")
+    throw UsageError("'" + name + "' has its own weights: leave --weights out");
+  if (model.has_weights) expect_explainable(name, model.graph);
+  std::vector<std::string> notes = std::move(model.notes);
   const auto from = [&](WeightsFile file, const std::string& path) {
-    return read_weights(name, model.graph, std::move(file), path, notes);
+    return read_weights(name, model.graph, std::move(file), path, model.weight_names, extra, notes);
   };
   Weights parameters = weights == "formula" ? formula_weights(model.graph)
+                       : model.has_weights  ? std::move(model.parameters)
                        : weights.empty()    ? from(built_in_file(name), "the built-in weights")
                                             : from(WeightsFile::open(weights.string()), weights.string());
-  return {Network(name, std::move(model.graph), std::move(parameters), device, kernels), model.preprocessing,
-          std::move(model.labels), std::move(model.trunk), std::move(notes)};
+  ImageModel loaded{Network(name, std::move(model.graph), std::move(parameters), device, kernels),
+                    model.preprocessing, std::move(model.labels), std::move(model.trunk), std::move(notes)};
+  if (!model.any_batch) loaded.network.batch_limit = 1;
+  return loaded;
 }
 
 ModelOptions for_weights(const std::string& name, ModelOptions options,

@@ -51,7 +51,7 @@ SafetensorsFile SafetensorsFile::parse(std::span<const std::byte> bytes, const s
   file.metadata_ = std::move(header.metadata);
   for (const safetensors::HeaderEntry& t : header.tensors) {
     file.names_.push_back(t.name);
-    file.entries_[t.name] = {{std::string(t.type->name), t.shape}, data.subspan(t.begin, t.end - t.begin)};
+    file.entries_[t.name] = {{t.dtype, t.shape}, data.subspan(t.begin, t.end - t.begin)};
   }
   return file;
 }

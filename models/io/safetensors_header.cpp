@@ -35,7 +35,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
           place_ = Place::metadata;
         } else {
           place_ = Place::tensor;
-          type_ = nullptr;
+          dtype_.clear();
           shape_.reset();
           offsets_.reset();
         }
@@ -77,7 +77,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
           place_ == Place::metadata || text == "dtype" || text == "shape" || text == "data_offsets";
       if (!known) fail("unknown field " + in_quotes(text));
       const bool again = place_ == Place::metadata ? header_.metadata.contains(text)
-                         : text == "dtype"         ? type_ != nullptr
+                         : text == "dtype"         ? !dtype_.empty()
                          : text == "shape"         ? shape_.has_value()
                                                    : offsets_.has_value();
       if (again) fail("the field " + in_quotes(text) + " occurs twice");
@@ -90,8 +90,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       return true;
     }
     if (place_ != Place::tensor || field_ != "dtype") return unexpected("a text");
-    type_ = find_type(text);
-    if (!type_) fail("unknown dtype " + in_quotes(text));
+    if (text.empty()) fail("its dtype is empty");
+    dtype_ = text;
     return true;
   }
   bool number_unsigned(uint64_t value) override {
@@ -136,15 +136,17 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   void finish_tensor() {
-    if (!type_ || !shape_ || !offsets_)
-      fail(std::string("it has no ") + (!type_ ? "dtype" : !shape_ ? "shape" : "data_offsets"));
+    if (dtype_.empty() || !shape_ || !offsets_)
+      fail(std::string("it has no ") + (dtype_.empty() ? "dtype" : !shape_ ? "shape" : "data_offsets"));
     std::vector<int64_t> dims;
     for (const uint64_t d : *shape_) {
       if (d > uint64_t{1} << 60) fail("the size " + std::to_string(d) + " in its shape is too large");
       dims.push_back(static_cast<int64_t>(d));
     }
     try {
-      header_.tensors.push_back({key_, type_, Shape(dims), (*offsets_)[0], (*offsets_)[1]});
+      const Type* type = find_type(dtype_);
+      header_.tensors.push_back(
+          {key_, dtype_, type ? type->bytes : 0, Shape(dims), (*offsets_)[0], (*offsets_)[1]});
     } catch (const Error& error) {
       fail(error.what());
     }
@@ -157,7 +159,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::string key_, field_;  // the tensor's name, and its field or the key of the metadata
   std::vector<uint64_t> numbers_;
   // Of the tensor that is being read.
-  const Type* type_ = nullptr;
+  std::string dtype_;
   std::optional<std::vector<uint64_t>> shape_;
   std::optional<std::array<uint64_t, 2>> offsets_;
 };
@@ -173,10 +175,10 @@ void check_data(const std::vector<HeaderEntry>& tensors, uint64_t data_bytes, co
     if (t.end < t.begin) fail(range + " end before they begin");
     if (t.end > data_bytes)
       fail(range + " reach beyond the file, which has " + std::to_string(data_bytes) + " bytes of data");
-    const uint64_t wanted = static_cast<uint64_t>(t.shape.numel()) * t.type->bytes;  // at most 2^63
-    if (t.end - t.begin != wanted)
+    const uint64_t wanted = static_cast<uint64_t>(t.shape.numel()) * t.element_bytes;  // at most 2^63
+    if (t.element_bytes > 0 && t.end - t.begin != wanted)
       fail(range + " hold " + std::to_string(t.end - t.begin) + " bytes, but the shape " + t.shape.str() +
-           " of " + std::string(t.type->name) + " takes " + std::to_string(wanted));
+           " of " + t.dtype + " takes " + std::to_string(wanted));
     if (t.begin < covered) fail(range + " overlap those of tensor " + in_quotes(last->name));
     if (t.begin > covered)
       fail(range + " leave a hole of " + std::to_string(t.begin - covered) + " bytes before them");

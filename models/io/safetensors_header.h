@@ -19,8 +19,8 @@ struct Type {
 const Type* find_type(std::string_view name);
 
 struct HeaderEntry {
-  std::string name;
-  const Type* type;
+  std::string name, dtype;
+  uint64_t element_bytes;  // 0: a type that is not known here, and no obstacle until it is read
   Shape shape;
   uint64_t begin, end;  // bytes, from the end of the header
 };

@@ -7,6 +7,7 @@
 
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
+#include "models/io/safetensors_header.h"
 
 namespace loupe {
 
@@ -91,7 +92,8 @@ Tensor stored_tensor(const TensorInfo& info, std::span<const std::byte> data,
   if (dtype == "I64") return from_whole<int64_t>(shape, data, what);
   if (dtype == "U32") return from_whole<uint32_t>(shape, data, what);
   if (dtype == "U64") return from_whole<uint64_t>(shape, data, what);
-  throw Error(what + " is of type " + dtype + "; Loupe reads F64, F32, F16, BF16, whole numbers and BOOL");
+  throw Error(what + " is of type " + safetensors::in_quotes(dtype) +
+              "; Loupe reads F64, F32, F16, BF16, whole numbers and BOOL");
 }
 
 }  // namespace loupe

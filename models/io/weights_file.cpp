@@ -62,31 +62,50 @@ WeightsFile WeightsFile::open(const std::string& path) {
 
 void WeightsFile::take_names() {
   names_ = std::visit([](const auto& file) { return file.names(); }, file_);
+  for (const std::string& name : names_) stored_.emplace(name, name);
 }
 
-bool WeightsFile::contains(std::string_view name) const {
-  return std::visit([&](const auto& file) { return file.contains(prefix_ + std::string(name)); }, file_);
+void WeightsFile::rename(const std::function<std::string(const std::string&)>& name) {
+  for (std::string& old : names_) {
+    const std::string now = name(old);
+    if (stored_.contains(now)) continue;
+    stored_.emplace(now, stored_.at(old));
+    stored_.erase(old);
+    old = now;
+  }
 }
+
+namespace {
+// A name that nobody has leads to the file's own error.
+const std::string& stored_name(const std::map<std::string, std::string, std::less<>>& stored,
+                               const std::string& name) {
+  const auto found = stored.find(name);
+  return found == stored.end() ? name : found->second;
+}
+}  // namespace
 
 const TensorInfo& WeightsFile::info(std::string_view name) const {
+  const std::string asked(name);
   return std::visit(
-      [&](const auto& file) -> const TensorInfo& { return file.info(prefix_ + std::string(name)); }, file_);
+      [&](const auto& file) -> const TensorInfo& { return file.info(stored_name(stored_, asked)); }, file_);
 }
 
 Tensor WeightsFile::tensor(std::string_view name) const {
-  return std::visit([&](const auto& file) { return file.tensor(prefix_ + std::string(name)); }, file_);
+  const std::string asked(name);
+  return std::visit([&](const auto& file) { return file.tensor(stored_name(stored_, asked)); }, file_);
 }
 
 std::string WeightsFile::strip_prefix(const std::vector<std::string>& wanted) {
+  std::string taken;
   for (;;) {
-    if (names_.empty()) return prefix_;
+    if (names_.empty()) return taken;
     const size_t dot = names_.front().find('.');
-    if (dot == std::string::npos) return prefix_;
+    if (dot == std::string::npos) return taken;
     const std::string prefix = names_.front().substr(0, dot + 1);
     const auto starts = [&](const std::string& name) { return name.starts_with(prefix); };
-    if (!std::ranges::all_of(names_, starts) || std::ranges::any_of(wanted, starts)) return prefix_;
-    for (std::string& name : names_) name.erase(0, prefix.size());
-    prefix_ += prefix;
+    if (!std::ranges::all_of(names_, starts) || std::ranges::any_of(wanted, starts)) return taken;
+    rename([&](const std::string& name) { return name.substr(prefix.size()); });
+    taken += prefix;
   }
 }
 

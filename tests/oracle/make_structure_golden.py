@@ -11,7 +11,8 @@ A module's node has the module's path, a function's that of the module around it
     parameters that functions read, and numbers, are no nodes; nor is what changes nothing at inference: contiguous, StochasticDepth
     the joined parts of a dense layer that has only one part are left out
     nn.MultiheadAttention is taken apart: in_proj, its thirds query, key and value, attention, out_proj
-    an index (the class token's) is a slice, "getitem", and "flatten"
+    an index (the class token's) is a slice, "getitem", and "flatten"; one that skips rows and columns is two slices
+    EfficientNet-Lite's convolutions are modules that pad before: what a convolution can pad by itself is no node, and "view" is "flatten"
 """
 import collections
 import functools
@@ -36,9 +37,12 @@ mobilenet_v3_small mobilenet_v3_large efficientnet_b0 efficientnet_b1 efficientn
 efficientnet_b6 efficientnet_b7 regnet_x_400mf regnet_x_800mf regnet_x_1_6gf regnet_x_3_2gf regnet_x_8gf regnet_x_16gf regnet_x_32gf
 regnet_y_400mf regnet_y_800mf regnet_y_1_6gf regnet_y_3_2gf regnet_y_8gf regnet_y_16gf regnet_y_32gf regnet_y_128gf
 shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0 convnext_tiny convnext_small convnext_base convnext_large
-vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14""".split()
+vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14 efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 efficientnet_lite3
+efficientnet_lite4 resnet20 resnet32 resnet44 resnet56 resnet110""".split()
 CROPS = dict(inception_v3=299, efficientnet_b1=240, efficientnet_b2=288, efficientnet_b3=300, efficientnet_b4=380, efficientnet_b5=456,
-             efficientnet_b6=528, efficientnet_b7=600)
+             efficientnet_b6=528, efficientnet_b7=600, efficientnet_lite1=240, efficientnet_lite2=260, efficientnet_lite3=280,
+             efficientnet_lite4=300)
+CIFAR = "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"
 
 
 def sizes(name):
@@ -47,12 +51,19 @@ def sizes(name):
         return [(224, 224)]
     own = {"inception_v3": [(299, 299), (107, 139)], "zoo": [(64, 64), (48, 80)], "zoo_fc": [(64, 64)]}
     crop = CROPS.get(name, 224)
+    if name in CIFAR:
+        return [(32, 32), (24, 40)]
+    if name.startswith("efficientnet_lite"):
+        return [(crop, crop), (97, 130)]
     return own.get(name, [(crop, crop), (96, 128)])
 
 
 @functools.lru_cache(maxsize=1)
-def on_paper(name):
+def on_paper(name, *size):
     """The network without memory for its weights, of which the larger ones have gigabytes."""
+    if name.startswith("efficientnet_lite"):
+        with torch.device("meta"):
+            return build(name, size).eval()
     if name.startswith("regnet"):  # computes its widths with tensors
         return build(name).eval().to("meta")
     with torch.device("meta"):
@@ -69,6 +80,14 @@ class Shapes(fx.Interpreter):
         elif isinstance(value, tuple) and node.op == "call_module":
             self.shapes[node] = None  # of an attention
         return value
+
+
+def padded_evenly(module):
+    """EfficientNet-Lite's static_padding, as a convolution can do it: nothing, or the same on both sides."""
+    if isinstance(module, torch.nn.ZeroPad2d):
+        left, right, top, bottom = module.padding
+        return left == right and top == bottom
+    return type(module).__module__.startswith("efficientnet_lite") and type(module).__name__ == "Identity"
 
 
 class Tracer(feature_extraction.NodePathTracer):
@@ -90,19 +109,27 @@ def pieces(tracer, node, shape, modules, shapes):
         if isinstance(index, tuple) and index[1:] == (0,):
             yield name, (shape[0], 1, *shape[1:])
             yield "flatten", shape
+        elif isinstance(index, tuple) and all(isinstance(part, slice) for part in index):
+            *rows, _ = shape
+            yield name, (*rows, shapes[node.args[0]][-1])
+            yield name, shape
+        elif name == "view":
+            yield "flatten", shape
+        elif name.endswith("conv.conv2d") or name in ("_conv_stem.conv2d", "_conv_head.conv2d"):
+            yield name.removesuffix(".conv2d"), shape
         elif not name.endswith("denselayer1.cat"):
             yield name, shape
     elif isinstance(modules[node.target], torch.nn.MultiheadAttention):
         *rows, width = shapes[node.args[0]]
         for part in "in_proj", "query", "key", "value", "attention", "out_proj":
             yield f"{node.target}.{part}", (*rows, 3 * width if part == "in_proj" else width)
-    elif not isinstance(modules[node.target], torchvision.ops.StochasticDepth):
+    elif not isinstance(modules[node.target], torchvision.ops.StochasticDepth) and not padded_evenly(modules[node.target]):
         yield node.target, shape
 
 
 def nodes(name, height, width):
     tracer = Tracer()
-    network = on_paper(name)
+    network = on_paper(name, height, width)
     graph = tracer.trace(network)
     interpreter = Shapes(fx.GraphModule(tracer.root, graph))
     interpreter.shapes = {}

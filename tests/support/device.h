@@ -19,14 +19,21 @@ inline void set_options_of_environment() {
     DeviceModule::of(Backend::cuda).configure(text.substr(0, equals), text.substr(equals + 1));
 }
 
+inline bool cuda_is_expected() {
+  const char* expected = std::getenv("LOUPE_EXPECT_DEVICE");
+  return expected && std::string(expected) == "cuda";
+}
+
 /// Ends the program with status 77, which ctest reports as skipped, where a device cannot be used. A
-/// simulator that was built must work: then nothing is skipped, and the test fails.
+/// simulator that was built must work: then nothing is skipped, and the test fails. So must a GPU that
+/// LOUPE_EXPECT_DEVICE names: bench/gpu/run has seen that there is one.
 inline void skip_without(Backend device) {
   try {
     DeviceModule::of(device);
     if (device == Backend::cuda) set_options_of_environment();
   } catch (const Error& e) {
     if (device == Backend::sim && DeviceModule::status(device).starts_with('/')) throw;
+    if (device == Backend::cuda && cuda_is_expected()) throw;
     std::printf("skipped: %s\n", e.what());
     std::fflush(stdout);
     std::_Exit(77);

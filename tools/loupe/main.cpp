@@ -15,6 +15,7 @@
 #include "kernels/common/device.h"
 #include "kernels/common/op.h"
 #include "kernels/common/suggest.h"
+#include "models/io/onnx/proto.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/help.h"
 #include "tools/loupe/text.h"
@@ -68,7 +69,9 @@ std::string version() {
   };
   return "loupe " LOUPE_VERSION "\ncompiler  " + compiler_name() + "\ncpu       " + join(simd_targets()) +
          " code; this machine runs " + simd_target_here() + "\nsim       " + module(Backend::sim) +
-         "\ncuda      " + module(Backend::cuda) + "\npictures  " + picture_readers();
+         "\ncuda      " + module(Backend::cuda) + "\nonnx      " +
+         (onnx::why_missing().empty() ? "files are read" : "no: " + onnx::why_missing()) + "\npictures  " +
+         picture_readers();
 }
 
 int run(int argc, char** argv) {

@@ -58,10 +58,12 @@ void MethodChoice::add_to(CLI::App& app, const std::string& group) {
 }
 
 std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const ImageModel& model,
-                                        bool may_skip) {
+                                        std::span<const Shape> inputs, bool may_skip) {
   std::vector<Skipped> skipped;
   std::erase_if(methods, [&](const ChosenMethod& c) {
-    const auto why = c.method->unsuited ? c.method->unsuited(model) : std::nullopt;
+    std::optional<std::string> why;
+    for (const Shape& input : inputs)
+      if (!why) why = why_unsuited(*c.method, model, input, &c.options);
     if (!why) return false;
     if (!may_skip)
       throw UsageError("--method " + std::string(c.method->name) + " does not suit " + model.name() + ": " +

@@ -1,5 +1,6 @@
 // The options of methods on the command line: --<method>.<option> for each OptionSpec that a method lists.
 #pragma once
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,13 +30,12 @@ struct Skipped {
   std::string method, why;
 };
 
-/// Takes out the methods that do not suit the network (throws UsageError for them instead unless `may_skip`,
-/// and where none is left), and gives the options of the others defaults that fit it.
+/// Takes out the methods that do not suit the network with an input of one of these shapes (throws UsageError
+/// for them instead unless `may_skip`, and where none is left).
 std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const ImageModel& model,
-                                        bool may_skip);
+                                        std::span<const Shape> inputs, bool may_skip);
 /// Defaults of options that nobody set, for inputs of that shape.
 void fit(ChosenMethod& method, const ImageModel& model, const Shape& input);
-
 
 /// --method and the options of every method.
 class MethodChoice {

@@ -21,7 +21,8 @@ CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& v
 }
 
 void ModelChoice::add_to(CLI::App& app, const std::string& group) {
-  value_option(app, "--model", model, "M", "Architecture; `loupe models` lists them (zoo)", group);
+  value_option(app, "--model", model, "M", "Architecture, which `loupe models` lists, or an .onnx file (zoo)",
+               group);
   value_option(app, "--classes", classes, "N",
                "Classes that the network tells apart (14 of the zoo, 1000 of others)", group);
   value_option(app, "--channels", channels, "C", "Of the input: 1 for a network that sees grey pictures (3)",
@@ -34,6 +35,7 @@ void ModelChoice::add_to(CLI::App& app, const std::string& group) {
 }
 
 void ModelChoice::check_name() const {
+  if (models::is_file(model)) return;
   const std::vector<std::string> known = models::names();
   if (std::ranges::count(known, model)) return;
   const std::string near = did_you_mean(model, known);
@@ -45,8 +47,9 @@ int64_t ModelChoice::class_count() const {
   return classes.empty() ? 0 : parse_whole("--classes", classes, 1, 1'000'000);
 }
 
-ModelOptions ModelChoice::options(int64_t height, int64_t width, const std::string& weights) const {
-  ModelOptions all{.classes = class_count(), .height = height, .width = width};
+ModelOptions ModelChoice::options(int64_t height, int64_t width, const std::string& weights,
+                                  int64_t labels) const {
+  ModelOptions all{.classes = classes.empty() ? labels : class_count(), .height = height, .width = width};
   if (!channels.empty()) all.channels = parse_whole("--channels", channels, 1, 3);
   if (all.channels == 2) throw UsageError("--channels takes 1, for grey pictures, or 3");
   if (!transform_input.empty() && transform_input != "yes" && transform_input != "no")
@@ -121,14 +124,34 @@ Device DeviceChoice::open() const {
 
 KernelOptions DeviceChoice::kernels() const { return {.library_convolution = conv == "cudnn"}; }
 
-ImageModel load_and_say(const std::string& name, Model model, const std::string& weights, Device on,
+void WeightsChoice::add_to(CLI::App& app, const std::string& help, const std::string& group) {
+  value_option(app, "--weights", file, "FILE", help, group);
+  value_option(app, "--weights.extra", extra, "WORD",
+               "Tensors of the file that the network has no place for: `refuse`, or `ignore` (refuse)",
+               group);
+}
+
+void WeightsChoice::check(const std::string& model) const {
+  if (file.empty() && !models::has_built_in_weights(model))
+    throw UsageError("--weights is missing: " + model + " has none built in");
+  extra_tensors();
+}
+
+ExtraTensors WeightsChoice::extra_tensors() const {
+  if (extra.empty() || extra == "refuse") return ExtraTensors::refuse;
+  if (extra == "ignore") return ExtraTensors::ignore;
+  throw UsageError("--weights.extra takes refuse or ignore, not '" + extra + "'");
+}
+
+ImageModel load_and_say(const std::string& name, Model model, const WeightsChoice& weights, Device on,
                         const DeviceChoice& device) {
-  ImageModel network = models::load(name, std::move(model), weights, on, device.kernels());
+  ImageModel network =
+      models::load(name, std::move(model), weights.file, on, device.kernels(), weights.extra_tensors());
   for (const std::string& note : network.notes) std::fprintf(stderr, "loupe: %s\n", valid_utf8(note).c_str());
   return network;
 }
 
-ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device) {
+ImageModel load_for_zoo(const std::string& model, const WeightsChoice& weights, const DeviceChoice& device) {
   Model built =
       models::build(model, {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
   expect_fits(model, built.graph, {1, 3, zoo::kSize, zoo::kSize});

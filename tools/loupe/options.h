@@ -28,7 +28,9 @@ struct ModelChoice {
   int64_t class_count() const;
   /// What models::build() is told, for inputs of that size (0: the architecture's own) and weights from there ("formula",
   /// a file, or "" for those built in). Throws UsageError.
-  ModelOptions options(int64_t height = 0, int64_t width = 0, const std::string& weights = "formula") const;
+  /// `classes`: how many where --classes does not say it.
+  ModelOptions options(int64_t height = 0, int64_t width = 0, const std::string& weights = "formula",
+                       int64_t classes = 0) const;
 };
 
 /// --device D, the GPU's --conv C, and the simulator's --sim.seed N and --sim.memory BYTES: where to compute.
@@ -45,12 +47,22 @@ struct DeviceChoice {
   KernelOptions kernels() const;
 };
 
+/// --weights FILE and --weights.extra: where a network's weights come from. Empty: built in.
+struct WeightsChoice {
+  std::string file = {}, extra = {};
+  void add_to(CLI::App& app, const std::string& help, const std::string& group = "Options");
+  /// Throws UsageError where there is no file, and the network has none built in.
+  void check(const std::string& model) const;
+  /// What --weights.extra says. Throws UsageError.
+  ExtraTensors extra_tensors() const;
+};
+
 /// models::load(), with what is to be known of it said on standard error.
-ImageModel load_and_say(const std::string& name, Model model, const std::string& weights, Device on,
+ImageModel load_and_say(const std::string& name, Model model, const WeightsChoice& weights, Device on,
                         const DeviceChoice& device);
 /// A network with the zoo's classes, made for the zoo's pictures. Throws UsageError where they are too small
 /// for it.
-ImageModel load_for_zoo(const std::string& model, const std::string& weights, const DeviceChoice& device);
+ImageModel load_for_zoo(const std::string& model, const WeightsChoice& weights, const DeviceChoice& device);
 
 /// Throws UsageError, naming model, size and layer, where a layer does not fit an input.
 void expect_fits(const std::string& model, const Graph& graph, const Shape& input);

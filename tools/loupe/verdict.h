@@ -12,7 +12,7 @@ namespace loupe {
 struct Verdict {
   int64_t index = 0;
   std::string label;
-  double score = 0, probability = 0;  // before and after softmax
+  double score = 0, probability = 0;  // the logit, and class_probability()
 };
 
 /// All classes, the likeliest first; of equals the lower index first. logits: (1, classes). Throws Error

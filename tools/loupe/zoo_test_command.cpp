@@ -15,7 +15,8 @@ namespace {
 struct Settings {
   ModelChoice network;
   DeviceChoice device;
-  std::string weights, count = "10000", seed = "2024", threads;
+  WeightsChoice weights;
+  std::string count = "10000", seed = "2024", threads;
   bool json = false;
 };
 
@@ -24,8 +25,7 @@ void run(const Settings& s) {
   const int64_t count = parse_whole("--count", s.count, 1, 100'000'000);
   const auto seed = static_cast<uint64_t>(parse_whole("--seed", s.seed, 0, INT64_MAX));
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
-  if (s.weights.empty() && !models::has_built_in_weights(s.network.model))
-    throw UsageError("--weights is missing: " + s.network.model + " has none built in");
+  s.weights.check(s.network.model);
   ImageModel network = load_for_zoo(s.network.model, s.weights, s.device);
   const nlohmann::ordered_json test = zoo_test(network, seed, count);
   if (s.json) return print_json(test);
@@ -40,9 +40,8 @@ std::function<void()> set_up_zoo_test(CLI::App& zoo) {
   const auto s = std::make_shared<Settings>();
   value_option(*app, "--network", s->network.model, "M",
                "A network that tells the zoo's 14 classes apart (zoo)");
-  value_option(
-      *app, "--weights", s->weights, "FILE",
-      "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try");
+  s->weights.add_to(
+      *app, "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try");
   value_option(*app, "--count", s->count, "N", "How many pictures (10000); classes take turns");
   value_option(*app, "--seed", s->seed, "S", "Which pictures (2024): the same seed draws the same ones");
   s->device.add_to(*app);

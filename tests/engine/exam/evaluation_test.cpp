@@ -54,7 +54,6 @@ Method method(std::string_view name, std::function<Explanation(const Question&, 
           .summary = "",
           .source = "",
           .options = {},
-          .unsuited = [](const ImageModel&) { return std::nullopt; },
           .run = std::move(run)};
 }
 

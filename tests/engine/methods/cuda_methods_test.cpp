@@ -4,6 +4,7 @@
 
 #include "tests/support/device.h"
 #include "tests/support/method_goldens.h"
+#include "tests/support/replays.h"
 
 namespace loupe::test {
 namespace {
@@ -17,6 +18,11 @@ TEST_CASE("methods on cuda meet PyTorch: squeezenet1_1") { check_methods(on_gpu(
 TEST_CASE("methods on cuda meet PyTorch: resnet18") { check_methods(on_gpu("resnet18")); }
 TEST_CASE("methods on cuda meet PyTorch: vgg11_bn") { check_methods(on_gpu("vgg11_bn")); }
 TEST_CASE("methods on cuda meet PyTorch: mobilenet_v2") { check_methods(on_gpu("mobilenet_v2")); }
+
+TEST_CASE("a method that runs again on cuda is replayed, with the same bits") {
+  skip_without(Backend::cuda);
+  check_replays({Backend::cuda});
+}
 
 TEST_CASE("integrated gradients on cuda meet PyTorch: squeezenet1_1") {
   check_integrated_gradients(on_gpu("squeezenet1_1"));

@@ -5,6 +5,7 @@
 
 #include "engine/methods/cam.h"
 #include "engine/methods/grad_cam.h"
+#include "engine/run/method.h"
 #include "models/io/formula.h"
 #include "tests/support/networks.h"
 
@@ -92,6 +93,39 @@ TEST_CASE("grad_cam: layers that do not fit") {
   CHECK(refusal("average").starts_with("grad_cam needs a layer with maps, but 'average' is (1, 18, 1, 1)"));
   CHECK(refusal("relu9").starts_with("the network has no layer 'relu9'; did you mean 'relu"));
   CHECK(refusal("") == "the test network names no layer for grad_cam: choose one with --grad_cam.layer");
+}
+
+TEST_CASE("grad_cam: a map of nothing is said to be one") {
+  ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu(), "relu3");
+  const Tensor x = formula_input({1, 3, 14, 11});
+  const Method& method = find_method("grad_cam");
+  const auto notes = [&](double sign) {
+    auto weights = formula_weights(net.graph());
+    for (float& w : weights.at("fc.weight").values<float>()) w = static_cast<float>(sign);
+    ImageModel changed{Network("changed", net.graph(), weights, Device::cpu(), {}), {}, {}, "relu3", {}};
+    return method
+        .run({.model = changed, .input = x, .target = 1, .logits = changed.logits(x)},
+             Options("grad_cam", method.options))
+        .notes;
+  };
+  CHECK(notes(1).empty());
+  REQUIRE(notes(-1).size() == 1);
+  CHECK(notes(-1)[0].starts_with("The map is 0 everywhere: no place of layer relu3 speaks for the class"));
+}
+
+TEST_CASE("grad_cam and cam: one place tells nothing of places, and is refused before anything is computed") {
+  ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu(), "relu3");
+  const Method& method = find_method("grad_cam");
+  CHECK(!why_unsuited(method, net, {1, 3, 14, 11}));
+  ImageModel pooled = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu(), "average");
+  const auto why = why_unsuited(method, pooled, {1, 3, 14, 11});
+  REQUIRE(why.has_value());
+  CHECK(why->starts_with("grad_cam needs a layer with maps, but 'average' is (1, 18, 1, 1)"));
+  Options options("grad_cam", method.options);
+  options.set("layer", "fc");
+  CHECK(usage_error([&] {
+          why_unsuited(method, net, {1, 3, 14, 11}, &options);
+        }).starts_with("grad_cam needs a layer with maps, but 'fc'"));
 }
 
 }  // namespace

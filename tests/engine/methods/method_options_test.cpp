@@ -93,7 +93,7 @@ TEST_CASE("methods: each answers a question, with maps named after it and shapes
     std::set<std::string> seen;
     for (const Method* m : all_methods()) {
       CAPTURE(m->name);
-      if (m->unsuited(net)) continue;
+      if (why_unsuited(*m, net, size)) continue;
       answered.emplace(m->name);
       Options options(std::string(m->name), m->options);
       if (m->name == "occlusion") options.set("window", "6"), options.set("stride", "4");
@@ -115,10 +115,10 @@ TEST_CASE("methods: each answers a question, with maps named after it and shapes
 
 TEST_CASE("methods: a method says which network it does not suit") {
   const ImageModel net = model_with_formula_weights(linear_graph(6, 6), Device::cpu());
-  const auto why = find_method("cam").unsuited(net);
+  const auto why = why_unsuited(find_method("cam"), net, {1, 3, 6, 6});
   REQUIRE(why.has_value());
   CHECK(why->starts_with("the head must be global average pooling"));
-  CHECK_FALSE(find_method("gradient").unsuited(net).has_value());
+  CHECK_FALSE(why_unsuited(find_method("gradient"), net, {1, 3, 6, 6}).has_value());
 }
 
 // The middles of receptive fields: SqueezeNet's last maps are 13×13, 16 pixels apart, around the image's

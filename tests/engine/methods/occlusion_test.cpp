@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "engine/methods/occlusion.h"
+#include "kernels/flatten/flatten.h"
+#include "kernels/linear/linear.h"
 #include "models/io/formula.h"
 #include "tests/support/networks.h"
 
@@ -94,6 +96,17 @@ TEST_CASE("occlusion: the probability is the softmax of the occluded image's sco
     CHECK(r.probability.item(2 * 3 + 1) ==
           doctest::Approx(std::exp(logits.item(1)) / sum).epsilon(1e-6).scale(0));
   }
+}
+
+TEST_CASE("occlusion: with one class the probability is a sigmoid") {
+  Graph graph;
+  const NodeId x = graph.input("input", {1, 3, 6, 6});
+  graph.add("fc", linear({.out_features = 1}), {graph.add("flatten", flatten(), {x})});
+  Network net = with_formula_weights(std::move(graph), Device::ref());
+  const OcclusionResult r =
+      occlusion(net, formula_input({1, 3, 6, 6}), {.target = 0, .window = 3, .stride = 3});
+  for (int64_t i = 0; i < 4; ++i)
+    CHECK(r.probability.item(i) == doctest::Approx(1 / (1 + std::exp(-r.logit.item(i)))).epsilon(1e-12));
 }
 
 TEST_CASE("occlusion: the same bits in any batch and memory, and top1 of the whole image") {

@@ -133,7 +133,7 @@ TEST_CASE("where device memory is short the batch shrinks, and the result is the
   for (const int64_t batch : {1, 3, 8}) {
     Network net = relus(Device::sim());
     const NodeId scores = net.graph().output(), input = net.graph().inputs()[0];
-    const Capacity little(arena_of(net, batch) / 31 * 32 + 1024);  // a 32nd stays free
+    const Capacity little(arena_of(net, batch) / 7 * 8 + 1024);  // an eighth stays free
     const int64_t chosen =
         net.batch_for({1, 3, kSide, kSide}, 16, {.values = {scores}, .from = scores, .gradients = {input}});
     CHECK(chosen <= batch);

@@ -200,8 +200,8 @@ TEST_CASE("what cuDNN is compared in, it computes: precisions and layouts") {
   const Shape input{2, 16, 15, 14};
   const ConvSizes s = static_cast<const ConvolutionOp&>(*op).sizes(input);
   for (const LibraryStyle style :
-       {LibraryStyle{LibraryMath::fp32, false}, LibraryStyle{LibraryMath::tf32, true},
-        LibraryStyle{LibraryMath::bf16, true}})
+       {LibraryStyle{LibraryMath::fp32, false}, LibraryStyle{LibraryMath::fp32, true},
+        LibraryStyle{LibraryMath::tf32, true}, LibraryStyle{LibraryMath::bf16, true}})
     compare_style(*op, input, style, tolerance_of(style.math),
                   [&](Direction d, const void* from, const void* with, void* to) {
                     device::conv2d_compared({&cuda, nullptr}, s, d, style, from, with, to);

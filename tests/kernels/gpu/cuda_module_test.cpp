@@ -11,6 +11,7 @@
 #include "kernels/class_seed/class_seed.h"
 #include "kernels/common/device.h"
 #include "kernels/common/op.h"
+#include "tests/support/device.h"
 
 namespace loupe::test {
 namespace {
@@ -81,6 +82,7 @@ TEST_CASE("options that the CUDA module does not know are usage errors") {
 bool on_gpu() {
   Outcome outcome{};
   module().open(0, &outcome);
+  if (cuda_is_expected()) REQUIRE_MESSAGE(outcome.kind == Outcome::fine, outcome.text);
   if (outcome.kind != Outcome::fine) MESSAGE("left out: ", outcome.text);
   return outcome.kind == Outcome::fine;
 }

@@ -104,8 +104,8 @@ TEST_CASE("a missing, misshapen or integer tensor is named, with the file") {
     const std::string message = message_of(file);
     CAPTURE(message);
     CHECK(contains(message, file.path.string()));
-    CHECK(contains(
-        message, "'classifier.1.weight' with shape (7, 512, 1, 1), but squeezenet1_1 needs (10, 512, 1, 1)"));
+    CHECK(contains(message, "'classifier.1.weight' (7, 512, 1, 1), weights for 7 classes"));
+    CHECK(contains(message, "squeezenet1_1 was to have 10: --classes 7 fits it to them"));
   }
   {
     WeightsFile file;
@@ -113,7 +113,7 @@ TEST_CASE("a missing, misshapen or integer tensor is named, with the file") {
     const std::string message = message_of(file);
     CAPTURE(message);
     CHECK(contains(message, file.path.string()));
-    CHECK(contains(message, "'features.0.bias' as I32"));
+    CHECK(contains(message, "'features.0.bias' as 'I32'"));
   }
 }
 

@@ -84,8 +84,9 @@ TEST_CASE("shapes and offsets that do not fit") {
   // The file has 8 bytes of data.
   const Case cases[] = {
       {"F32", "[2]", "[0,8]", "(no error)"},
-      {"F31", "[2]", "[0,8]", "unknown dtype 'F31'"},
-      {"f32", "[2]", "[0,8]", "unknown dtype 'f32'"},
+      {"F31", "[2]", "[0,8]", "(no error)"},  // no obstacle until it is read
+      {"F31", "[2]", "[0,9]", "reach beyond the file"},
+      {"", "[2]", "[0,8]", "its dtype is empty"},
       {"F32", "[3]", "[0,8]", "hold 8 bytes, but the shape (3) of F32 takes 12"},
       {"F64", "[2]", "[0,8]", "takes 16"},
       {"F32", "[]", "[0,8]", "the shape () of F32 takes 4"},

@@ -329,7 +329,7 @@ TEST_CASE("names and values that do not exist") {
   refused({"--transform-input", "yes"}, {"squeezenet1_1", "transform_input", "GoogLeNet"});
 
   const std::string labels = explain.file("labels.txt", "tench\ngoldfish\n");
-  refused({"--labels", labels}, {"2 labels", "1000"});
+  refused({"--labels", labels, "--classes", "1000"}, {"2 labels", "1000"});
   refused({"--labels", labels, "--classes", "2", "--class", "goldfsh"}, {"goldfsh", "goldfish"});
   const Explain other;
   other.refused(1, {explain.photo(), "--labels", explain.folder() / "none.txt"}, {"none.txt"});
@@ -376,8 +376,34 @@ TEST_CASE("the simulator's options, and a device with too little memory") {
   refused(1, "--sim.memory", "6M", {"one image", "sim", "MiB free of 6 MiB", "smaller images"});
 }
 
+TEST_CASE("weights of another network, in the lines that people see") {
+  const Explain explain;
+  const std::string path = explain.folder() / "w.safetensors";
+  NamedTensors weights;
+  for (const auto& [name, values] :
+       test::formula_weights(models::build("squeezenet1_1", {.classes = 10}).graph))
+    weights.emplace_back(name, values);
+  write_safetensors(path, weights);
+  explain.refused(1, {explain.photo(), "--weights", path}, {"w.safetensors", "--classes 10"});
+  explain.works({explain.photo(), "--weights", path, "--classes", "10"});
+  explain.works({explain.photo(), "--weights", path, "--labels",
+                 explain.file("ten", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n")});
+  weights.emplace_back("features.13.weight", Tensor::zeros(Dtype::f32, {1}));
+  write_safetensors(path, weights);
+  explain.refused(1, {explain.photo(), "--weights", path, "--classes", "10"},
+                  {"features.13.weight", "squeezenet1_1 does not have", "--weights.extra ignore"});
+  explain.refused(2, {explain.photo(), "--weights", path, "--weights.extra", "some"}, {"--weights.extra"});
+  explain.works({explain.photo(), "--weights", path, "--classes", "10", "--weights.extra", "ignore"});
+}
+
 TEST_CASE("a method that does not suit the network, when asked for by name") {
   const Explain explain;
+  const std::string small = explain.folder() / "small.safetensors";
+  write_safetensors(small, {{"input", Tensor::zeros(Dtype::f32, {3, 32, 32})}});
+  explain.refused(2, {small, "--method", "gradient,grad_cam"},
+                  {"grad_cam", "squeezenet1_1", "(1, 512, 1, 1)"});
+  explain.refused(2, {small, "--method", "occlusion", "--occlusion.window", "40"}, {"occlusion", "40", "32"});
+  explain.works({small, "--method", "all"});
   explain.refused(2, {explain.photo(), "--model", "alexnet", "--method", "gradient,cam"}, {"cam", "alexnet"});
 }
 

@@ -69,7 +69,6 @@ TEST_CASE("the mask itself scores 1 on the zoo's pictures, and beats the baselin
       .summary = "",
       .source = "",
       .options = {},
-      .unsuited = [](const ImageModel&) { return std::nullopt; },
       .run = [&](const Question& q, const Options&) -> Explanation {
         const Scene& scene = seen.at(q.input.raw());
         const SceneObject& object = *std::ranges::find(scene.objects, q.target, &SceneObject::cls);

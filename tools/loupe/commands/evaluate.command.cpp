@@ -27,7 +27,8 @@ struct Settings {
   ModelChoice model;
   MethodChoice methods{"all"};
   DeviceChoice device;
-  std::string weights, out, threads;
+  WeightsChoice weights;
+  std::string out, threads;
   std::string count = "1000", costly, seed = "1", tolerance, part_tolerance, steps, cascade;
   bool json = false;
 
@@ -39,9 +40,9 @@ void Settings::add_to(CLI::App& app) {
   methods.add_to(app, what);
   value_option(app, "--model", model.model, "M", "A network that tells the zoo's 14 classes apart (zoo)",
                what);
-  value_option(
-      app, "--weights", weights, "FILE",
-      "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try", what);
+  weights.add_to(
+      app, "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try",
+      what);
   value_option(app, "--count", count, "N", "Pictures with one object (1000)", what);
   value_option(
       app, "--costly", costly, "N",
@@ -94,8 +95,7 @@ Run prepare(const Settings& s) {
   if (!s.steps.empty()) scores.settings.steps = parse_whole("--steps", s.steps, 1, 4096);
   const int64_t cascade = s.cascade.empty() ? 0 : parse_whole("--cascade", s.cascade, 1, 100'000);
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
-  if (s.weights.empty() && !models::has_built_in_weights(s.model.model))
-    throw UsageError("--weights is missing: " + s.model.model + " has none built in");
+  s.weights.check(s.model.model);
   std::vector<ChosenMethod> methods = s.methods.chosen();
 
   ImageModel network = load_for_zoo(s.model.model, s.weights, s.device);
@@ -106,7 +106,7 @@ Run prepare(const Settings& s) {
       contestants(network, std::move(methods), s.methods.all(),
                   zoo::scene(scores.seed, 0, 1, network.preprocessing), scores.skipped);
   scores.model = network.name();
-  scores.weights = s.weights;
+  scores.weights = s.weights.file;
   scores.device = network.device().str();
   scores.threads = max_threads();
   scores.labels = zoo::labels();

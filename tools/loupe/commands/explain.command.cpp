@@ -4,16 +4,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <memory>
 
 #include "engine/file/file.h"
-#include "engine/image/overlay.h"
 #include "kernels/common/parallel.h"
 #include "models/io/labels.h"
-#include "models/io/safetensors.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/explain/explained.h"
+#include "tools/loupe/explain/run.h"
 #include "tools/loupe/inputs.h"
 #include "tools/loupe/interrupt.h"
 #include "tools/loupe/method_options.h"
@@ -37,7 +35,8 @@ struct Settings {
   MethodChoice methods;
   PreprocessingChoice preprocessing;
   DeviceChoice device;
-  std::string weights, labels, target, out = "out", memory, threads;
+  WeightsChoice weights;
+  std::string labels, target, out = "out", memory, threads;
   bool json = false, verbose = false, stop_on_error = false;
 
   void add_to(CLI::App& app);
@@ -52,10 +51,10 @@ void Settings::add_to(CLI::App& app) {
       ->required()
       ->group(what);
   model.add_to(app, what);
-  value_option(app, "--weights", weights, "FILE",
-               "safetensors file, or torch.save's, with torchvision's names (the zoo's are built in); or "
-               "`formula`: made-up weights, for a try without a file",
-               what);
+  weights.add_to(app,
+                 "safetensors file, or torch.save's, with torchvision's names (the zoo's are built in); or "
+                 "`formula`: made-up weights, for a try without a file",
+                 what);
   value_option(app, "--labels", labels, "FILE", "Names of the classes, one a line", what);
   value_option(
       app, "--class", target, "C",
@@ -79,18 +78,6 @@ void Settings::add_to(CLI::App& app) {
   app.add_flag("--verbose", verbose, "Print memory and times too")->group(results);
 }
 
-// Everything that a run needs, checked.
-struct Run {
-  ImageModel network;
-  std::string weights;
-  std::vector<Input> inputs;
-  Orientation orientation;
-  Tensor first = {};  // of a single input, which is read before the weights
-  std::vector<ChosenMethod> methods;
-  std::vector<Skipped> skipped;
-  std::optional<int64_t> target;  // none: each image's likeliest class
-};
-
 // A layer's name that does not exist should not wait for the methods before it.
 void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) {
   for (const ChosenMethod& c : methods)
@@ -110,34 +97,52 @@ Tensor read_fitting(const std::string& path, const std::string& model, const Gra
   return x;
 }
 
-Run prepare(const Settings& s) {
-  // What needs no file first, then the files from small to large.
-  s.preprocessing.check();
-  s.model.check_name();
-  Model model = models::build(s.model.model, s.model.options(0, 0, s.weights));
-  if (const auto size = s.preprocessing.input_size()) try {
-      model = models::build(s.model.model, s.model.options(size->first, size->second, s.weights));
+// The network without its weights, made for the inputs that the options ask for, and as many classes as there are
+// labels unless something else is said.
+Model build_model(const Settings& s, int64_t labels) {
+  const auto build = [&](int64_t height, int64_t width) {
+    return models::build(s.model.model, s.model.options(height, width, s.weights.file, labels));
+  };
+  const auto size = s.preprocessing.input_size();
+  Model model = build(0, 0);
+  if (size) try {
+      model = build(size->first, size->second);
     } catch (const UsageError& e) {
       throw UsageError(s.model.model + " cannot be made for inputs of " +
                        Pair(size->first, size->second).str() + " pixels: " + e.what());
     }
   model.preprocessing = s.preprocessing.applied(model.preprocessing);
+  return model;
+}
+
+// The shape of every photograph's input, or where that is not known before they are read, the nominal one.
+Shape likely_shape(const Graph& graph, const Preprocessing& how) {
+  if (how.crop > 0) return {1, how.channels, how.crop, how.crop};
+  if (how.stretched()) return {1, how.channels, how.stretch[0], how.stretch[1]};
+  return graph.input_shapes().at(0);
+}
+
+ExplainRun prepare(const Settings& s) {
+  // What needs no large file first.
+  s.preprocessing.check();
+  s.model.check_name();
+  std::vector<std::string> labels;
+  if (!s.labels.empty()) {
+    labels = read_labels(s.labels);
+    for (std::string& l : labels) l = valid_utf8(l);
+  }
+  Model model = build_model(s, std::ssize(labels));
   const int64_t classes = model.graph.node(model.graph.output()).shape().back();
-  if (s.weights.empty() && !models::has_built_in_weights(s.model.model))
-    throw UsageError("--weights is missing: " + s.model.model + " has none built in");
+  s.weights.check(s.model.model);
   std::vector<ChosenMethod> methods = s.methods.chosen();
   const Device device = s.device.open();
   const int64_t memory = s.memory.empty() ? 0 : parse_bytes("--memory", s.memory);
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
 
-  std::vector<std::string> labels = model.labels;
-  if (!s.labels.empty()) {
-    labels = read_labels(s.labels);
-    if (static_cast<int64_t>(labels.size()) != classes)
-      throw UsageError("'" + s.labels + "' holds " + std::to_string(labels.size()) +
-                       " labels, but the model has " + std::to_string(classes) + " classes");
-    for (std::string& l : labels) l = valid_utf8(l);
-  }
+  if (s.labels.empty()) labels = model.labels;
+  if (!s.labels.empty() && std::ssize(labels) != classes)
+    throw UsageError("'" + s.labels + "' holds " + std::to_string(labels.size()) +
+                     " labels, but the model has " + std::to_string(classes) + " classes");
   std::optional<int64_t> target;
   if (!s.target.empty()) target = find_class(s.target, labels, classes);
 
@@ -152,135 +157,15 @@ Run prepare(const Settings& s) {
   ImageModel network = load_and_say(s.model.model, std::move(model), s.weights, device, s.device);
   network.labels = std::move(labels);
   network.network.memory_limit = memory;
-  std::vector<Skipped> skipped = leave_out_unsuited(methods, network, s.methods.all());
+  const Shape shape = first.defined() ? first.shape() : likely_shape(network.graph(), network.preprocessing);
+  std::vector<Skipped> skipped = leave_out_unsuited(methods, network, {&shape, 1}, s.methods.all());
   check_layers(methods, network.graph());
-  return {std::move(network), s.weights,          std::move(inputs),  orientation,
-          std::move(first),   std::move(methods), std::move(skipped), target};
-}
-
-DrawnMap draw(const Map& map, const std::string& file, const Image& picture) {
-  DrawnMap d{.name = map.name,
-             .caption = map.caption,
-             .file = file,
-             .shape = map.values.shape(),
-             .style = map.picture.style};
-  d.minimum = INFINITY;
-  d.maximum = -INFINITY;
-  for (int64_t i = 0; i < map.values.numel(); ++i) {
-    d.minimum = std::min(d.minimum, map.values.item(i));
-    d.maximum = std::max(d.maximum, map.values.item(i));
-  }
-  d.png = encode_png(picture);
-  return d;
-}
-
-// Numbers in metadata are exact: they read back to the same double.
-std::string exact(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.17g", x);
-  return text;
+  return {std::move(network), s.weights.file,     std::move(inputs), orientation, std::move(first),
+          std::move(methods), std::move(skipped), s.methods.all(),   target};
 }
 
 void write_text(const OutputFolder::Path& path, const std::string& text) {
   write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-}
-
-std::map<std::string, std::string> metadata(const ExplainedImage& image, const Run& run) {
-  std::map<std::string, std::string> m{{"loupe", LOUPE_VERSION},
-                                       {"image", valid_utf8(image.path)},
-                                       {"model", run.network.name()},
-                                       {"weights", valid_utf8(run.weights)},
-                                       {"device", run.network.device().str()},
-                                       {"class", std::to_string(image.target.index)},
-                                       {"label", image.target.label},
-                                       {"score", exact(image.target.score)},
-                                       {"probability", exact(image.target.probability)}};
-  for (const MethodResult& r : image.methods) {
-    const std::string name(r.method->name);
-    for (const auto& [option, text] : r.options) m[name + "." + option] = valid_utf8(text);
-    for (const Check& c : r.checks) m["check." + name + "." + c.name] = exact(c.value);
-    for (const DrawnMap& map : r.maps) m["pictures"] += (m["pictures"].empty() ? "" : ",") + map.file;
-  }
-  return m;
-}
-
-void stop_if_interrupted() {
-  if (OnInterrupt::came()) throw Interrupted("stopped");
-}
-
-// Everything about one image, written into its folder.
-ExplainedImage explain(Run& run, const Input& input, const Tensor& x, const Explained& all, OutputFolder& out,
-                       ProgressBar& progress) {
-  const auto start = Clock::now();
-  ImageModel& network = run.network;
-  ExplainedImage image{.path = input.path, .name = input.name, .input = x.shape()};
-
-  const auto device_peak = [&] {
-    return network.device().module() ? memory_count(network.device()).peak : 0;
-  };
-  reset_memory_peak();
-  const Tensor logits = network.logits(x);
-  image.peak_bytes = memory_count().peak;
-  image.device_peak_bytes = device_peak();
-  const std::vector<Verdict> ranking = rank(network, logits);
-  image.top.assign(ranking.begin(), ranking.begin() + std::min<ptrdiff_t>(5, std::ssize(ranking)));
-  image.target = *std::ranges::find(ranking, run.target.value_or(ranking[0].index), &Verdict::index);
-  const Image photo = to_image(x, network.preprocessing);
-  image.photo = encode_png(photo);
-  std::vector<uint8_t> thumb;
-
-  NamedTensors tensors{{"input", x.row(0)}, {"logits", logits.row(0).to(Dtype::f32)}};
-  for (ChosenMethod chosen : run.methods) {
-    fit(chosen, network, x.shape());
-    const Method& method = *chosen.method;
-    stop_if_interrupted();
-    progress.begin(input.name + ": " + std::string(method.name));
-    reset_memory_peak();
-    const auto method_start = Clock::now();
-    Explanation found = method.run({.model = network,
-                                    .input = x,
-                                    .target = image.target.index,
-                                    .logits = logits,
-                                    .progress =
-                                        [&](double part) {
-                                          stop_if_interrupted();
-                                          progress.update(part);
-                                        }},
-                                   chosen.options);
-    MethodResult result{.method = &method,
-                        .options = chosen.options.all(),
-                        .checks = std::move(found.checks),
-                        .seconds = since(method_start),
-                        .peak_bytes = memory_count().peak,
-                        .device_peak_bytes = device_peak()};
-    image.peak_bytes = std::max(image.peak_bytes, result.peak_bytes);
-    image.device_peak_bytes = std::max(image.device_peak_bytes, result.device_peak_bytes);
-    for (const Map& map : found.maps) {
-      const std::string file = (found.maps.size() == 1 ? std::string(method.name) : map.name) + ".png";
-      const Image picture = overlay(x, map.values, map.picture, network.preprocessing);
-      result.maps.push_back(draw(map, file, picture));
-      if (all.many() && thumb.empty()) thumb = thumbnail(photo, picture);
-      tensors.emplace_back(map.name, map.values.to(Dtype::f32));
-    }
-    image.methods.push_back(std::move(result));
-    progress.clear();
-  }
-
-  std::vector<OutputFolder::File> files{{kTensorsFile, [&](const OutputFolder::Path& path) {
-                                           write_safetensors(path.string(), tensors, metadata(image, run));
-                                         }}};
-  for (const MethodResult& r : image.methods)
-    for (const DrawnMap& map : r.maps)
-      files.push_back({map.file, [&map](const OutputFolder::Path& path) { write_file(path, map.png); }});
-  image.seconds = since(start);
-  if (all.many()) {
-    files.push_back({kThumbnailFile, [&](const OutputFolder::Path& path) { write_file(path, thumb); }});
-    files.push_back({kPageFile, [&](const OutputFolder::Path& path) {
-                       write_text(path, report(all, {&image, 1}, true));
-                     }});
-  }
-  out.publish(input.name, files);
-  return image;
 }
 
 // Memory of one image, as plans say it.
@@ -310,20 +195,24 @@ void forget_pictures(ExplainedImage& image, bool methods_too) {
 }
 
 // Explains what can be read, and notes what cannot.
-void explain_all(Run& run, const Settings& s, Explained& all, OutputFolder& out) {
+void explain_all(ExplainRun& run, const Settings& s, Explained& all, OutputFolder& out) {
   ProgressBar progress;
   for (const Input& input : run.inputs) {
     stop_if_interrupted();
     Tensor x = std::move(run.first);
     run.first = {};
+    std::vector<ChosenMethod> methods = run.methods;
     if (!x.defined()) try {
         x = read_fitting(input.path, all.model, run.network.graph(), run.network.preprocessing,
                          run.orientation);
+        const Shape shape = x.shape();
+        for (const Skipped& k : leave_out_unsuited(methods, run.network, {&shape, 1}, run.may_skip))
+          all.skipped.push_back({k.method, "'" + input.path + "': " + k.why});
       } catch (const Error& e) {
         all.failed.push_back({input.path, e.what()});
         continue;
       }
-    all.images.push_back(explain(run, input, x, all, out, progress));
+    all.images.push_back(explain_image(run, input, x, methods, all, out, progress));
     if (!s.json) print_image(all, all.images.back(), s.verbose);
     if (all.many()) forget_pictures(all.images.back(), !s.json);
   }
@@ -354,9 +243,9 @@ void run_explain(const Settings& s) {
   const auto start = Clock::now();
   const OnInterrupt watch;
   OutputFolder out(s.out, is_earlier_result);
-  Run run = prepare(s);
+  ExplainRun run = prepare(s);
   Explained all{.model = run.network.name(),
-                .weights = s.weights,
+                .weights = s.weights.file,
                 .device = run.network.device().str(),
                 .out = s.out,
                 .threads = max_threads(),

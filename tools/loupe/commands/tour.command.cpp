@@ -26,7 +26,8 @@ namespace {
 
 struct Settings {
   DeviceChoice device;
-  std::string out, weights, threads, count = "8", scored = "14", seed = "1";
+  WeightsChoice weights;
+  std::string out, threads, count = "8", scored = "14", seed = "1";
   bool json = false;
 
   void add_to(CLI::App& app);
@@ -42,9 +43,9 @@ void Settings::add_to(CLI::App& app) {
                "Pictures that the methods are scored on (14); `loupe evaluate` takes its time for more",
                what);
   value_option(app, "--seed", seed, "S", "Which pictures (1): the same seed draws the same ones", what);
-  value_option(app, "--weights", weights, "FILE",
-               "Other weights of the network zoo, safetensors or torch.save (those built in); or `formula`",
-               what);
+  weights.add_to(app,
+                 "Other weights of the network zoo, safetensors or torch.save (those built in); or `formula`",
+                 what);
   device.add_to(app, how);
   value_option(app, "--threads", threads, "N", "Threads; results do not depend on it", how);
   value_option(app, "--out", out, "DIR", "Folder for DIR/report.html (needed)", results);
@@ -139,8 +140,7 @@ void run_tour(const Settings& s) {
   scores.settings.steps = 16;
   scores.seed = static_cast<uint64_t>(parse_whole("--seed", s.seed, 0, INT64_MAX));
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
-  if (s.weights.empty() && !models::has_built_in_weights("zoo"))
-    throw UsageError("--weights is missing: this build of Loupe has none for the network zoo");
+  s.weights.check("zoo");
   ImageModel network = load_for_zoo("zoo", s.weights, s.device);
   OutputFolder out(s.out);
 
@@ -149,17 +149,17 @@ void run_tour(const Settings& s) {
   const Scene any = zoo::scene(scores.seed, 0, 1, network.preprocessing);
   const std::vector<Contestant> everyone = contestants(network, methods, true, any, scores.skipped);
   std::vector<Guide> guides;
-  leave_out_unsuited(methods, network, true);
+  leave_out_unsuited(methods, network, std::array{any.input.shape()}, true);
   for (ChosenMethod& m : methods) fit(m, network, any.input.shape());
   for (const ChosenMethod& m : methods)
     guides.push_back({m, std::ranges::count(everyone, m.method, &Contestant::method) > 0});
 
   scores.model = network.name();
-  scores.weights = s.weights;
+  scores.weights = s.weights.file;
   scores.device = network.device().str();
   scores.threads = max_threads();
   scores.labels = zoo::labels();
-  if (s.weights.empty()) {
+  if (s.weights.file.empty()) {
     const models::TrainingRecord record = models::built_in_record("zoo");
     if (!record.summary.empty()) tour.record = nlohmann::ordered_json::parse(record.summary);
     tour.curve = training_curve(record.telemetry, 60);

@@ -302,7 +302,7 @@ nlohmann::ordered_json finish(const Run& run, const Settings& s) {
   record["weights"] = fs::path(weights).filename().string();
   record["weights_bytes"] = fs::file_size(weights);
   if (const int64_t count = parse_whole("--test", s.test, 0, INT64_MAX)) {
-    ImageModel network = load_for_zoo(run.network, weights, s.device);
+    ImageModel network = load_for_zoo(run.network, {.file = weights}, s.device);
     network.preprocessing = run.model.preprocessing;
     record["test"] = zoo_test(
         network, static_cast<uint64_t>(parse_whole("--test-seed", s.test_seed, 0, INT64_MAX)), count);

@@ -29,6 +29,7 @@ struct MethodResult {
   std::map<std::string, std::string> options = {};
   std::vector<DrawnMap> maps = {};
   std::vector<Check> checks = {};
+  std::vector<std::string> notes = {};
   double seconds = 0;
   int64_t peak_bytes = 0, device_peak_bytes = 0;  // of the host's memory; of cuda's or sim's
 };

@@ -71,6 +71,7 @@ std::string article(const MethodResult& r, size_t photo) {
                     "</span></div><div class=maps>";
   for (const DrawnMap& m : r.maps) out += figure(m, wide, photo);
   out += "</div>";
+  for (const std::string& note : r.notes) out += "<p class=small>" + escaped(note) + "</p>";
   if (!r.options.empty() || !r.checks.empty()) {
     out += "<dl>";
     for (const auto& [name, text] : r.options)

@@ -36,6 +36,7 @@ Json method(const Explained& all, const ExplainedImage& image, const MethodResul
           {"options", r.options},
           {"maps", maps},
           {"checks", checks},
+          {"notes", r.notes},
           {"seconds", r.seconds},
           {"peak_bytes", r.peak_bytes},
           {"device_peak_bytes", on_device(all, r.device_peak_bytes)}};
@@ -110,6 +111,7 @@ void print_image(const Explained& all, const ExplainedImage& image, bool verbose
       left = std::string(columns(left), ' ');
     }
     for (const Check& c : r.checks) out += "  " + left + "  " + c.name + " " + short_number(c.value) + "\n";
+    for (const std::string& note : r.notes) out += "  " + left + "  " + note + "\n";
   }
   out += "  " + padded("every map as numbers", width + 9 + (verbose ? 12 : 0)) + "  " +
          path_of(all, image, "maps.safetensors") + "\n";

@@ -1,12 +1,14 @@
 #include "tools/loupe/scores/contestants.h"
 
+#include <array>
+
 #include "engine/exam/baselines.h"
 
 namespace loupe {
 
 std::vector<Contestant> contestants(ImageModel& network, std::vector<ChosenMethod> methods, bool may_skip,
                                     const Scene& scene, std::vector<Skipped>& skipped) {
-  skipped = leave_out_unsuited(methods, network, may_skip);
+  skipped = leave_out_unsuited(methods, network, std::array{scene.input.shape()}, may_skip);
   for (ChosenMethod& m : methods) fit(m, network, scene.input.shape());
   std::vector<Contestant> all;
   for (const ChosenMethod& m : methods) {
