@@ -141,6 +141,10 @@ void resize_by(NodeImport& n, const std::vector<AxisResize>& all, const Manner& 
   for (const AxisResize& a : all) {
     if (a.out < 1 || a.in < 1) n.unsupported("that leaves nothing");
     if (a.out > (1 << 20)) n.unsupported("to " + std::to_string(a.out) + " cells");
+    // The standard's reference spreads corners over in·scale cells, onnxruntime over the whole ones.
+    if (m.coordinates == "align_corners" &&
+        std::abs(a.scale * static_cast<double>(a.in) - static_cast<double>(a.out)) > 1e-4)
+      n.unsupported("with corners aligned, by a factor that leaves part of a cell");
     if (a.in * a.out > n.element_limit()) throw Error("it is too large");
     if (a.out != a.in || a.scale != 1) axes.push_back(a);
   }

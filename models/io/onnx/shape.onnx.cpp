@@ -42,6 +42,18 @@ Folded constant(const NodeImport& n, Operands) {
   n.unsupported("of text or sparse values");
 }
 
+// Dropout of inference: all passes.
+void dropout(NodeImport& n) {
+  const bool training = n.has(2) && n.scalar(2, 0) != 0 && n.scalar(1, 0.5) != 0;
+  if (training) n.unsupported("of training");
+  n.output(n.value(0));
+  if (!n.wants_output(1)) return;
+  const auto ones = [](const Shape& s) {
+    return make_integers(s, std::vector<int64_t>(static_cast<size_t>(s.numel()), 1), ElementType::boolean);
+  };
+  n.output(1, ones(n.shape(0)), ones(n.value(0).shape2));
+}
+
 // ---- Shape, Size, ConstantOfShape, Range
 
 Dims sizes(const NodeImport& n, const Shape& x) {
@@ -289,8 +301,13 @@ ElementType cast_target(const NodeImport& n) {
   if (n.proto().op_type == "CastLike") return n.value(1).type;
   return static_cast<ElementType>(n.i("to", 1));
 }
+Folded fold_cast(const NodeImport& n, Operands operands);
 void cast(NodeImport& n) {
   Value x = n.value(0);
+  if (x.known()) {  // as the type of what is computed
+    const Constant* const one[] = {x.constant.get()};
+    return n.output(0, fold_cast(n, one)[0]);
+  }
   const ElementType to = cast_target(n);
   if (to == ElementType::string) n.unsupported("to text");
   if (is_real(x.type) && !is_real(to))
@@ -330,7 +347,7 @@ const OnnxGroup shape_onnx{{
     {"Expand", expand_node, fold_expand},
     {"Cast", cast, fold_cast},
     {"CastLike", cast, fold_cast},
-    {"Dropout", identity, nullptr},
+    {"Dropout", dropout, nullptr},
 }};
 
 }  // namespace loupe
