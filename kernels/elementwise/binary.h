@@ -4,6 +4,11 @@
 //   add   a + b        mul  a·b       maximum  the larger one, NaN if one is
 //   sub   a − b        div  a / b     minimum  the smaller one, NaN if one is
 //
+//   less           1 where a < b, else 0       equal  1 where a = b, else 0
+//   less_or_equal  1 where a ≤ b, else 0       keep   a where b ≠ 0, else 0, whatever a is
+//
+// Comparisons with NaN are 0, and no signal passes a comparison, nor goes to b of keep.
+//
 // The vjp to an operand is summed over the dimensions in which that operand was repeated. Where a maximum or
 // minimum is a tie, half of the signal goes to each operand, as in PyTorch.
 #pragma once
@@ -13,7 +18,7 @@
 
 namespace loupe {
 
-enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum };
+enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum, less, less_or_equal, equal, keep };
 
 /// Graph nodes: two inputs whose shapes broadcast.
 OpPtr add();
@@ -22,6 +27,10 @@ OpPtr mul();
 OpPtr div();
 OpPtr maximum();
 OpPtr minimum();
+OpPtr less();
+OpPtr less_or_equal();
+OpPtr equal();
+OpPtr keep();
 
 /// One direction of a binary op. With the indices k over `kept` and t over `summed`, both row-major,
 ///

@@ -106,7 +106,7 @@ int64_t BinaryOp::accumulation_length(Direction d, Shapes inputs) const {
 
 namespace {
 
-// Padding lanes of a blocked array become zero: 0 / 0 is not.
+// Padding lanes of a blocked array become zero: 0 / 0 and 0 = 0 are not.
 void clear_padding(const Array& a) {
   const auto [n, c, h, w] = Nchw::of(a.shape);
   const int64_t pixels = h * w, used = c % kBlock;
@@ -135,7 +135,8 @@ void run(Backend backend, const Op& op, const Arguments& x) {
   if (backend != Backend::cpu)
     return device::binary(x.queue, s, g.as<float>(), a.as<float>(), b.as<float>(), to.as<float>());
   cpu::binary(s, g.as<float>(), a.as<float>(), b.as<float>(), to.as<float>());
-  if (kind == Binary::div && to.layout == Layout::blocked) clear_padding(to);
+  const bool fills = kind == Binary::div || kind == Binary::less_or_equal || kind == Binary::equal;
+  if (fills && to.layout == Layout::blocked) clear_padding(to);
 }
 
 void ref_run(const Op& op, const Arguments& a) { run(Backend::ref, op, a); }

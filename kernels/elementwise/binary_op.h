@@ -1,4 +1,4 @@
-// BinaryOp: what the six binary ops have in common. Their *.op.cpp add a name and a row of `loupe ops`.
+// BinaryOp: what the binary ops have in common. Their *.op.cpp add a name and a row of `loupe ops`.
 #pragma once
 #include "kernels/elementwise/binary.h"
 

@@ -1,5 +1,6 @@
-// libFuzzer target for ONNX files: any bytes at all are either a network, which is imported, or one Error of one line.
-// An import asks the engine's ops whether shapes fit: those are the release build's, without instruments.
+// libFuzzer target for ONNX files: any bytes at all are either a network, which is imported, or one Error of
+// one line. An import asks the engine's ops whether shapes fit: those are the release build's, without
+// instruments.
 // Sources: -DLOUPE_PROTOZERO -Ibuild/release/generated/include build/release/generated/all_onnx_groups.cpp
 //     models/io/onnx/*.cpp models/io/{stored_tensor,safetensors_header}.cpp
 //     build/release/libloupe_engine.a build/release/libloupe_kernels.a -lhwy -lgomp -ldl

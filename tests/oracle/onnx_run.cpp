@@ -1,7 +1,7 @@
-// onnx_run MODEL INPUTS OUT [--whole] [--device D] [--weights W]: what compare_onnx.py puts beside PyTorch and onnxruntime.
-// MODEL: an .onnx file, or with --weights an architecture. INPUTS: safetensors with a tensor `input`, (N, …). Writes
-// `output`, and `gradient`, that of output 0 … of image n's class `n mod classes`. --whole: with the softmax at the
-// end that networks are explained without (and no gradient).
+// onnx_run MODEL INPUTS OUT [--whole] [--device D] [--weights W]: what compare_onnx.py puts beside PyTorch and
+// onnxruntime. MODEL: an .onnx file, or with --weights an architecture. INPUTS: safetensors with a tensor
+// `input`, (N, …). Writes `output`, and `gradient`, that of output 0 … of image n's class `n mod classes`.
+// --whole: with the softmax at the end that networks are explained without (and no gradient).
 #include <cstdio>
 #include <cstring>
 #include <string>

@@ -1,4 +1,5 @@
-// ONNX files as tests write them: messages field by field, without a library, so that wrong ones can be written too.
+// ONNX files as tests write them: messages field by field, without a library, so that wrong ones can be written
+// too.
 #pragma once
 #include <cstdint>
 #include <cstring>

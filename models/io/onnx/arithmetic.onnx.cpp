@@ -49,8 +49,9 @@ bool is_silu(NodeImport& n, size_t x, size_t factor) {
 template <OpPtr (*make)()>
 void binary(NodeImport& n) {
   if (n.opset < 7 && n.i("broadcast", 0)) n.unsupported("with the broadcasting of old opsets");
-  const ElementType type = n.value(0).type;
-  n.output(typed(n.add(make(), {n.port(0), n.port(1)}), type));
+  Value y = n.add(make(), {n.port(0), n.port(1)});
+  if (n.shape(0).rank() + n.shape(1).rank() == 0) y.shape = y.shape2 = {};  // computed as a vector of one
+  n.output(typed(y, n.value(0).type));
 }
 
 void add_node(NodeImport& n) {
@@ -219,13 +220,21 @@ Folded fold_not(const NodeImport&, Operands operands) {
   return {map_elements(*operands[0], ElementType::boolean, [](auto v) { return v == 0; })};
 }
 
-// Of whole numbers: 1 − min(|a − b|, 1).
-void equal(NodeImport& n) {
-  if (is_real(n.value(0).type)) n.unsupported("of floats that are computed in a run");
+// In a run booleans are 0 and 1.
+template <OpPtr (*make)(), bool swapped>
+void compare(NodeImport& n) {
+  n.output(typed(n.add(make(), {n.port(swapped ? 1 : 0), n.port(swapped ? 0 : 1)}), ElementType::boolean));
+}
+template <OpPtr (*make)()>
+void logical(NodeImport& n) {
+  n.output(typed(n.add(make(), {n.port(0), n.port(1)}), ElementType::boolean));
+}
+void not_node(NodeImport& n) {
+  n.output(typed(n.add(sub(), {number(n, "one", 1), n.port(0)}), ElementType::boolean));
+}
+void xor_node(NodeImport& n) {
   const Value difference = n.add("difference", sub(), {n.port(0), n.port(1)});
-  const Value distance = n.add("distance", function_op("abs"), {difference.port});
-  const Value other = n.add("other", clamp(0, 1), {distance.port});
-  n.output(typed(n.add(sub(), {number(n, "one", 1), other.port}), ElementType::boolean));
+  n.output(typed(n.add(function_op("abs"), {difference.port}), ElementType::boolean));
 }
 
 Folded fold_where(const NodeImport&, Operands operands) {
@@ -245,23 +254,19 @@ Folded fold_where(const NodeImport&, Operands operands) {
   return {y};
 }
 
-// yes·c + no·(1 − c); what is known of yes and no is chosen at import, so that an infinity there does no harm.
+// What is chosen of each, added: the other is 0, whatever it was.
 void where(NodeImport& n) {
   const ElementType type = n.value(1).type;
-  const Port c = n.port(0);
-  const Port not_c = n.add("not", sub(), {number(n, "one", 1), c}).port;
   const auto chosen = [&](size_t k, const char* name, bool wanted) {
-    if (!n.known(k)) return n.add(name, mul(), {n.port(k), wanted ? c : not_c}).port;
-    if (!n.known(0)) {
-      const Constant& known = *n.value(k).constant;
-      for (int64_t i = 0; i < known.numel(); ++i)
-        if (!std::isfinite(known.real(i))) n.unsupported("of what is not finite");
-      return n.add(name, mul(), {n.port(k), wanted ? c : not_c}).port;
+    if (n.known(0) && n.known(k)) {
+      const Constant kept =
+          map_pairs(*n.value(0).constant, *n.value(k).constant, ElementType::f32,
+                    [&](auto on, auto v) { return (on != 0) == wanted ? static_cast<double>(v) : 0.0; });
+      return n.constant(name, kept.reals);
     }
-    const Constant kept =
-        map_pairs(*n.value(0).constant, *n.value(k).constant, ElementType::f32,
-                  [&](auto on, auto v) { return (on != 0) == wanted ? static_cast<double>(v) : 0.0; });
-    return n.constant(name, kept.reals);
+    const Port c = n.port(0);
+    const Port on = wanted ? c : n.add("not", sub(), {number(n, "one", 1), c}).port;
+    return n.add(name, keep(), {n.port(k), on}).port;
   };
   const Port yes = chosen(1, "yes", true), no = chosen(2, "no", false);
   n.output(typed(n.add(add(), {yes, no}), type));
@@ -282,15 +287,15 @@ const OnnxGroup arithmetic_onnx{{
     {"Min", variadic<minimum>, fold_variadic<Smaller>},
     {"Neg", negate, fold_negate},
     {"Reciprocal", reciprocal, fold_reciprocal},
-    {"Equal", equal, fold_compare<Equal>},
-    {"Less", nullptr, fold_compare<Less>},
-    {"LessOrEqual", nullptr, fold_compare<LessOrEqual>},
-    {"Greater", nullptr, fold_compare<Greater>},
-    {"GreaterOrEqual", nullptr, fold_compare<GreaterOrEqual>},
-    {"And", nullptr, fold_compare<And>},
-    {"Or", nullptr, fold_compare<Or>},
-    {"Xor", nullptr, fold_compare<Xor>},
-    {"Not", nullptr, fold_not},
+    {"Equal", compare<loupe::equal, false>, fold_compare<Equal>},
+    {"Less", compare<less, false>, fold_compare<Less>},
+    {"LessOrEqual", compare<less_or_equal, false>, fold_compare<LessOrEqual>},
+    {"Greater", compare<less, true>, fold_compare<Greater>},
+    {"GreaterOrEqual", compare<less_or_equal, true>, fold_compare<GreaterOrEqual>},
+    {"And", logical<mul>, fold_compare<And>},
+    {"Or", logical<maximum>, fold_compare<Or>},
+    {"Xor", xor_node, fold_compare<Xor>},
+    {"Not", not_node, fold_not},
     {"Where", where, fold_where},
 }};
 

@@ -14,8 +14,8 @@ using Role = ParameterSpec::Role;
 // Weights (A, B, L) as (A, B, 1, L).
 Port weights(NodeImport& n) {
   const Shape& w = n.shape(1);
+  if (!n.known(1)) n.unsupported("with weights that are computed in a run");
   if (w.rank() == 4) return n.parameter(1, Role::weight);
-  if (!n.known(1)) return as_maps(n, n.value(1)).port;
   return n.parameter(1, Role::weight, "maps", [](const Tensor& t) {
     return t.reshape({t.shape()[0], t.shape()[1], 1, t.shape()[2]});
   });

@@ -39,6 +39,29 @@ int axis_of(int64_t axis, int rank) {
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
+void wrap(Constant& c) {
+  const auto as = [&](auto narrow) {
+    for (int64_t& v : c.integers) v = static_cast<decltype(narrow)>(v);
+  };
+  switch (c.type) {
+    case ElementType::u8:
+      return as(uint8_t{});
+    case ElementType::i8:
+      return as(int8_t{});
+    case ElementType::u16:
+      return as(uint16_t{});
+    case ElementType::i16:
+      return as(int16_t{});
+    case ElementType::u32:
+      return as(uint32_t{});
+    case ElementType::i32:
+      return as(int32_t{});
+    case ElementType::boolean:
+      return as(bool{});
+    default:;
+  }
+}
+
 Constant reshaped(const Constant& x, const Shape& shape) {
   if (shape.numel() != x.numel())
     throw Error("a reshape to " + shape.str() + " does not fit " + x.shape.str());

@@ -39,6 +39,9 @@ Constant pick(const Constant& x, const Shape& shape, const Source& source) {
   return y;
 }
 
+/// Whole numbers as the type holds them, wrapped around.
+void wrap(Constant&);
+
 /// x under another shape of as many elements.
 Constant reshaped(const Constant& x, const Shape& shape);
 

@@ -1,6 +1,7 @@
 // Activations: each is one of the engine's functions.
 #include <cmath>
 
+#include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/elementwise.h"
 #include "models/io/onnx/fold.h"
 #include "models/io/onnx/import.h"
@@ -26,7 +27,12 @@ void gelu_node(NodeImport& n) { apply(n, n.s("approximate", "none") == "tanh" ? 
 void hard_sigmoid_node(NodeImport& n) {
   const double alpha = n.f("alpha", 0.2), beta = n.f("beta", 0.5);
   if (std::abs(alpha - 1.0 / 6) < 1e-6 && beta == 0.5) return apply(n, hard_sigmoid());
-  n.unsupported("alpha " + std::to_string(alpha) + ", beta " + std::to_string(beta));
+  const auto number = [&](const char* name, double value) {
+    const float v = static_cast<float>(value);
+    return n.constant(name, Tensor::from(std::span(&v, 1), {1}));
+  };
+  const Value scaled = n.add("scaled", mul(), {n.port(0), number("alpha", alpha)});
+  n.output(n.add(clamp(0, 1), {n.add("raised", add(), {scaled.port, number("beta", beta)}).port}));
 }
 
 // Bounds are attributes before opset 11, operands since; either may be absent.

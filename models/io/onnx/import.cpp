@@ -4,6 +4,7 @@
 
 #include "kernels/common/error.h"
 #include "kernels/transpose/transpose.h"
+#include "models/io/onnx/fold.h"
 #include "models/io/onnx/importer.h"
 #include "models/io/onnx/patterns.h"
 #include "models/io/safetensors_header.h"  // in_quotes
@@ -148,8 +149,8 @@ void Importer::take_input(const ValueInfoProto& info) {
   const Shape here = last ? Shape{shape[0], shape[3], shape[1], shape[2]} : shape;
   const bool whole = !is_real(info.type) && looks_up_only(info.name);
   Value value{.type = info.type, .name = info.name, .shape = here, .shape2 = twice(here)};
-  value.port = graph_.input(unique(info.name), here, whole ? Dtype::i32 : Dtype::f32);
-  shapes2_[value.port] = value.shape2;
+  value.port = graph_.input(unique(info.name), here.rank() ? here : Shape{1}, whole ? Dtype::i32 : Dtype::f32);
+  shapes2_[value.port] = here.rank() ? value.shape2 : Shape{1};
   if (last) {  // an exporter's own Transpose undoes this one
     const Value maps = value;
     value = add(unique(info.name + ".channels_last"), loupe::transpose({0, 2, 3, 1}), {maps.port});
@@ -238,6 +239,8 @@ void Importer::fold(Scope& scope, NodeImport& node, const OpMapping& row) {
     } catch (const Error&) {
       any_batch_ = false;
     }
+  for (Folded* all : {&results, &results2})
+    for (Constant& c : *all) wrap(c);
   for (size_t k = 0; k < results.size(); ++k) {
     std::optional<Constant> second;
     if (k < results2.size()) second = std::move(results2[k]);

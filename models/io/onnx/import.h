@@ -47,7 +47,7 @@ struct ImportOptions {
   std::map<std::string, Shape> shapes = {};
   bool pictures = true;               // maps as inputs (N, H, W, 3) become (N, 3, H, W), and open sizes 224
   int64_t folded = int64_t{1} << 30;  // elements that constants may come to
-  int64_t nodes = 200'000;            // with functions expanded
+  int64_t nodes = 30'000;             // with functions expanded
 };
 
 /// The engine's graph, with what the file holds for it.

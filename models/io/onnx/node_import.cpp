@@ -254,6 +254,7 @@ NodeId Importer::weight(const Value& value, ParameterSpec::Role role, const std:
   Tensor values = value.constant->tensor();
   if (values.dtype() == Dtype::f64) values = values.to(Dtype::f32);
   if (change) values = change(values);
+  if (values.shape().rank() == 0) values = values.reshape({1});  // the engine's least
   const std::string name = unique(form.empty() ? value.name : value.name + "." + form);
   const bool architecture = !value.constant->is_real() || values.numel() == 1;
   const NodeId id =

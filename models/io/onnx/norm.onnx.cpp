@@ -1,6 +1,9 @@
 // Normalisations and softmax.
 #include "kernels/batch_norm/batch_norm.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/layer_norm/layer_norm.h"
+#include "kernels/reduce/reduce.h"
 #include "kernels/softmax/softmax.h"
 #include "models/io/onnx/fold.h"
 #include "models/io/onnx/spatial.h"
@@ -21,6 +24,8 @@ Value computed(NodeImport& n, size_t k) {
 void batch_norm_node(NodeImport& n) {
   if (n.i("training_mode", 0) || (n.opset < 9 && n.i("spatial", 1) == 0))
     n.unsupported("with statistics of the batch");
+  for (size_t k = 1; k < 5; ++k)
+    if (!n.known(k)) n.unsupported("with parameters that are computed in a run");
   const int rank = n.shape(0).rank();
   if (rank > 4) n.unsupported("of " + std::to_string(rank - 2) + " dimensions");
   const Value x = as_maps(n, computed(n, 0));
@@ -30,10 +35,36 @@ void batch_norm_node(NodeImport& n) {
   output_as(n, rank, [&](const char* suffix) { return n.add(suffix, op, operands); });
 }
 
+Value mean(NodeImport& n, const std::string& name, const Value& x, const std::vector<int>& axes) {
+  return n.add(name, reduce({.kind = Reduce::Kind::mean, .axes = axes, .keep = true}), {x.port});
+}
+// By elements: where mean and 1 / deviation are outputs too, or the normalised dimensions are all that there are.
+void layer_norm_with_moments(NodeImport& n) {
+  const int rank = n.shape(0).rank();
+  std::vector<int> axes;
+  for (int i = axis_of(n.i("axis", -1), rank); i < rank; ++i) axes.push_back(i);
+  const Value x = computed(n, 0), middle = mean(n, "mean", x, axes);
+  const Value d = n.add("centred", sub(), {x.port, middle.port});
+  const Value variance = mean(n, "variance", n.add("squares", mul(), {d.port, d.port}), axes);
+  const auto number = [&](const char* name, double value) {
+    const float v = static_cast<float>(value);
+    return n.constant(name, Tensor::from(std::span(&v, 1), {1}));
+  };
+  const Value raised = n.add("raised", add(), {variance.port, number("epsilon", n.f("epsilon", 1e-5))});
+  const Value deviation = n.add("deviation", function_op("sqrt"), {raised.port});
+  Value y = n.add("normalised", loupe::div(), {d.port, deviation.port});
+  y = n.add(n.has(2) ? "scaled" : "", mul(), {y.port, n.port(1)});
+  if (n.has(2)) y = n.add(add(), {y.port, n.port(2)});
+  n.output(0, y);
+  if (n.wants_output(1)) n.output(1, middle);
+  if (n.wants_output(2)) n.output(2, n.add("inverse", loupe::div(), {number("one", 1), deviation.port}));
+}
+
 // scale and bias are of the normalised dimensions, which are the last ones.
 void layer_norm_node(NodeImport& n) {
-  if (n.wants_output(1) || n.wants_output(2)) n.unsupported("with mean and deviation as outputs");
   const Shape& x = n.shape(0);
+  if (n.wants_output(1) || n.wants_output(2) || axis_of(n.i("axis", -1), x.rank()) == 0)
+    return layer_norm_with_moments(n);
   const int axes = x.rank() - axis_of(n.i("axis", -1), x.rank());
   const Shape place(x.dims().subspan(static_cast<size_t>(x.rank() - axes)));
   const auto parameter = [&](size_t k, Role role, float otherwise) {

@@ -4,6 +4,7 @@
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
 #include "kernels/avg_pool2d/avg_pool2d.h"
 #include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/lrn/lrn.h"
 #include "kernels/max_pool2d/max_pool2d.h"
 #include "kernels/pad/pad.h"
@@ -135,6 +136,25 @@ void average_pool(NodeImport& n) {
   });
 }
 
+// (Σ |x|ᵖ)^(1/p) over the windows.
+void lp_pool(NodeImport& n) {
+  const int64_t p = n.i("p", 2);
+  if (p != 1 && p != 2) n.unsupported("of p = " + std::to_string(p));
+  const int rank = n.shape(0).rank();
+  const Windows w = windows(n, n.shape(0));
+  if (w.dilation != Pair(1)) n.unsupported("with dilations");
+  const Value x = input_maps(n);
+  const Pooled pool = pooled(w, x.shape, n.i("ceil_mode", 0) != 0);
+  const Value size =
+      p == 1 ? n.add("sizes", function_op("abs"), {x.port}) : n.add("squares", mul(), {x.port, x.port});
+  const OpPtr sums = avg_pool2d({.kernel = w.kernel, .stride = w.stride, .divisor = 1});
+  const Value wide = padded(n, size, w, pool.windows, 0);
+  output_as(n, rank, [&](const char* suffix) {
+    if (p == 1) return n.add(suffix, sums, {wide.port});
+    return n.add(suffix, function_op("sqrt"), {n.add("sum", sums, {wide.port}).port});
+  });
+}
+
 void global_average(NodeImport& n) {
   const int rank = n.shape(0).rank();
   if (rank != 3 && rank != 4) n.unsupported("of " + std::to_string(rank - 2) + " dimensions");
@@ -162,6 +182,7 @@ extern const OnnxGroup pool_onnx;
 const OnnxGroup pool_onnx{{
     {"MaxPool", max_pool},
     {"AveragePool", average_pool},
+    {"LpPool", lp_pool},
     {"GlobalAveragePool", global_average},
     {"GlobalMaxPool", global_max},
     {"LRN", lrn_node},

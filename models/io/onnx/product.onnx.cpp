@@ -104,7 +104,6 @@ void matmul_node(NodeImport& n) {
   std::vector<int64_t> dims(y.shape.dims().begin(), y.shape.dims().end());
   if (b.rank() == 1) dims.pop_back();
   if (a.rank() == 1) dims.erase(dims.end() - (b.rank() == 1 ? 1 : 2));
-  if (dims.empty()) n.unsupported("of two vectors");
   n.output(n.reshape("", y, dims));
 }
 

@@ -61,19 +61,25 @@ std::pair<double, double> range_of(ElementType type) {
 // Rounded to even, and kept within the type.
 Folded fold_quantize(const NodeImport& n, Operands operands) {
   const Steps s(n, operands);
-  const ElementType type = s.zero ? s.zero->type : ElementType::u8;
+  const auto otherwise = static_cast<ElementType>(n.i("output_dtype", static_cast<int64_t>(ElementType::u8)));
+  const ElementType type = s.zero ? s.zero->type : otherwise;
   const auto [low, high] = range_of(type);
   std::vector<double> values;
   for (int64_t i = 0; i < s.x.numel(); ++i) {
-    const double v = std::nearbyint(s.x.real(i) / s.scale_of(i)) + s.zero_of(i);
+    const auto steps = static_cast<float>(s.x.real(i) / s.scale_of(i));
+    const double v = std::nearbyint(steps) + s.zero_of(i);
     values.push_back(std::isnan(v) ? 0 : std::clamp(v, low, high));
   }
   return {make_constant(type, s.x.shape, values)};
 }
 
+void say_so(NodeImport& n) {
+  n.note("it is quantised: Loupe computes it in floats, without the rounding between its layers");
+}
+
 void dequantize(NodeImport& n) {
   if (!n.known(1)) n.unsupported("with a scale that is computed in a run");
-  n.note("it is quantised: Loupe computes it in floats, without the rounding between its layers");
+  say_so(n);
   n.output(n.value(0));
 }
 
@@ -81,6 +87,7 @@ void dequantize(NodeImport& n) {
 // greatest 6, a ReLU6) before such a node, and it is put back.
 void quantize(NodeImport& n) {
   if (!n.known(1) || (n.has(2) && !n.known(2))) n.unsupported("with a scale that is computed in a run");
+  say_so(n);
   const auto [low, high] = range_of(n.has(2) ? n.value(2).type : ElementType::u8);
   const double zero = n.has(2) && n.shape(2).numel() ? n.value(2).constant->real(0) : 0;
   if (zero != low || n.shape(1).numel() != 1) return n.output(n.value(0));

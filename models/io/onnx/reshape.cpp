@@ -52,7 +52,12 @@ Value NodeImport::reshape(const std::string& suffix, const Value& x, const Dims&
   if (target.numel() != x.shape.numel())
     throw Error("a reshape to " + target.str() + " does not fit the " + std::to_string(x.shape.numel()) +
                 " elements of " + x.shape.str());
-  if (dims.empty()) unsupported("to a single number");
+  if (dims.empty()) {  // the engine's least is a vector of one
+    Value y = x.shape == Shape{1} ? x : add(suffix, loupe::reshape({1}), {x.port});
+    y.type = x.type;
+    y.shape = y.shape2 = {};
+    return y;
+  }
   const int axis = batch_axis(x.shape, x.shape2);
   int place = -1;
   if (axis >= 0 && dims2 && dims2->size() == dims.size()) {

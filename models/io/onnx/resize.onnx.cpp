@@ -1,5 +1,6 @@
-// Resize and Upsample. An output cell is a weighted sum of an axis' input cells, whatever the mode, so that a resize is a
-// matrix for each axis; nearest neighbours are rows that are chosen; and the common ones are the engine's upsample.
+// Resize and Upsample. An output cell is a weighted sum of an axis' input cells, whatever the mode, so that a
+// resize is a matrix for each axis; nearest neighbours are rows that are chosen; and the common ones are the
+// engine's upsample.
 #include <cmath>
 
 #include "kernels/gather/gather.h"
@@ -26,8 +27,8 @@ struct AxisResize {
   double scale;  // out / in, before the output was rounded to whole cells
 };
 
-// Where cell i of the output lies on the input, in cells. T is float where a cell is chosen: onnxruntime computes so,
-// and what lies between two cells goes where rounding puts it.
+// Where cell i of the output lies on the input, in cells. T is float where a cell is chosen: onnxruntime
+// computes so, and what lies between two cells goes where rounding puts it.
 template <typename T>
 T place(const AxisResize& a, const Manner& m, int64_t i) {
   const T x = static_cast<T>(i), in = static_cast<T>(a.in), out = static_cast<T>(a.out);
@@ -140,6 +141,10 @@ void resize_by(NodeImport& n, const std::vector<AxisResize>& all, const Manner& 
   for (const AxisResize& a : all) {
     if (a.out < 1 || a.in < 1) n.unsupported("that leaves nothing");
     if (a.out > (1 << 20)) n.unsupported("to " + std::to_string(a.out) + " cells");
+    // The standard's reference spreads corners over in·scale cells, onnxruntime over the whole ones.
+    if (m.coordinates == "align_corners" &&
+        std::abs(a.scale * static_cast<double>(a.in) - static_cast<double>(a.out)) > 1e-4)
+      n.unsupported("with corners aligned, by a factor that leaves part of a cell");
     if (a.in * a.out > n.element_limit()) throw Error("it is too large");
     if (a.out != a.in || a.scale != 1) axes.push_back(a);
   }

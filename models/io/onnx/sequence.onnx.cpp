@@ -1,5 +1,5 @@
-// Sequences of tensors, as exporters write a split whose parts are taken by number. They are gone when the graph is
-// there.
+// Sequences of tensors, as exporters write a split whose parts are taken by number. They are gone when the
+// graph is there.
 #include "kernels/concat/concat.h"
 #include "kernels/slice/slice.h"
 #include "models/io/onnx/fold.h"

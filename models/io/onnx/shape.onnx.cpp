@@ -42,6 +42,18 @@ Folded constant(const NodeImport& n, Operands) {
   n.unsupported("of text or sparse values");
 }
 
+// Dropout of inference: all passes.
+void dropout(NodeImport& n) {
+  const bool training = n.has(2) && n.scalar(2, 0) != 0 && n.scalar(1, 0.5) != 0;
+  if (training) n.unsupported("of training");
+  n.output(n.value(0));
+  if (!n.wants_output(1)) return;
+  const auto ones = [](const Shape& s) {
+    return make_integers(s, std::vector<int64_t>(static_cast<size_t>(s.numel()), 1), ElementType::boolean);
+  };
+  n.output(1, ones(n.shape(0)), ones(n.value(0).shape2));
+}
+
 // ---- Shape, Size, ConstantOfShape, Range
 
 Dims sizes(const NodeImport& n, const Shape& x) {
@@ -266,10 +278,14 @@ void expand_node(NodeImport& n) {
     n.output(x);
     return;
   }
-  // Repeated along axes of size 1: a sum with zeros of the wanted shape, without the batch, which x brings.
+  // Repeated along axes of size 1: a sum with zeros that are long where x is not.
   Dims zeros = dims;
-  for (size_t i = 0; i < zeros.size(); ++i)
+  const auto ahead = std::ssize(dims) - x.shape.rank();
+  for (size_t i = 0; i < zeros.size(); ++i) {
+    const auto axis = static_cast<int>(static_cast<int64_t>(i) - ahead);
+    if (axis >= 0 && x.shape[axis] == dims[i]) zeros[i] = 1;
     if (dims2.size() == dims.size() && dims2[i] != dims[i]) zeros[i] = 1;
+  }
   if (Shape(std::span<const int64_t>(zeros)).numel() > n.element_limit()) throw Error("it is too large");
   const Port zero = n.constant("zeros", Tensor::zeros(Dtype::f32, Shape(std::span<const int64_t>(zeros))));
   Value y = n.add(add(), {x.port, zero});
@@ -285,8 +301,13 @@ ElementType cast_target(const NodeImport& n) {
   if (n.proto().op_type == "CastLike") return n.value(1).type;
   return static_cast<ElementType>(n.i("to", 1));
 }
+Folded fold_cast(const NodeImport& n, Operands operands);
 void cast(NodeImport& n) {
   Value x = n.value(0);
+  if (x.known()) {  // as the type of what is computed
+    const Constant* const one[] = {x.constant.get()};
+    return n.output(0, fold_cast(n, one)[0]);
+  }
   const ElementType to = cast_target(n);
   if (to == ElementType::string) n.unsupported("to text");
   if (is_real(x.type) && !is_real(to))
@@ -326,7 +347,7 @@ const OnnxGroup shape_onnx{{
     {"Expand", expand_node, fold_expand},
     {"Cast", cast, fold_cast},
     {"CastLike", cast, fold_cast},
-    {"Dropout", identity, nullptr},
+    {"Dropout", dropout, nullptr},
 }};
 
 }  // namespace loupe

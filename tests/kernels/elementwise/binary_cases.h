@@ -10,7 +10,7 @@
 namespace loupe::test {
 
 /// The second operand is drawn apart from the first, so that maximum and minimum have no ties. `large`: with arrays of
-/// several tasks, which one or two ops are enough for, as all six are cut by the same code.
+/// several tasks, which one or two ops are enough for, as all are cut by the same code.
 inline std::vector<OpCase> binary_cases(const OpPtr& op, Draw draw = Draw::uniform, bool large = false) {
   const std::vector<Draw> draws{draw, draw == Draw::distinct ? Draw::apart : draw};
   std::vector<OpCase> cases;

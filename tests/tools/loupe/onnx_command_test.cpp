@@ -1,5 +1,5 @@
-// `--model net.onnx` where an architecture's name goes: explain, layers, plan, evaluate; and what is said of files
-// that will not do.
+// `--model net.onnx` where an architecture's name goes: explain, layers, plan, evaluate; and what is said of
+// files that will not do.
 #include <doctest/doctest.h>
 
 #include <algorithm>

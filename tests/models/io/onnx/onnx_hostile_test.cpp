@@ -1,5 +1,5 @@
-// ONNX files that are damaged, or mean harm: each gets one line, nothing large is allocated, and nothing is read
-// that is not there.
+// ONNX files that are damaged, or mean harm: each gets one line, nothing large is allocated, and nothing is
+// read that is not there.
 #include <doctest/doctest.h>
 
 #include <filesystem>

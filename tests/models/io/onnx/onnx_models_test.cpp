@@ -1,5 +1,5 @@
-// ONNX files of other people: the light models of the onnx package beside the outputs that it stores, open_nsfw and
-// magika beside onnxruntime (tests/oracle/make_onnx.py --models).
+// ONNX files of other people: the light models of the onnx package beside the outputs that it stores, open_nsfw
+// and magika beside onnxruntime (tests/oracle/make_onnx.py --models).
 // ctest: LABELS big
 #include <doctest/doctest.h>
 
