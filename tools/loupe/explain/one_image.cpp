@@ -63,6 +63,25 @@ std::map<std::string, std::string> metadata(const ExplainedImage& image, const E
   return m;
 }
 
+// All files of the image's folder, at once.
+void publish(const ExplainRun& run, const Explained& all, const ExplainedImage& image,
+             const NamedTensors& tensors, const std::vector<uint8_t>& thumb, OutputFolder& out) {
+  std::vector<OutputFolder::File> files{{kTensorsFile, [&](const OutputFolder::Path& path) {
+                                           write_safetensors(path.string(), tensors, metadata(image, run));
+                                         }}};
+  for (const MethodResult& r : image.methods)
+    for (const DrawnMap& map : r.maps)
+      files.push_back({map.file, [&map](const OutputFolder::Path& path) { write_file(path, map.png); }});
+  if (all.many()) {
+    files.push_back({kThumbnailFile, [&](const OutputFolder::Path& path) { write_file(path, thumb); }});
+    files.push_back({kPageFile, [&](const OutputFolder::Path& path) {
+                       const std::string page = report(all, {&image, 1}, true);
+                       write_file(path, {reinterpret_cast<const uint8_t*>(page.data()), page.size()});
+                     }});
+  }
+  out.publish(image.name, files);
+}
+
 }  // namespace
 
 ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& x,
@@ -124,21 +143,8 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
     progress.clear();
   }
 
-  std::vector<OutputFolder::File> files{{kTensorsFile, [&](const OutputFolder::Path& path) {
-                                           write_safetensors(path.string(), tensors, metadata(image, run));
-                                         }}};
-  for (const MethodResult& r : image.methods)
-    for (const DrawnMap& map : r.maps)
-      files.push_back({map.file, [&map](const OutputFolder::Path& path) { write_file(path, map.png); }});
   image.seconds = since(start);
-  if (all.many()) {
-    files.push_back({kThumbnailFile, [&](const OutputFolder::Path& path) { write_file(path, thumb); }});
-    files.push_back({kPageFile, [&](const OutputFolder::Path& path) {
-                       const std::string page = report(all, {&image, 1}, true);
-                       write_file(path, {reinterpret_cast<const uint8_t*>(page.data()), page.size()});
-                     }});
-  }
-  out.publish(input.name, files);
+  publish(run, all, image, tensors, thumb, out);
   return image;
 }
 

@@ -11,7 +11,7 @@ inline constexpr const char* kPageMark = "<!doctype html>\n<!-- loupe explain --
 
 /// Up to the heading. `style`: more than report.css; `hint`: what the reader can do, HTML.
 std::string page_begin(const Explained&, const std::string& style, const std::string& hint);
-/// What was left out, and the end.
-std::string page_end(const Explained&);
+/// What was left out, of the whole run which pictures too, and the end.
+std::string page_end(const Explained&, bool whole_run = true);
 
 }  // namespace loupe

@@ -139,11 +139,12 @@ std::string page_begin(const Explained& all, const std::string& style, const std
          "</p></div></header>\n";
 }
 
-std::string page_end(const Explained& all) {
+std::string page_end(const Explained& all, bool whole_run) {
   std::string out = "<footer class=\"small soft\">";
   for (const Skipped& s : all.skipped)
     out += "<p>" + title(s.method) + " was left out: " + escaped(s.why) + "</p>";
-  for (const Failure& f : all.failed) out += "<p>Not explained: " + escaped(f.why) + "</p>";
+  if (whole_run)
+    for (const Failure& f : all.failed) out += "<p>Not explained: " + escaped(f.why) + "</p>";
   return out + "<p>Made by Loupe " LOUPE_VERSION
                ". The score is the class's logit, before softmax; maps explain the score unless they say "
                "otherwise.</p></footer></body></html>\n";
@@ -158,7 +159,7 @@ std::string report(const Explained& all, std::span<const ExplainedImage> images,
                                    (of_many ? " · <a href=\"../report.html\">all pictures</a>" : ""));
   if (images.size() > 1) out += contents(images);
   for (size_t i = 0; i < images.size(); ++i) out += section(images[i], i);
-  return out + page_end(all);
+  return out + page_end(all, !of_many);
 }
 
 }  // namespace loupe
