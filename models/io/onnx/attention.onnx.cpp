@@ -51,12 +51,19 @@ Mask known_mask(NodeImport& n, const Sizes& s) {
   const Constant* given = masked ? n.value(3).constant.get() : nullptr;
   const Dims lengths = n.has(6) ? n.integers(6) : Dims{};
   const int64_t left = n.i("left_window_size", -1), right = n.i("right_window_size", -1);
-  const int64_t past = n.has(4) ? n.shape(4)[2] : 0;
+  const int64_t past = n.has(4) && n.shape(4).rank() == 4 ? n.shape(4)[2] : 0;
   const auto size = [&](int from_end) {
     return given && given->shape.rank() >= from_end ? given->shape[given->shape.rank() - from_end] : 1;
   };
   Mask m;
   m.shape = Shape{lengths.empty() ? size(4) : s.images, size(3), s.queries, s.keys};
+  const auto fits = [](int64_t at, int64_t of) { return at == 1 || at == of; };
+  const bool good =
+      !given || (given->shape.rank() <= 4 && fits(size(4), s.images) && fits(size(3), s.heads * s.shared) &&
+                 fits(size(2), s.queries) && size(1) <= s.keys);
+  if (!good) throw Error("its mask " + given->shape.str() + " does not fit");
+  if (!lengths.empty() && std::ssize(lengths) != s.images) throw Error("its lengths are not one an image");
+  expect_room(n, m.shape);
   m.bias = Tensor(Dtype::f32, m.shape);
   m.rows = Tensor(Dtype::f32, m.shape.with(3, 1));
   const auto bias_of = [&](int64_t image, int64_t head, int64_t i, int64_t j) -> double {
@@ -106,7 +113,8 @@ Value probabilities(NodeImport& n, Value scores, const Sizes& s, Value& sums) {
   if (n.has(3) && !n.known(3)) {
     Value bias = n.value(3);
     if (!is_real(bias.type)) n.unsupported("with a mask of booleans that is computed in a run");
-    if (bias.shape.back() != s.keys) n.unsupported("with a mask that ends before its keys do");
+    if (bias.shape.rank() == 0 || bias.shape.back() != s.keys)
+      n.unsupported("with a mask that ends before its keys do");
     if (beside(bias.shape, s) != bias.shape)
       bias = n.reshape("mask", bias, dims_of(beside(bias.shape, s)), dims_of(beside(bias.shape2, s)));
     sums = scores = n.add("biased", add(), {scores.port, bias.port});

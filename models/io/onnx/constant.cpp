@@ -135,13 +135,32 @@ Constant decode(const TensorProto& t, const std::string& file) {
   return c;
 }
 
+namespace {
+
+// The nearest number of so many binary digits, of even ones where two are as near; `least`: the exponent below
+// which digits are lost.
+double rounded(double v, int digits, int least, double largest) {
+  if (v == 0 || !std::isfinite(v)) return v;
+  const int shift = digits - 1 - std::max(std::ilogb(v), least);
+  const double r = std::ldexp(std::nearbyint(std::ldexp(v, shift)), -shift);
+  return std::abs(r) > largest ? std::copysign(HUGE_VAL, v) : r;
+}
+
+}  // namespace
+
 Constant make_constant(ElementType type, const Shape& shape, const std::vector<double>& values) {
   Constant c{.type = type, .shape = shape};
   if (!is_real(type)) {
-    for (const double v : values) c.integers.push_back(static_cast<int64_t>(v));
+    for (const double v : values)
+      c.integers.push_back(std::isnan(v) ? 0 : static_cast<int64_t>(std::clamp(v, -9.2e18, 9.2e18)));
     return c;
   }
-  c.reals = Tensor::from(std::span(values), shape);
+  std::vector<double> short_ones;
+  if (type == ElementType::f16 || type == ElementType::bf16)
+    for (const double v : values)
+      short_ones.push_back(type == ElementType::f16 ? rounded(v, 11, -14, 65504)
+                                                    : rounded(v, 8, -126, 0x1.fep127));
+  c.reals = Tensor::from(std::span(short_ones.empty() ? values : short_ones), shape);
   if (type != ElementType::f64) c.reals = c.reals.to(Dtype::f32);
   return c;
 }

@@ -29,7 +29,7 @@ struct Constant {
 /// Decodes what a file stores. Throws Error naming the tensor where sizes disagree or the type is not read.
 Constant decode(const TensorProto&, const std::string& file);
 
-/// Constants of a type and values; reals are rounded to the type (to float32 unless it is double).
+/// Constants of a type and values; reals are rounded to the type.
 Constant make_constant(ElementType, const Shape&, const std::vector<double>& values);
 Constant make_integers(const Shape&, std::vector<int64_t> values, ElementType = ElementType::i64);
 /// A vector of whole numbers.

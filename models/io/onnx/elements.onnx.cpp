@@ -75,7 +75,7 @@ struct Blocks {
 Blocks blocks_of(const NodeImport& n, const Shape& x) {
   if (x.rank() != 4) throw Error("it takes maps (N, C, H, W)");
   const int64_t b = n.i("blocksize", 1);
-  if (b < 1) throw Error("its blocks are empty");
+  if (b < 1 || b > (1 << 20)) throw Error("its blocks cannot be of " + std::to_string(b));
   if (n.proto().op_type == "SpaceToDepth") {
     if (x[2] % b || x[3] % b) throw Error("its blocks do not fit " + x.str());
     const Dims split{x[0], x[1], x[2] / b, b, x[3] / b, b}, result{x[0], x[1] * b * b, x[2] / b, x[3] / b};

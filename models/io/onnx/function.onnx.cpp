@@ -64,6 +64,9 @@ double root(double x) { return std::sqrt(x); }
 double magnitude(double x) { return std::abs(x); }
 double exponential(double x) { return std::exp(x); }
 double logarithm(double x) { return std::log(x); }
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
+double hyperbolic(double x) { return std::tanh(x); }
+double soft_plus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 double rectified(double x) { return x < 0 ? 0 : x; }
 
 OpPtr make_relu() { return relu(); }
@@ -82,13 +85,13 @@ OpPtr make_hard_swish() { return make("hard_swish"); }
 extern const OnnxGroup function_onnx;
 const OnnxGroup function_onnx{{
     {"Relu", plain<make_relu>, fold_function<rectified>},
-    {"Sigmoid", plain<make_sigmoid>},
-    {"Tanh", plain<make_tanh>},
+    {"Sigmoid", plain<make_sigmoid>, fold_function<logistic>},
+    {"Tanh", plain<make_tanh>, fold_function<hyperbolic>},
     {"Exp", plain<make_exp>, fold_function<exponential>},
     {"Log", plain<make_log>, fold_function<logarithm>},
     {"Sqrt", plain<make_sqrt>, fold_function<root>},
     {"Abs", plain<make_abs>, fold_function<magnitude>},
-    {"Softplus", plain<make_softplus>},
+    {"Softplus", plain<make_softplus>, fold_function<soft_plus>},
     {"Mish", plain<make_mish>},
     {"HardSwish", plain<make_hard_swish>},
     {"HardSigmoid", hard_sigmoid_node},

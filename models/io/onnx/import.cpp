@@ -209,12 +209,15 @@ void Importer::import_node(Scope& scope, const NodeProto& node) {
   if (function != functions_.end()) return call_function(scope, node, *function->second, name);
   NodeImport n(*this, scope, node, name, opset(scope, node.domain));
   try {
-    if (row->fold && all_known)
-      fold(scope, n, *row);
-    else if (row->map)
-      row->map(n);
-    else
-      n.unsupported("of values that are not known before the run");
+    bool done = false;
+    if (row->fold && all_known) try {
+        fold(scope, n, *row);
+        done = true;
+      } catch (const Unsupported&) {  // it may be one for the run
+        if (!row->map) throw;
+      }
+    if (!done && !row->map) n.unsupported("of values that are not known before the run");
+    if (!done) row->map(n);
     keep_outputs(scope, n);
   } catch (const Unsupported& e) {
     record(op_name(node) + ": " + e.what());

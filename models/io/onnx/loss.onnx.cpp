@@ -23,6 +23,7 @@ Labelled labelled(NodeImport& n, const Shape& x) {
     throw Error("labels " + labels.shape.str() + " and weights do not fit " + x.str());
   const bool ignores = n.has_attribute("ignore_index");
   const int64_t ignored = n.i("ignore_index", 0);
+  expect_room(n, x);
   Labelled l{.shares = Tensor::zeros(Dtype::f32, x)};
   for (int64_t i = 0; i < labels.numel(); ++i) {
     const int64_t label = labels.integer(i);

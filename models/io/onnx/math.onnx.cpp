@@ -134,7 +134,7 @@ Folded fold_swish(const NodeImport& n, Operands operands) {
 template <typename F>
 Folded bits(Operands operands, const F& f) {
   const Constant& x = operand(operands, 0);
-  if (x.is_real()) throw Error("it is of whole numbers");
+  if (x.is_real() || operand(operands, 1).is_real()) throw Error("it is of whole numbers");
   return {map_pairs(x, operand(operands, 1), x.type, [&](auto a, auto b) {
     return static_cast<int64_t>(
         f(static_cast<uint64_t>(static_cast<int64_t>(a)), static_cast<uint64_t>(static_cast<int64_t>(b))));
@@ -150,6 +150,7 @@ Folded bit_xor(const NodeImport&, Operands operands) {
   return bits(operands, [](uint64_t a, uint64_t b) { return a ^ b; });
 }
 Folded bit_not(const NodeImport&, Operands operands) {
+  if (operand(operands, 0).is_real()) throw Error("it is of whole numbers");
   return {map_elements(operand(operands, 0), operand(operands, 0).type,
                        [](auto v) { return ~static_cast<int64_t>(v); })};
 }

@@ -41,6 +41,7 @@ Port of_channels(NodeImport& n, size_t k, int64_t channels, Role role) {
   });
 }
 void grouped(NodeImport& n, int64_t groups) {
+  if (n.shape(0).rank() < 2) throw Error("it takes channels");
   const int64_t channels = n.shape(0)[1];
   n.output(n.add(group_norm({.groups = groups, .eps = n.f("epsilon", 1e-5)}),
                  {n.port(0), of_channels(n, 1, channels, Role::norm_weight),

@@ -1,4 +1,6 @@
 // Normalisations and softmax.
+#include <cmath>
+
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/elementwise/binary.h"
 #include "kernels/elementwise/elementwise.h"
@@ -100,6 +102,28 @@ void softmax_as(NodeImport& n, OpPtr (*make)(int)) {
   const Value y = n.add("rows_softmax", make(1), {n.reshape("rows", x, rows(x.shape), rows(x.shape2)).port});
   n.output(n.reshape("", y, dims(x.shape), dims(x.shape2)));
 }
+// Of constants: e^(x − greatest) over their sum, or its logarithm.
+template <bool logarithm>
+Folded fold_softmax(const NodeImport& n, std::span<const Constant* const> operands) {
+  const Constant& x = *operands[0];
+  // What sums of halves are rounded to on the way, nobody says.
+  if (x.type == ElementType::f16 || x.type == ElementType::bf16) n.unsupported("of constants of 16 bits");
+  const int rank = x.shape.rank(), axis = axis_of(n.i("axis", n.opset < 13 ? 1 : -1), rank);
+  int64_t size = x.shape[axis], inner = 1;
+  for (int i = axis + 1; i < rank; ++i) (n.opset < 13 ? size : inner) *= x.shape[i];
+  std::vector<double> y(static_cast<size_t>(x.numel()));
+  for (int64_t row = 0; size && row < x.numel() / size; ++row) {
+    const int64_t begin = row / inner * size * inner + row % inner;
+    double greatest = -HUGE_VAL, sum = 0;
+    for (int64_t i = 0; i < size; ++i) greatest = std::max(greatest, x.real(begin + i * inner));
+    for (int64_t i = 0; i < size; ++i) sum += std::exp(x.real(begin + i * inner) - greatest);
+    for (int64_t i = 0; i < size; ++i) {
+      const double below = x.real(begin + i * inner) - greatest;
+      y[static_cast<size_t>(begin + i * inner)] = logarithm ? below - std::log(sum) : std::exp(below) / sum;
+    }
+  }
+  return {make_constant(x.type, x.shape, y)};
+}
 void softmax_node(NodeImport& n) { softmax_as(n, softmax); }
 void log_softmax_node(NodeImport& n) { softmax_as(n, log_softmax); }
 
@@ -109,8 +133,8 @@ extern const OnnxGroup norm_onnx;
 const OnnxGroup norm_onnx{{
     {"BatchNormalization", batch_norm_node},
     {"LayerNormalization", layer_norm_node},
-    {"Softmax", softmax_node},
-    {"LogSoftmax", log_softmax_node},
+    {"Softmax", softmax_node, fold_softmax<false>},
+    {"LogSoftmax", log_softmax_node, fold_softmax<true>},
 }};
 
 }  // namespace loupe

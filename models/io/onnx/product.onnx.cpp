@@ -2,6 +2,7 @@
 #include "kernels/elementwise/binary.h"
 #include "kernels/linear/linear.h"
 #include "kernels/matmul/matmul.h"
+#include "models/io/onnx/fold.h"
 #include "models/io/onnx/import.h"
 
 namespace loupe {
@@ -107,12 +108,46 @@ void matmul_node(NodeImport& n) {
   n.output(n.reshape("", y, dims));
 }
 
+// Of constants: sums in double.
+Folded fold_matmul(const NodeImport& n, std::span<const Constant* const> operands) {
+  Constant a = *operands[0], b = *operands[1];
+  // What sums of halves are rounded to on the way, nobody says.
+  if (a.type == ElementType::f16 || a.type == ElementType::bf16) n.unsupported("of constants of 16 bits");
+  const bool row = a.shape.rank() == 1, column = b.shape.rank() == 1;
+  if (a.shape.rank() == 0 || b.shape.rank() == 0) throw Error("it takes no single numbers");
+  if (row) a = reshaped(a, {1, a.shape[0]});
+  if (column) b = reshaped(b, {b.shape[0], 1});
+  const int64_t m = a.shape[a.shape.rank() - 2], k = a.shape.back(), p = b.shape.back();
+  if (b.shape[b.shape.rank() - 2] != k)
+    throw Error("shapes " + a.shape.str() + " and " + b.shape.str() + " do not fit");
+  const Shape a_batch(a.shape.dims().first(static_cast<size_t>(a.shape.rank() - 2)));
+  const Shape b_batch(b.shape.dims().first(static_cast<size_t>(b.shape.rank() - 2)));
+  const Shape batch = broadcast(a_batch, b_batch);
+  std::vector<int64_t> dims(batch.dims().begin(), batch.dims().end());
+  if (!row) dims.push_back(m);
+  if (!column) dims.push_back(p);
+  const Shape shape{std::span<const int64_t>(dims)};
+  // Each element costs k steps, and counts as many.
+  if (shape.numel() > n.element_limit() / std::max<int64_t>(1, k))
+    n.unsupported("of constants as large as these");
+  std::vector<double> y;
+  for (int64_t i = 0; i < shape.numel(); ++i) {
+    const int64_t at = i / (m * p), r = i / p % m, c = i % p;
+    const int64_t from_a = (repeated(a_batch, batch, at) * m + r) * k,
+                  from_b = repeated(b_batch, batch, at) * k * p + c;
+    double sum = 0;
+    for (int64_t t = 0; t < k; ++t) sum += a.real(from_a + t) * b.real(from_b + t * p);
+    y.push_back(sum);
+  }
+  return {make_constant(a.type, shape, y)};
+}
+
 }  // namespace
 
 extern const OnnxGroup product_onnx;
 const OnnxGroup product_onnx{{
     {"Gemm", gemm},
-    {"MatMul", matmul_node},
+    {"MatMul", matmul_node, fold_matmul},
 }};
 
 }  // namespace loupe

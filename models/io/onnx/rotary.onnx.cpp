@@ -14,6 +14,7 @@ using namespace onnx;
 // The table's rows of the positions, (N, S, R), as (N, 1, S, R).
 Value angles(NodeImport& n, size_t k, const std::string& name) {
   Value table = computed(n, k);
+  if (table.shape.rank() < 2) throw Error("its tables have no rows");
   if (n.has(3)) {
     const Dims rows = n.integers(3);
     for (const int64_t row : rows)
@@ -28,6 +29,7 @@ Value angles(NodeImport& n, size_t k, const std::string& name) {
 
 void rotary(NodeImport& n) {
   const int rank = n.shape(0).rank();
+  if (rank != 3 && rank != 4) throw Error("it takes tokens of 3 or 4 dimensions");
   Value x = computed(n, 0);
   if (rank == 3) {
     const int64_t heads = n.i("num_heads", 0);

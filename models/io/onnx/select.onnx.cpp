@@ -28,6 +28,7 @@ struct Order {
 };
 // Places along an axis of one row, the first first.
 Dims ranked(const Split& at, int64_t outer, int64_t inner, const Order& order) {
+  if (at.size == 0) throw Error("there is nothing to choose from");
   Dims places(static_cast<size_t>(at.size));
   for (int64_t i = 0; i < at.size; ++i)
     places[static_cast<size_t>(i)] = (outer * at.size + i) * at.inner + inner;
@@ -55,7 +56,7 @@ Folded top_k(const NodeImport& n, Operands operands) {
   const Constant& x = operand(operands, 0);
   const int axis = axis_of(n.i("axis", -1), x.shape.rank());
   const Split at(x.shape, axis);
-  const int64_t k = n.opset < 10 ? n.i("k", 1) : operand(operands, 1).integer(0);
+  const int64_t k = n.opset < 10 ? n.i("k", 1) : one_number(operand(operands, 1));
   if (k < 0 || k > at.size) throw Error("there are no " + std::to_string(k) + " in " + x.shape.str());
   const Order order{x, n.i("largest", 1) != 0};
   const Shape shape = x.shape.with(axis, k);
@@ -104,7 +105,7 @@ struct Cumulation {
 };
 Folded cumulate(const NodeImport& n, Operands operands, bool product) {
   const Constant& x = operand(operands, 0);
-  const Split at(x.shape, axis_of(operand(operands, 1).integer(0), x.shape.rank()));
+  const Split at(x.shape, axis_of(one_number(operand(operands, 1)), x.shape.rank()));
   const Cumulation c(n);
   std::vector<double> y(static_cast<size_t>(x.numel()));
   for (int64_t o = 0; o < at.outer; ++o)
@@ -124,7 +125,7 @@ Folded fold_cumprod(const NodeImport& n, Operands operands) { return cumulate(n,
 // A product with a triangle of ones.
 void cumsum(NodeImport& n) {
   const Value x = computed(n, 0);
-  const int rank = x.shape.rank(), axis = axis_of(n.integers(1).at(0), rank);
+  const int rank = x.shape.rank(), axis = axis_of(static_cast<int64_t>(n.scalar(1, 0)), rank);
   const int64_t size = x.shape[axis];
   if (size > 4096) n.unsupported("of " + std::to_string(size) + " elements");
   Tensor triangle(Dtype::f32, {size, size});
@@ -152,7 +153,7 @@ bool in_triangle(const Shape& s, int64_t i, int64_t k, bool upper) {
 Folded fold_trilu(const NodeImport& n, Operands operands) {
   const Constant& x = operand(operands, 0);
   if (x.shape.rank() < 2) throw Error("it takes matrices");
-  const int64_t k = operands.size() > 1 && operands[1] ? operands[1]->integer(0) : 0;
+  const int64_t k = operands.size() > 1 && operands[1] ? one_number(*operands[1]) : 0;
   const bool upper = n.i("upper", 1) != 0;
   Constant on{.type = ElementType::i64, .shape = x.shape};
   for (int64_t i = 0; i < x.numel(); ++i) on.integers.push_back(in_triangle(x.shape, i, k, upper));
@@ -167,6 +168,7 @@ void trilu(NodeImport& n) {
   if (x.rank() < 2) throw Error("it takes matrices");
   const Shape last{x[x.rank() - 2], x.back()};
   const auto k = static_cast<int64_t>(n.scalar(1, 0));
+  expect_room(n, last);
   Tensor on(Dtype::f32, last);
   for (int64_t i = 0; i < last.numel(); ++i)
     on.values<float>()[static_cast<size_t>(i)] = in_triangle(last, i, k, n.i("upper", 1) != 0) ? 1 : 0;
@@ -175,6 +177,7 @@ void trilu(NodeImport& n) {
 
 Constant eye(const NodeImport& n, const Shape& s, ElementType type) {
   if (s.rank() != 2) throw Error("it takes a matrix");
+  expect_room(n, s);
   type = n.has_attribute("dtype") ? static_cast<ElementType>(n.i("dtype", 1)) : type;
   std::vector<double> y;
   for (int64_t i = 0; i < s.numel(); ++i) y.push_back(i % s[1] - i / s[1] == n.i("k", 0));
@@ -187,7 +190,7 @@ Folded fold_eye_like(const NodeImport& n, Operands operands) {
 
 Folded one_hot(const NodeImport& n, Operands operands) {
   const Constant &at = operand(operands, 0), &values = operand(operands, 2);
-  const int64_t depth = operand(operands, 1).integer(0);
+  const int64_t depth = one_number(operand(operands, 1));
   if (depth < 1 || values.numel() != 2) throw Error("its depth or values are wrong");
   const int axis = axis_of(n.i("axis", -1), at.shape.rank() + 1);
   Dims dims = dims_of(at.shape);
@@ -238,8 +241,8 @@ Folded fold_tile(const NodeImport& n, Operands operands) {
   if (std::ssize(times) != x.shape.rank()) throw Error("its repeats are not one an axis");
   Dims dims = dims_of(x.shape);
   for (size_t d = 0; d < dims.size(); ++d) {
-    if (times[d] < 0 || times[d] > n.element_limit()) throw Error("a repeat is out of range");
-    dims[d] *= times[d];
+    if (times[d] < 0 || __builtin_mul_overflow(dims[d], times[d], &dims[d]))
+      throw Error("a repeat is out of range");
   }
   const Shape shape = shape_of(dims);
   expect_room(n, shape);
@@ -258,7 +261,8 @@ void tile(NodeImport& n) {
   for (int axis = 0; axis < y.shape.rank(); ++axis) {
     const int64_t size = y.shape[axis], count = times[static_cast<size_t>(axis)];
     if (count == 1) continue;
-    if (count < 1 || count > (1 << 20)) n.unsupported("of " + std::to_string(count) + " times");
+    if (count < 1 || count > (1 << 20) || size > n.element_limit() / count)
+      n.unsupported("of " + std::to_string(count) + " times");
     Dims rows;
     for (int64_t i = 0; i < size * count; ++i) rows.push_back(i % size);
     const std::string name = "axis" + std::to_string(axis);
@@ -272,6 +276,9 @@ Folded reverse_sequence(const NodeImport& n, Operands operands) {
   const int time = axis_of(n.i("time_axis", 0), x.shape.rank()),
             batch = axis_of(n.i("batch_axis", 1), x.shape.rank());
   const std::vector<int64_t> steps = strides(x.shape);
+  if (lengths.numel() != x.shape[batch]) throw Error("its lengths are not one an image");
+  for (const int64_t length : numbers(lengths))
+    if (length < 0 || length > x.shape[time]) throw Error("a length is out of range");
   return {pick(x, x.shape, [&](int64_t i) {
     const int64_t step = steps[static_cast<size_t>(time)], t = i / step % x.shape[time];
     const int64_t length = lengths.integer(i / steps[static_cast<size_t>(batch)] % x.shape[batch]);

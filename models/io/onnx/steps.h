@@ -40,6 +40,11 @@ inline Dims numbers(const Constant& c) {
 }
 inline Dims dims_of(const Shape& s) { return {s.dims().begin(), s.dims().end()}; }
 inline Shape shape_of(const Dims& dims) { return Shape(std::span<const int64_t>(dims)); }
+/// The only number of an operand. Throws Error where it is not one.
+inline int64_t one_number(const Constant& c) {
+  if (c.numel() != 1) throw Error("an operand should be one number, not " + c.shape.str());
+  return c.integer(0);
+}
 /// Throws Error where a folded result would be too large.
 inline void expect_room(const NodeImport& n, const Shape& s) {
   if (s.numel() > n.element_limit()) throw Error("it would have " + std::to_string(s.numel()) + " elements");
