@@ -1,7 +1,7 @@
 // DenseNet: every layer of a block reads all maps that the block has made so far and appends a few of its
 // own. Between blocks the channels and the map are halved.
 #include <array>
-#include <regex>
+#include <string_view>
 
 #include "models/catalog/builder.h"
 
@@ -49,8 +49,15 @@ NodeId transition(Builder& net, const std::string& module, NodeId x) {
 
 // torchvision's own files still have the names of before 2017, with a dot: "denselayer1.norm.1.weight".
 std::string current_name(const std::string& name) {
-  static const std::regex old(R"((.*denselayer\d+\.(?:norm|conv))\.([12]\..*))");
-  return std::regex_replace(name, old, "$1$2");
+  static constexpr std::string_view kLayer = "denselayer", kDigits = "0123456789";
+  const size_t layer = name.rfind(kLayer);
+  if (layer == name.npos) return name;
+  const size_t part = name.find_first_not_of(kDigits, layer + kLayer.size());
+  if (part == name.npos || part == layer + kLayer.size()) return name;
+  const std::string_view rest = std::string_view(name).substr(part);
+  for (const std::string_view old : {".norm.1.", ".norm.2.", ".conv.1.", ".conv.2."})
+    if (rest.starts_with(old)) return std::string(name).erase(part + 5, 1);
+  return name;
 }
 
 Model densenet(const DenseNet& d, const ModelOptions& options) {

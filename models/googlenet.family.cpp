@@ -35,7 +35,7 @@ NodeId inception(Builder& net, const Inception& m, NodeId x) {
 
 Model googlenet(const ModelOptions& options) {
   Builder net(options);
-  NodeId x = net.input();
+  NodeId x = net.transformed_input();
   x = conv_norm_relu(net, "conv1", x, {.out_channels = 64, .kernel = 7, .stride = 2, .padding = 3});
   x = net.add("maxpool1", ceil_pool(3, 2), x);
   x = conv_norm_relu(net, "conv2", x, {.out_channels = 64, .kernel = 1});
@@ -68,6 +68,8 @@ Model googlenet(const ModelOptions& options) {
 
 extern const Family googlenet_family;
 const Family googlenet_family{
-    "GoogLeNet", "Szegedy et al. 2014, \"Going deeper with convolutions\"", {{"googlenet", googlenet}}};
+    "GoogLeNet",
+    "Szegedy et al. 2014, \"Going deeper with convolutions\"",
+    {{"googlenet", googlenet, {.classes = 1000, .height = 224, .width = 224}, true}}};
 
 }  // namespace loupe

@@ -91,9 +91,10 @@ struct Inception {
 Model inception_v3(const ModelOptions& options) {
   Builder net(options);
   const auto module = [&](const std::string& name, NodeId x) { return Inception{net, name, x}; };
-  const Inception top = module("", net.input());
+  const NodeId input = net.transformed_input();
+  const Inception top = module("", input);
   const OpPtr pool = max_pool2d({.kernel = 3, .stride = 2});
-  NodeId x = top.half("Conv2d_1a_3x3", net.input(), 32);
+  NodeId x = top.half("Conv2d_1a_3x3", input, 32);
   x = top.conv("Conv2d_2a_3x3", x, {.out_channels = 32, .kernel = 3});
   x = top.same("Conv2d_2b_3x3", x, 64, 3);
   x = net.add("maxpool1", pool, x);
@@ -129,6 +130,6 @@ extern const Family inception_family;
 const Family inception_family{
     "Inception v3",
     "Szegedy et al. 2015, \"Rethinking the Inception architecture for computer vision\"",
-    {{"inception_v3", inception_v3, {.classes = 1000, .height = 299, .width = 299}}}};
+    {{"inception_v3", inception_v3, {.classes = 1000, .height = 299, .width = 299}, true}}};
 
 }  // namespace loupe

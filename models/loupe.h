@@ -13,10 +13,10 @@
 #include "engine/methods/all.h"  // generated: every method
 #include "engine/run/method.h"
 #include "engine/run/network.h"
+#include "engine/tensor/npy.h"
 #include "engine/tensor/tensor.h"
 #include "kernels/common/error.h"
 #include "models/io/formula.h"
 #include "models/io/labels.h"
-#include "models/io/npy.h"
 #include "models/io/safetensors.h"
 #include "models/models.h"

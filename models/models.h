@@ -32,6 +32,9 @@ struct TrainingRecord {
 };
 TrainingRecord built_in_record(const std::string& name);
 
+/// The options, completed by what follows from where the weights come from: a file, "formula", or "" for those built in.
+ModelOptions for_weights(const std::string& name, ModelOptions options, const std::filesystem::path& weights);
+
 /// An architecture with weights from a file, safetensors or torch.save's (torchvision's parameter names, perhaps
 /// all behind one prefix; f32, f16, bf16 or f64); with formula weights where `weights` is "formula"; with the
 /// built-in ones where it is empty. Throws Error as read_weights() does.

@@ -32,7 +32,8 @@ bool looks_like_text(Bytes b) {
                      [](uint8_t c) { return c == '\t' || c == '\n' || c == '\r' || (c >= 32 && c != 127); });
 }
 
-/// `most`: pixels that a file of this format can hold in a byte.
+}  // namespace
+
 void check_size(int64_t width, int64_t height, Bytes file, int64_t most) {
   if (width <= 0 || height <= 0) throw Error("the picture is empty: its header says that a side is zero");
   if (std::max(width, height) > (1 << 24) || width * height > kMaxPixels)
@@ -44,7 +45,7 @@ void check_size(int64_t width, int64_t height, Bytes file, int64_t most) {
                 " pixels, which a file of " + std::to_string(file.size()) + " bytes cannot hold");
 }
 
-}  // namespace
+const char* readable_formats() { return "JPEG, PNG, BMP, GIF and WebP"; }
 
 ImageFormat image_format(Bytes b) {
   using namespace std::string_view_literals;
@@ -52,14 +53,12 @@ ImageFormat image_format(Bytes b) {
   if (has(b, 0, "\xFF\xD8\xFF"sv)) return ImageFormat::jpeg;
   if (has(b, 0, "\x89PNG\r\n\x1A\n"sv)) return ImageFormat::png;
 
+  if (has(b, 0, "GIF87a"sv) || has(b, 0, "GIF89a"sv)) return ImageFormat::gif;
+  if (has(b, 0, "BM"sv) && b.size() >= 26) return ImageFormat::bmp;
+  if (has(b, 0, "RIFF"sv) && has(b, 8, "WEBP"sv)) return ImageFormat::webp;
+
   std::string_view what;
-  if (has(b, 0, "BM"sv))
-    what = "a BMP picture";
-  else if (has(b, 0, "GIF8"sv))
-    what = "a GIF picture";
-  else if (has(b, 0, "RIFF"sv) && has(b, 8, "WEBP"sv))
-    what = "a WebP picture";
-  else if (has(b, 0, "II*\0"sv) || has(b, 0, "MM\0*"sv))
+  if (has(b, 0, "II*\0"sv) || has(b, 0, "MM\0*"sv))
     what = "a TIFF picture";
   else if (has(b, 4, "ftypavif"sv))
     what = "an AVIF picture";
@@ -77,8 +76,9 @@ ImageFormat image_format(Bytes b) {
     what = "too short for a picture";
   else if (looks_like_text(b))
     what = "text";
-  if (what.empty()) throw Error("not a picture that can be read: JPEG and PNG are");
-  throw Error("it is " + std::string(what) + "; JPEG and PNG are read");
+  if (what.empty())
+    throw Error(std::string("not a picture that can be read: ") + readable_formats() + " are");
+  throw Error("it is " + std::string(what) + "; " + readable_formats() + " are read");
 }
 
 namespace {
@@ -107,8 +107,7 @@ JpegFrame read_frame(uint8_t marker, Bytes b, Bytes file) {
   // A block takes a bit or more, and there are at least 9 blocks (of 8×8 samples) in an MCU of 32×32 pixels.
   check_size(big_endian_16(b, 3), big_endian_16(b, 1), file, 8 * 114);
   const size_t count = b[5];
-  if (count == 4) throw Error("a CMYK JPEG is not read; convert it to RGB");
-  if ((count != 1 && count != 3) || b.size() < 6 + 3 * count)
+  if ((count != 1 && count != 3 && count != 4) || b.size() < 6 + 3 * count)
     throw damaged_jpeg("its frame header makes no sense");
   JpegFrame frame{marker == 0xC2, {}};
   for (size_t c = 0; c < count; ++c) frame.components.push_back({b[6 + 3 * c], b[8 + 3 * c]});
@@ -163,10 +162,11 @@ void read_scan(Bytes b, const JpegTables& tables, JpegFrame& frame) {
 
 }  // namespace
 
-void check_jpeg(Bytes b) {
+int check_jpeg(Bytes b) {
   const Error truncated("the JPEG is truncated: it ends before its end-of-image marker");
   std::optional<JpegFrame> frame;
   JpegTables tables;
+  int scans = 0;
   for (size_t i = 2;;) {
     // The next marker: 0xFF and a code. Between segments this passes over padding, after a scan header over
     // the entropy-coded data, in which 0xFF is followed by 0 or is a restart marker.
@@ -193,6 +193,8 @@ void check_jpeg(Bytes b) {
     else if (marker == 0xDA) {
       if (!frame) throw damaged_jpeg("a scan comes before the frame header");
       read_scan(segment, tables, *frame);
+      // A file of a megabyte can hold thousands, each of which passes over the whole picture.
+      if (++scans > 100) throw damaged_jpeg("it has more than 100 scans");
     } else if ((marker & 0xF0) == 0xC0 && marker != 0xC8 && marker != 0xCC) {
       if (frame) throw damaged_jpeg("it has two frame headers");
       frame = read_frame(marker, segment, b);
@@ -201,6 +203,7 @@ void check_jpeg(Bytes b) {
   const auto scanned = [](const JpegFrame::Component& c) { return c.scanned; };
   if (!frame || !std::all_of(frame->components.begin(), frame->components.end(), scanned))
     throw damaged_jpeg("it ends before all of its components came");
+  return static_cast<int>(frame->components.size());
 }
 
 namespace {
@@ -243,6 +246,29 @@ void check_png(Bytes b) {
     if (has(name, 0, "IEND")) return;
     i += 12 + length;
   }
+}
+
+void check_bmp(Bytes b) {
+  const auto number = [&](size_t i) {
+    return uint32_t{b[i]} | uint32_t{b[i + 1]} << 8 | uint32_t{b[i + 2]} << 16 | uint32_t{b[i + 3]} << 24;
+  };
+  const Error truncated("the BMP is truncated: it ends before its last pixel");
+  if (b.size() < 26) throw truncated;
+  const bool old = number(14) == 12;  // OS/2's header has its sides in 16 bits, and never compresses
+  if (!old && b.size() < 54) throw truncated;
+  const int64_t width = old ? number(18) & 0xFFFF : static_cast<int32_t>(number(18));
+  const int64_t tall = old ? number(18) >> 16 : static_cast<int32_t>(number(22));
+  const int64_t height = tall < 0 ? -tall : tall;  // below zero: from the top
+  const int bits = old ? b[24] : b[28];
+  const uint32_t compression = old ? 0 : number(30);
+  constexpr uint32_t kBitFields = 3;
+  if (compression != 0 && compression != kBitFields)
+    throw Error("a compressed BMP is not read; save it without compression");
+  if (bits != 1 && bits != 4 && bits != 8 && bits != 16 && bits != 24 && bits != 32)
+    throw Error("a BMP of " + std::to_string(bits) + " bits a pixel is not read");
+  check_size(width, height, b, 8);
+  const int64_t row = (width * bits + 31) / 32 * 4, start = number(10);
+  if (start < 26 || start + row * height - (row - (width * bits + 7) / 8) > std::ssize(b)) throw truncated;
 }
 
 }  // namespace loupe

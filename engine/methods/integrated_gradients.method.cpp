@@ -5,6 +5,7 @@
 #include "engine/methods/integrated_gradients.h"
 #include "engine/run/method.h"
 #include "engine/run/quadrature.h"
+#include "engine/tensor/npy.h"
 
 namespace loupe {
 
@@ -87,7 +88,21 @@ IntegratedGradientsResult integrated_gradients(Network& net, const Tensor& x,
 }
 
 namespace {
-// "zero", "black", or a picture's path.
+// An array of numbers, as the network takes them.
+Tensor baseline_of_numbers(const std::string& path, const Shape& shape) {
+  Tensor numbers = read_npy(path);
+  if (numbers.dtype() != Dtype::f32 && numbers.dtype() != Dtype::f64)
+    throw Error("'" + path + "' holds " + std::string(dtype_name(numbers.dtype())) +
+                ", not preprocessed floating-point numbers");
+  if (numbers.shape().rank() == 3)
+    numbers = numbers.reshape({1, numbers.shape()[0], numbers.shape()[1], numbers.shape()[2]});
+  if (numbers.shape() == shape)
+    for (int64_t i = 0; i < numbers.numel(); ++i)
+      if (!std::isfinite(numbers.item(i))) throw Error("'" + path + "' holds numbers that are not finite");
+  return numbers;
+}
+
+// "zero", "black", the path of a picture, or of a .npy file.
 Tensor baseline_from(const Question& q, const std::string& text) {
   if (text == "zero") return {};
   const Shape& shape = q.input.shape();
@@ -95,20 +110,22 @@ Tensor baseline_from(const Question& q, const std::string& text) {
     const Preprocessing& how = q.model.preprocessing;
     Tensor black(Dtype::f64, shape);
     const int64_t size = shape[2] * shape[3];
-    for (int64_t c = 0; c < 3; ++c)
+    for (int64_t c = 0; c < shape[1]; ++c)
       std::ranges::fill(
           black.values<double>().subspan(static_cast<size_t>(c * size), static_cast<size_t>(size)),
           static_cast<double>((0 - how.mean[static_cast<size_t>(c)]) / how.std[static_cast<size_t>(c)]));
     return black;
   }
   Tensor picture;
+  const bool numbers = text.ends_with(".npy");
   try {
-    picture = q.model.preprocess(read_image(text));
+    picture = numbers ? baseline_of_numbers(text, shape) : q.model.preprocess(read_image(text));
   } catch (const Error& e) {
-    throw Error("--integrated_gradients.baseline is zero, black or a picture: " + std::string(e.what()));
+    throw Error("--integrated_gradients.baseline is zero, black, a picture or a .npy file: " +
+                std::string(e.what()));
   }
   if (picture.shape() != shape)
-    throw UsageError("--integrated_gradients.baseline: the picture " + text + " becomes " +
+    throw UsageError("--integrated_gradients.baseline: " + text + (numbers ? " holds " : " becomes ") +
                      picture.shape().str() + ", but the input is " + shape.str());
   return picture;
 }
@@ -119,9 +136,11 @@ const Method integrated_gradients_method{
     .name = "integrated_gradients",
     .summary = "gradients added up along the way from a baseline: shares that sum to the score's difference",
     .source = "Sundararajan, Taly & Yan 2017, Axiomatic attribution for deep networks",
-    .options = {{"steps", int64_t{50}, "points of the Gauss-Legendre rule", 1, 10000},
-                {"baseline", std::string("zero"),
-                 "where the way begins: zero (the mean colour), black, or a picture's path"}},
+    .options =
+        {{"steps", int64_t{50}, "points of the Gauss-Legendre rule", 1, 10000},
+         {"baseline", std::string("zero"),
+          "where the way begins: zero (the mean colour), black, or the path of a picture or of a .npy file "
+          "with the preprocessed numbers"}},
     .run = [](const Question& q, const Options& o) -> Explanation {
       const IntegratedGradientsResult r =
           integrated_gradients(q.model, q.input,

@@ -5,7 +5,21 @@
 namespace loupe {
 
 Builder::Builder(const ModelOptions& options) : options_(options) {
-  graph_.input("input", {1, 3, options.height, options.width});
+  graph_.input("input", {1, options.channels ? options.channels : 3, options.height, options.width});
+}
+
+NodeId Builder::transformed_input() {
+  if (!options_.transform_input.value_or(false)) return input();
+  constexpr double mean[] = {0.485, 0.456, 0.406}, std[] = {0.229, 0.224, 0.225};
+  std::vector<float> scale, shift;
+  for (int c = 0; c < 3; ++c) {
+    scale.push_back(static_cast<float>(std[c] / 0.5));
+    shift.push_back(static_cast<float>((mean[c] - 0.5) / 0.5));
+  }
+  const NodeId scales = graph_.constant("transform_input.scales", Tensor::from(scale, {1, 3, 1, 1}));
+  const NodeId shifts = graph_.constant("transform_input.shifts", Tensor::from(shift, {1, 3, 1, 1}));
+  const NodeId x = add("transform_input.mul", mul(), {input(), scales});
+  return add("transform_input.add", loupe::add(), {x, shifts});
 }
 
 NodeId Builder::add(const std::string& name, OpPtr op, NodeId x) {

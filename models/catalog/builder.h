@@ -26,10 +26,12 @@ namespace loupe {
 /// output.
 class Builder {
  public:
-  /// Starts with the node "input", nominally (1, 3, height, width).
+  /// Starts with the node "input", nominally (1, channels, height, width).
   explicit Builder(const ModelOptions& options);
 
   NodeId input() const { return 0; }
+  /// The input, or where the options ask for it what torchvision's transform_input makes of it.
+  NodeId transformed_input();
   NodeId add(const std::string& name, OpPtr op, NodeId x);
   NodeId add(const std::string& name, OpPtr op, std::vector<Port> inputs);
   /// A chain of named ops; the names follow `module` and a dot, or stand alone where `module` is "".

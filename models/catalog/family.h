@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,12 +33,18 @@ struct Model {
 struct ModelOptions {
   int64_t classes = 0;
   int64_t height = 0, width = 0;
+  int64_t channels = 0;  // of the input: 1 for grey pictures
+  /// Whether the network itself takes its input from ImageNet's mean and deviation to 0.5, as torchvision's trained
+  /// GoogLeNet and Inception do (transform_input). Not said: with a file of weights for the classes that it was made
+  /// for, and not with others. No other architecture does.
+  std::optional<bool> transform_input = std::nullopt;
 };
 
 struct Architecture {
   std::string name;                                 // torchvision's, where it has it: "resnet18"
   std::function<Model(const ModelOptions&)> build;  // gets options without zeros
-  ModelOptions standard = {.classes = 1000, .height = 224, .width = 224};
+  ModelOptions standard = {.classes = 1000, .height = 224, .width = 224, .channels = 3};
+  bool transforms_input = false;  // ModelOptions::transform_input means something
 };
 
 /// One architecture for each row of a family's table, called row.name: build(row, options).

@@ -48,14 +48,25 @@ std::vector<std::string> names() {
 }
 
 Model build(const std::string& name, const ModelOptions& options) {
-  if (is_file(name)) return onnx_model(name, options);
+  if (is_file(name)) {
+    Model model = onnx_model(name, options);
+    const std::vector<Shape> inputs = model.graph.input_shapes();
+    if (!inputs.empty() && inputs[0].rank() == 4)
+      model.preprocessing = for_channels(model.preprocessing, inputs[0][1]);
+    return model;
+  }
   for (const Family* family : all_families())
     for (const Architecture& a : family->architectures) {
       if (a.name != name) continue;
       const auto or_standard = [](int64_t wanted, int64_t standard) { return wanted ? wanted : standard; };
+      if (options.transform_input.value_or(false) && !a.transforms_input)
+        throw UsageError(name + " has no transform_input: only torchvision's GoogLeNet and Inception have");
       Model model = a.build({.classes = or_standard(options.classes, a.standard.classes),
                              .height = or_standard(options.height, a.standard.height),
-                             .width = or_standard(options.width, a.standard.width)});
+                             .width = or_standard(options.width, a.standard.width),
+                             .channels = or_standard(options.channels, 3),
+                             .transform_input = options.transform_input.value_or(false)});
+      model.preprocessing = for_channels(model.preprocessing, model.graph.input_shapes().at(0)[1]);
       const int64_t classes = model.graph.node(model.graph.output()).shape().back();
       if (std::ssize(model.labels) != classes) model.labels.clear();
       return model;
@@ -111,9 +122,20 @@ ImageModel load(const std::string& name, Model model, const std::filesystem::pat
   return loaded;
 }
 
+ModelOptions for_weights(const std::string& name, ModelOptions options,
+                         const std::filesystem::path& weights) {
+  if (options.transform_input || weights == "formula" || weights.empty()) return options;
+  for (const Family* family : all_families())
+    for (const Architecture& a : family->architectures)
+      if (a.name == name && a.transforms_input)
+        options.transform_input = (options.classes == 0 || options.classes == a.standard.classes) &&
+                                  (options.channels == 0 || options.channels == 3);
+  return options;
+}
+
 ImageModel load(const std::string& name, const std::filesystem::path& weights, Device device,
                 const ModelOptions& options, const KernelOptions& kernels) {
-  return load(name, build(name, options), weights, device, kernels);
+  return load(name, build(name, for_weights(name, options, weights)), weights, device, kernels);
 }
 
 }  // namespace loupe::models

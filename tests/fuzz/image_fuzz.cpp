@@ -1,8 +1,9 @@
 // libFuzzer target for pictures: any bytes at all are a picture or one Error. The checks in
 // engine/image/container.cpp are what keeps stb from its own mistakes, so stb itself is compiled here too, and
 // instrumented.
-// Sources: engine/image/{image,container}.cpp engine/file/{file,atomic_file}.cpp +stb
-// Starts from: tests/fixtures/images
+// Sources: engine/image/{image,container,exif,jpeg,webp,gif}.cpp engine/file/{file,atomic_file}.cpp
+//   -DLOUPE_HAS_LIBJPEG -DLOUPE_HAS_LIBWEBP +stb +libjpeg +libwebp
+// Starts from: tests/fixtures/images tests/fixtures/pictures
 // Options: -max_len=4096
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_IMPLEMENTATION

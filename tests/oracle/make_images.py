@@ -1,7 +1,7 @@
 """Small pictures of every kind that Loupe reads or refuses, and what PIL and torchvision make of resizing and cropping.
 
-    python3 tests/oracle/make_images.py tests/fixtures/images        (PIL 10, torchvision, numpy; PIL 13 takes the passes of a
-                                                                      tall picture in another order, so that bytes differ by 1)
+    python3 tests/oracle/make_images.py tests/fixtures/images        (Pillow 13, torchvision, numpy; before 13 the passes of a
+                                                                      tall picture came in another order)
 
 Every picture is computed, by `pattern`. The PNGs that PIL cannot write (16-bit RGB, interlaced, absurd headers) are put
 together here from their chunks.

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <set>
 
-#include "models/io/npy.h"
+#include "engine/tensor/npy.h"
 #include "models/io/safetensors.h"
 
 namespace loupe {
@@ -19,16 +19,17 @@ std::string extension(const std::string& path) {
   return e;
 }
 
-Tensor read_tensor(const std::string& path) {
+Tensor read_tensor(const std::string& path, int64_t channels) {
   const Tensor t = extension(path) == ".npy" ? read_npy(path) : SafetensorsFile::open(path).tensor("input");
   const auto fail = [&](const std::string& what) { throw Error("the input in '" + path + "' " + what); };
   const Shape& s = t.shape();
-  const bool image = s.rank() == 3 && s[0] == 3, batch = s.rank() == 4 && s[0] == 1 && s[1] == 3;
-  if (!image && !batch) fail("has shape " + s.str() + ", not (3, H, W)");
+  const bool image = s.rank() == 3 && s[0] == channels,
+             batch = s.rank() == 4 && s[0] == 1 && s[1] == channels;
+  if (!image && !batch) fail("has shape " + s.str() + ", not (" + std::to_string(channels) + ", H, W)");
   if (s.numel() == 0) fail("is empty: its shape is " + s.str());
   if (t.dtype() != Dtype::f32 && t.dtype() != Dtype::f64)
     fail("holds " + std::string(dtype_name(t.dtype())) + ", not preprocessed floating-point numbers");
-  const Tensor x = (image ? t.reshape({1, 3, s[1], s[2]}) : t).to(Dtype::f32);
+  const Tensor x = (image ? t.reshape({1, channels, s[1], s[2]}) : t).to(Dtype::f32);
   for (const float v : x.values<const float>())
     if (!std::isfinite(v)) fail("holds numbers that are not finite");
   return x;
@@ -45,24 +46,18 @@ std::string unique_name(const std::string& path, std::set<std::string>& taken) {
 
 }  // namespace
 
-bool holds_tensor(const std::string& path) {
-  return extension(path) == ".npy" || extension(path) == ".safetensors";
-}
-
-std::vector<Input> open_inputs(const std::vector<std::string>& paths) {
+std::vector<Input> name_inputs(const std::vector<std::string>& paths) {
   std::vector<Input> inputs;
   std::set<std::string> taken{"report.html"};
-  for (const std::string& path : paths) {
-    std::error_code error;
-    if (!fs::exists(path, error)) throw Error("cannot read '" + path + "': there is no such file");
-    inputs.push_back({path, unique_name(path, taken), holds_tensor(path) ? read_tensor(path) : Tensor()});
-  }
+  for (const std::string& path : paths) inputs.push_back({path, unique_name(path, taken)});
   return inputs;
 }
 
-void read_photographs(std::span<Input> inputs, const Preprocessing& how) {
-  for (Input& i : inputs)
-    if (!i.tensor.defined()) i.tensor = preprocess(read_image(i.path), how);
+Tensor read_input(const std::string& path, const Preprocessing& how, Orientation orientation) {
+  std::error_code error;
+  if (!fs::exists(path, error)) throw Error("cannot read '" + path + "': there is no such file");
+  const bool holds_tensor = extension(path) == ".npy" || extension(path) == ".safetensors";
+  return holds_tensor ? read_tensor(path, how.channels) : preprocess(read_image(path, orientation), how);
 }
 
 }  // namespace loupe

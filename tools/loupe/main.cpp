@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/image/image.h"
 #include "kernels/common/build_info.h"
 #include "kernels/common/device.h"
 #include "kernels/common/op.h"
@@ -69,7 +70,8 @@ std::string version() {
   return "loupe " LOUPE_VERSION "\ncompiler  " + compiler_name() + "\ncpu       " + join(simd_targets()) +
          " code; this machine runs " + simd_target_here() + "\nsim       " + module(Backend::sim) +
          "\ncuda      " + module(Backend::cuda) + "\nonnx      " +
-         (onnx::why_missing().empty() ? "files are read" : "no: " + onnx::why_missing());
+         (onnx::why_missing().empty() ? "files are read" : "no: " + onnx::why_missing()) + "\npictures  " +
+         picture_readers();
 }
 
 int run(int argc, char** argv) {

@@ -25,6 +25,13 @@ void ModelChoice::add_to(CLI::App& app, const std::string& group) {
                group);
   value_option(app, "--classes", classes, "N",
                "Classes that the network tells apart (14 of the zoo, 1000 of others)", group);
+  value_option(app, "--channels", channels, "C", "Of the input: 1 for a network that sees grey pictures (3)",
+               group);
+  value_option(
+      app, "--transform-input", transform_input, "yes|no",
+      "Whether GoogLeNet and Inception take their input to mean and deviation 0.5, as torchvision's trained "
+      "ones do (yes with a file of weights for 1000 classes)",
+      group);
 }
 
 void ModelChoice::check_name() const {
@@ -40,6 +47,17 @@ int64_t ModelChoice::class_count() const {
   return classes.empty() ? 0 : parse_whole("--classes", classes, 1, 1'000'000);
 }
 
+ModelOptions ModelChoice::options(int64_t height, int64_t width, const std::string& weights,
+                                  int64_t labels) const {
+  ModelOptions all{.classes = classes.empty() ? labels : class_count(), .height = height, .width = width};
+  if (!channels.empty()) all.channels = parse_whole("--channels", channels, 1, 3);
+  if (all.channels == 2) throw UsageError("--channels takes 1, for grey pictures, or 3");
+  if (!transform_input.empty() && transform_input != "yes" && transform_input != "no")
+    throw UsageError("--transform-input takes yes or no, not '" + transform_input + "'");
+  if (!transform_input.empty()) all.transform_input = transform_input == "yes";
+  return models::for_weights(model, all, weights);
+}
+
 void SizeChoice::add_to(CLI::App& app) {
   value_option(app, "--size", size, "HxW",
                "Height and width of the input in pixels (64 of the zoo, 224 of others)");
@@ -47,7 +65,7 @@ void SizeChoice::add_to(CLI::App& app) {
 
 std::pair<Graph, Shape> SizeChoice::graph(const ModelChoice& choice) const {
   choice.check_name();
-  Graph graph = models::build(choice.model, {.classes = choice.class_count()}).graph;
+  Graph graph = models::build(choice.model, choice.options()).graph;
   Shape input = graph.input_shapes().at(0);
   if (!size.empty()) {
     const auto [height, width] = parse_size("--size", size);

@@ -20,12 +20,17 @@ CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& v
 
 /// --model M and --classes N: which architecture.
 struct ModelChoice {
-  std::string model = "zoo", classes;
+  std::string model = "zoo", classes, channels = {}, transform_input = {};
   void add_to(CLI::App& app, const std::string& group = "Options");
   /// Throws UsageError, with near names.
   void check_name() const;
   /// 0: as many as the architecture was made for. Throws UsageError.
   int64_t class_count() const;
+  /// What models::build() is told, for inputs of that size (0: the architecture's own) and weights from there ("formula",
+  /// a file, or "" for those built in). Throws UsageError.
+  /// `classes`: how many where --classes does not say it.
+  ModelOptions options(int64_t height = 0, int64_t width = 0, const std::string& weights = "formula",
+                       int64_t classes = 0) const;
 };
 
 /// --device D, the GPU's --conv C, and the simulator's --sim.seed N and --sim.memory BYTES: where to compute.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/image/decoders.h"
 #include "models/io/formula.h"
 #include "models/io/safetensors.h"
 #include "models/models.h"
@@ -76,6 +77,13 @@ class Explain {
   std::string photo_ = folder_ / "photo.png";
 };
 
+// A .npy file of that type and shape.
+std::string npy_of(const std::string& type, const std::string& shape, const std::string& data) {
+  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
+  header.resize(118, ' ');
+  return std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header + data;
+}
+
 // A safetensors file from its header's text.
 std::string safetensors(const std::string& header, const std::string& data = "", uint64_t claimed = 0) {
   const uint64_t length = claimed ? claimed : header.size();
@@ -98,20 +106,33 @@ TEST_CASE("pictures that cannot be read") {
   refused(explain.file("cut.png", png.substr(0, png.size() / 2)), {"cut.png"});
   refused(explain.file("header.png", png.substr(0, 20)), {"header.png"});
   refused(explain.file("letter.jpg", "Dear photograph,\nyours truly\n"), {"letter.jpg"});
-  refused(fixture("cmyk.jpg").string(), {"cmyk.jpg", "CMYK"});
+  if (has_libjpeg()) {
+    std::string early = jpeg.substr(0, jpeg.size() * 3 / 4);
+    refused(explain.file("early.jpg", early + "\xFF\xD9"), {"early.jpg", "damaged", "premature end"});
+  }
+  const auto kind = [](const std::string& name) {
+    return read_text(LOUPE_SOURCE_DIR "/tests/fixtures/pictures/" + name);
+  };
+  refused(explain.file("animated.webp", kind("animated.webp")), {"animated.webp", "WebP"});
+  for (const char* name : {"lossy.webp", "lossless.webp", "palette.gif", "interlaced.gif", "rgb.bmp"}) {
+    const std::string whole = kind(name);
+    refused(explain.file(name, whole.substr(0, whole.size() / 2)), {name});
+  }
   refused(fixture("claims_60000x60000.png").string(), {"60000"});
-  refused(fixture("tiny.gif").string(), {"tiny.gif", "GIF"});
-  // One bad picture among good ones: nothing is written for those either.
-  explain.refused(1, {explain.photo(), explain.folder() / "cut.jpg"}, {"cut.jpg"});
+  refused(fixture("tiny.tiff").string(), {"tiny.tiff", "TIFF"});
+  // One bad picture among good ones: when asked to, nothing is written for those either.
+  explain.refused(1, {explain.photo(), explain.folder() / "cut.jpg", "--stop-on-error"}, {"cut.jpg"});
   // A line break in a name does not make a second line.
   refused(explain.folder() / "two\nlines.jpg", {"two lines.jpg"});
 }
 
 TEST_CASE("pictures that are unusual work") {
   const Explain explain;
-  for (const char* name :
-       {"grey.png", "grey16.png", "rgb16.png", "rgba.png", "grey.jpg", "palette.png", "progressive.jpg"})
+  for (const char* name : {"grey.png", "grey16.png", "rgb16.png", "rgba.png", "grey.jpg", "palette.png",
+                           "progressive.jpg", "tiny.bmp", "tiny.gif"})
     explain.works({fixture(name).string()});
+  if (has_libjpeg()) explain.works({fixture("cmyk.jpg").string()});
+  if (has_libwebp()) explain.works({fixture("tiny.webp").string()});
   write_png(explain.folder() / "dot.png", pattern(1, 1));
   explain.works({explain.folder() / "dot.png"});
   write_png(explain.folder() / "long.png", pattern(20000, 10));
@@ -241,9 +262,9 @@ TEST_CASE("preprocessed tensors that do not fit") {
   write_safetensors(explain.folder() / "small.safetensors",
                     {{"input", Tensor::zeros(Dtype::f32, {3, 4, 4})}});
   explain.refused(2, {explain.folder() / "small.safetensors"}, {"squeezenet1_1", "4×4"});
-  explain.refused(2,
-                  {explain.photo(), explain.folder() / "small.safetensors"},  // picture and layer are named
-                  {"small.safetensors", "4×4", "node 'features.2'"});
+  explain.refused(
+      2, {explain.photo(), explain.folder() / "small.safetensors", "--stop-on-error"},  // layer is named
+      {"small.safetensors", "4×4", "node 'features.2'"});
 }
 
 TEST_CASE("names and values that do not exist") {
@@ -290,6 +311,22 @@ TEST_CASE("names and values that do not exist") {
   occlusion("fill", "grey");
   refused({"--method", "integrated_gradients", "--integrated_gradients.steps", "0"}, {"steps"});
   refused({"--no-such-option"}, {"--no-such-option"});
+  refused({"--orientation", "up"}, {"--orientation", "exif or ignore", "up"});
+  refused({"--size", "0"}, {"--size"});
+  refused({"--size", "64xx"}, {"--size"});
+  refused({"--size", "99999"}, {"--size", "65536"});
+  refused({"--crop", "12.5"}, {"--crop", "12.5"});
+  refused({"--crop", "64", "--no-crop"}, {"--crop", "--no-crop"});
+  refused({"--crop", "8"}, {"8×8"});
+  refused({"--mean", "0.5,0.5"}, {"--mean", "one number or three"});
+  refused({"--mean", "123.675"}, {"--mean", "divide it by 255"});
+  refused({"--std", "0"}, {"--std", "0"});
+  refused({"--std", "nan"}, {"--std", "nan"});
+  refused({"--std", "58.4"}, {"--std", "divide it by 255"});
+  refused({"--channels", "2"}, {"--channels"});
+  refused({"--channels", "grey"}, {"--channels", "grey"});
+  refused({"--transform-input", "maybe"}, {"--transform-input", "yes or no"});
+  refused({"--transform-input", "yes"}, {"squeezenet1_1", "transform_input", "GoogLeNet"});
 
   const std::string labels = explain.file("labels.txt", "tench\ngoldfish\n");
   refused({"--labels", labels, "--classes", "1000"}, {"2 labels", "1000"});
@@ -301,6 +338,16 @@ TEST_CASE("names and values that do not exist") {
   other.refused(
       1, {explain.photo(), "--method", "integrated_gradients", "--integrated_gradients.baseline", "none.png"},
       {"none.png"});
+  const auto baseline = [&](int status, const std::string& bytes, const std::vector<std::string>& parts) {
+    other.refused(status,
+                  {explain.photo(), "--method", "integrated_gradients", "--integrated_gradients.baseline",
+                   explain.file("baseline.npy", bytes)},
+                  parts);
+  };
+  baseline(1, "\x93NUMPY and no more", {"baseline.npy"});
+  baseline(2, npy_of("<f4", "(3, 2, 2)", std::string(48, '\0')),
+           {"baseline.npy", "(1, 3, 2, 2)", "(1, 3, 224, 224)"});
+  baseline(1, npy_of("|u1", "(3, 2, 2)", std::string(12, '\0')), {"baseline.npy", "u8"});
 }
 
 TEST_CASE("a device that this build or this machine lacks") {
@@ -368,6 +415,7 @@ TEST_CASE("output folders that cannot be written") {
     CHECK(read_text(file) == "x");
   }
   // A file where the picture's folder should be.
+  // Of others, and so not to be replaced; nor is a folder of Loupe's to which something was added.
   fs::create_directory(explain.folder() / "results");
   write_text(explain.folder() / "results/photo", "x");
   explain.refused(1, {explain.photo(), "--out", explain.folder() / "results"}, {"results", "photo"});

@@ -404,16 +404,4 @@ TEST_CASE("--method all leaves out what does not suit the network, and says so")
   CHECK(!fs::exists(folder / "out/photo/cam.png"));
 }
 
-TEST_CASE("a second run replaces its files and leaves others") {
-  const Folder folder;
-  const std::string photo = photograph(folder, "photo.png"), out = folder / "out";
-  fs::create_directories(out + "/photo");
-  write_text(out + "/photo/notes.txt", "mine");
-  write_text(out + "/photo/gradient.png", "old");
-  REQUIRE(explain({photo, "--out", out}).status == 0);
-  CHECK(read_text(out + "/photo/notes.txt") == "mine");
-  CHECK(read_image(out + "/photo/gradient.png").width == 224);
-  CHECK(files_in(out).size() == 4);
-}
-
 }  // namespace loupe::test

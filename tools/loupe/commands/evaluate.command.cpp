@@ -124,7 +124,7 @@ void run_evaluate(const Settings& s) {
   // A folder that cannot be written to is found before the work, not after it.
   std::optional<OutputFolder> out;
   Run run = prepare(s);
-  if (!s.out.empty()) out.emplace(s.out, std::vector<std::string>{});
+  if (!s.out.empty()) out.emplace(s.out);
 
   ProgressBar progress;
   const auto methods = std::ranges::count(run.contestants, false, &Contestant::baseline);

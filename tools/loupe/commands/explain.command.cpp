@@ -1,22 +1,23 @@
-// `loupe explain`: what in a picture speaks for a class. All names, options and files are checked before
-// anything is computed; then images are explained and written one after another.
+// `loupe explain`: what in a picture speaks for a class. All names and options are checked before anything is
+// computed; then images are read, explained and written one after another, so that a thousand need no more memory than
+// one.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <memory>
 
 #include "engine/file/file.h"
-#include "engine/image/overlay.h"
 #include "kernels/common/parallel.h"
 #include "models/io/labels.h"
-#include "models/io/safetensors.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/explain/explained.h"
+#include "tools/loupe/explain/run.h"
 #include "tools/loupe/inputs.h"
+#include "tools/loupe/interrupt.h"
 #include "tools/loupe/method_options.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/output_folder.h"
+#include "tools/loupe/preprocessing_choice.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
 #include "tools/loupe/text.h"
@@ -32,19 +33,21 @@ struct Settings {
   std::vector<std::string> images;
   ModelChoice model;
   MethodChoice methods;
+  PreprocessingChoice preprocessing;
   DeviceChoice device;
   WeightsChoice weights;
   std::string labels, target, out = "out", memory, threads;
-  bool json = false, verbose = false;
+  bool json = false, verbose = false, stop_on_error = false;
 
   void add_to(CLI::App& app);
 };
 
 void Settings::add_to(CLI::App& app) {
   const std::string what = "What to explain", how = "How", results = "Results";
-  app.add_option("IMAGE...", images,
-                 "JPEG or PNG pictures; or .npy or .safetensors files that hold a preprocessed tensor "
-                 "`input` (3, H, W)")
+  app.add_option(
+         "IMAGE...", images,
+         "JPEG, PNG, WebP, BMP or GIF pictures; or .npy or .safetensors files that hold a preprocessed "
+         "tensor `input` (3, H, W)")
       ->required()
       ->group(what);
   model.add_to(app, what);
@@ -56,28 +59,24 @@ void Settings::add_to(CLI::App& app) {
   value_option(
       app, "--class", target, "C",
       "The class to explain: its index, its label, or a part that no other label has (the likeliest)", what);
+  preprocessing.add_to(app, "How photographs are prepared");
   methods.add_to(app, how);
   device.add_to(app, how);
   value_option(app, "--memory", memory, "BYTES",
                "Limit for activations, such as 512M; results do not depend on it (none)", how);
   value_option(app, "--threads", threads, "N",
                "Threads; results do not depend on it (OMP_NUM_THREADS, or all cores)", how);
-  value_option(app, "--out", out, "DIR",
-               "Folder for DIR/report.html, DIR/<picture>/<map>.png and DIR/<picture>/maps.safetensors (out)",
-               results);
+  value_option(
+      app, "--out", out, "DIR",
+      "Folder for DIR/report.html, DIR/<picture>/<map>.png and DIR/<picture>/maps.safetensors; what an "
+      "earlier run left there is replaced (out)",
+      results);
+  app.add_flag("--stop-on-error", stop_on_error,
+               "Explain nothing unless all pictures can be read, rather than leave out those that cannot")
+      ->group(results);
   app.add_flag("--json", json, "Print a summary for programs, and nothing else")->group(results);
   app.add_flag("--verbose", verbose, "Print memory and times too")->group(results);
 }
-
-// Everything that a run needs, checked.
-struct Run {
-  ImageModel network;
-  std::string weights;
-  std::vector<Input> inputs;
-  std::vector<ChosenMethod> methods;
-  std::vector<Skipped> skipped;
-  std::optional<int64_t> target;  // none: each image's likeliest class
-};
 
 // A layer's name that does not exist should not wait for the methods before it.
 void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) {
@@ -86,17 +85,53 @@ void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) 
       if (option == "layer" && !text.empty()) graph.find(text);
 }
 
-Run prepare(const Settings& s) {
+// One image's tensor, which fits the network.
+Tensor read_fitting(const std::string& path, const std::string& model, const Graph& graph,
+                    const Preprocessing& how, Orientation orientation) {
+  Tensor x = read_input(path, how, orientation);
+  try {
+    expect_fits(model, graph, x.shape());
+  } catch (const UsageError& e) {
+    throw UsageError("'" + path + "': " + e.what());
+  }
+  return x;
+}
+
+// The network without its weights, made for the inputs that the options ask for, and as many classes as there are
+// labels unless something else is said.
+Model build_model(const Settings& s, int64_t labels) {
+  const auto build = [&](int64_t height, int64_t width) {
+    return models::build(s.model.model, s.model.options(height, width, s.weights.file, labels));
+  };
+  const auto size = s.preprocessing.input_size();
+  Model model = build(0, 0);
+  if (size) try {
+      model = build(size->first, size->second);
+    } catch (const UsageError& e) {
+      throw UsageError(s.model.model + " cannot be made for inputs of " +
+                       Pair(size->first, size->second).str() + " pixels: " + e.what());
+    }
+  model.preprocessing = s.preprocessing.applied(model.preprocessing);
+  return model;
+}
+
+// The shape of every photograph's input, or where that is not known before they are read, the nominal one.
+Shape likely_shape(const Graph& graph, const Preprocessing& how) {
+  if (how.crop > 0) return {1, how.channels, how.crop, how.crop};
+  if (how.stretched()) return {1, how.channels, how.stretch[0], how.stretch[1]};
+  return graph.input_shapes().at(0);
+}
+
+ExplainRun prepare(const Settings& s) {
   // What needs no large file first.
+  s.preprocessing.check();
   s.model.check_name();
   std::vector<std::string> labels;
   if (!s.labels.empty()) {
     labels = read_labels(s.labels);
     for (std::string& l : labels) l = valid_utf8(l);
   }
-  // As many classes as there are labels, unless something else is said.
-  const int64_t wanted = s.model.classes.empty() ? std::ssize(labels) : s.model.class_count();
-  Model model = models::build(s.model.model, {.classes = wanted});
+  Model model = build_model(s, std::ssize(labels));
   const int64_t classes = model.graph.node(model.graph.output()).shape().back();
   s.weights.check(s.model.model);
   std::vector<ChosenMethod> methods = s.methods.chosen();
@@ -111,128 +146,31 @@ Run prepare(const Settings& s) {
   std::optional<int64_t> target;
   if (!s.target.empty()) target = find_class(s.target, labels, classes);
 
-  std::vector<Input> inputs = open_inputs(s.images);
-  read_photographs(inputs, model.preprocessing);
-  for (const Input& i : inputs) try {
-      expect_fits(s.model.model, model.graph, i.tensor.shape());
-    } catch (const UsageError& e) {
-      throw UsageError("'" + i.path + "': " + e.what());
-    }
+  std::vector<Input> inputs = name_inputs(s.images);
+  const Orientation orientation = s.preprocessing.orientation();
+  Tensor first;
+  if (inputs.size() == 1 || s.stop_on_error)
+    for (const Input& i : inputs)
+      first = read_fitting(i.path, s.model.model, model.graph, model.preprocessing, orientation);
+  if (inputs.size() > 1) first = {};
 
   ImageModel network = load_and_say(s.model.model, std::move(model), s.weights, device, s.device);
   network.labels = std::move(labels);
   network.network.memory_limit = memory;
-  std::vector<Shape> shapes;
-  for (const Input& i : inputs)
-    if (std::ranges::count(shapes, i.tensor.shape()) == 0) shapes.push_back(i.tensor.shape());
-  std::vector<Skipped> skipped = leave_out_unsuited(methods, network, shapes, s.methods.all());
+  const Shape shape = first.defined() ? first.shape() : likely_shape(network.graph(), network.preprocessing);
+  std::vector<Skipped> skipped = leave_out_unsuited(methods, network, {&shape, 1}, s.methods.all());
   check_layers(methods, network.graph());
-  return {std::move(network), s.weights.file,     std::move(inputs),
-          std::move(methods), std::move(skipped), target};
+  return {std::move(network), s.weights.file,     std::move(inputs), orientation, std::move(first),
+          std::move(methods), std::move(skipped), s.methods.all(),   target};
 }
 
-DrawnMap draw(const Map& map, const std::string& file, const Tensor& input, const Preprocessing& how) {
-  DrawnMap d{.name = map.name,
-             .caption = map.caption,
-             .file = file,
-             .shape = map.values.shape(),
-             .style = map.picture.style};
-  d.minimum = INFINITY;
-  d.maximum = -INFINITY;
-  for (int64_t i = 0; i < map.values.numel(); ++i) {
-    d.minimum = std::min(d.minimum, map.values.item(i));
-    d.maximum = std::max(d.maximum, map.values.item(i));
-  }
-  d.png = encode_png(overlay(input, map.values, map.picture, how));
-  return d;
-}
-
-// Numbers in metadata are exact: they read back to the same double.
-std::string exact(double x) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.17g", x);
-  return text;
-}
-
-std::map<std::string, std::string> metadata(const ExplainedImage& image, const Run& run) {
-  std::map<std::string, std::string> m{{"loupe", LOUPE_VERSION},
-                                       {"image", valid_utf8(image.path)},
-                                       {"model", run.network.name()},
-                                       {"weights", valid_utf8(run.weights)},
-                                       {"device", run.network.device().str()},
-                                       {"class", std::to_string(image.target.index)},
-                                       {"label", image.target.label},
-                                       {"score", exact(image.target.score)},
-                                       {"probability", exact(image.target.probability)}};
-  for (const MethodResult& r : image.methods) {
-    const std::string name(r.method->name);
-    for (const auto& [option, text] : r.options) m[name + "." + option] = valid_utf8(text);
-    for (const Check& c : r.checks) m["check." + name + "." + c.name] = exact(c.value);
-  }
-  return m;
-}
-
-ExplainedImage explain(Run& run, const Input& input, OutputFolder& out, ProgressBar& progress) {
-  const auto start = Clock::now();
-  ImageModel& network = run.network;
-  ExplainedImage image{.path = input.path, .name = input.name, .input = input.tensor.shape()};
-
-  const auto device_peak = [&] {
-    return network.device().module() ? memory_count(network.device()).peak : 0;
-  };
-  reset_memory_peak();
-  const Tensor logits = network.logits(input.tensor);
-  image.peak_bytes = memory_count().peak;
-  image.device_peak_bytes = device_peak();
-  const std::vector<Verdict> ranking = rank(network, logits);
-  image.top.assign(ranking.begin(), ranking.begin() + std::min<ptrdiff_t>(5, std::ssize(ranking)));
-  image.target = *std::ranges::find(ranking, run.target.value_or(ranking[0].index), &Verdict::index);
-  image.photo = encode_png(to_image(input.tensor, network.preprocessing));
-
-  NamedTensors tensors{{"input", input.tensor.row(0)}, {"logits", logits.row(0).to(Dtype::f32)}};
-  for (ChosenMethod chosen : run.methods) {
-    fit(chosen, network, input.tensor.shape());
-    const Method& method = *chosen.method;
-    progress.begin(input.name + ": " + std::string(method.name));
-    reset_memory_peak();
-    const auto method_start = Clock::now();
-    Explanation found = method.run({.model = network,
-                                    .input = input.tensor,
-                                    .target = image.target.index,
-                                    .logits = logits,
-                                    .progress = [&](double part) { progress.update(part); }},
-                                   chosen.options);
-    MethodResult result{.method = &method,
-                        .options = chosen.options.all(),
-                        .checks = std::move(found.checks),
-                        .notes = std::move(found.notes),
-                        .seconds = since(method_start),
-                        .peak_bytes = memory_count().peak,
-                        .device_peak_bytes = device_peak()};
-    image.peak_bytes = std::max(image.peak_bytes, result.peak_bytes);
-    image.device_peak_bytes = std::max(image.device_peak_bytes, result.device_peak_bytes);
-    for (const Map& map : found.maps) {
-      const std::string file = (found.maps.size() == 1 ? std::string(method.name) : map.name) + ".png";
-      result.maps.push_back(draw(map, file, input.tensor, network.preprocessing));
-      tensors.emplace_back(map.name, map.values.to(Dtype::f32));
-    }
-    image.methods.push_back(std::move(result));
-    progress.clear();
-  }
-
-  std::vector<OutputFolder::File> files{{"maps.safetensors", [&](const OutputFolder::Path& path) {
-                                           write_safetensors(path.string(), tensors, metadata(image, run));
-                                         }}};
-  for (const MethodResult& r : image.methods)
-    for (const DrawnMap& map : r.maps)
-      files.push_back({map.file, [&map](const OutputFolder::Path& path) { write_file(path, map.png); }});
-  out.publish(input.name, files);
-  image.seconds = since(start);
-  return image;
+void write_text(const OutputFolder::Path& path, const std::string& text) {
+  write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
 // Memory of one image, as plans say it.
 void count_memory(Explained& all, const Network& network) {
+  if (all.images.empty()) return;
   const Graph& graph = network.graph();
   const Backend backend = network.device().backend;
   const std::vector<Shape> inputs{all.images.at(0).input};
@@ -247,34 +185,95 @@ void count_memory(Explained& all, const Network& network) {
   all.tape_bytes = gradient.tape_bytes();
 }
 
+// Of many images only what the page that leads to them says, and --json prints, stays in memory. (`v = {}` would keep
+// a vector's memory.)
+void forget_pictures(ExplainedImage& image, bool methods_too) {
+  image.photo = std::vector<uint8_t>();
+  for (MethodResult& r : image.methods)
+    for (DrawnMap& m : r.maps) m.png = std::vector<uint8_t>();
+  if (methods_too) image.methods = std::vector<MethodResult>(), image.top = std::vector<Verdict>();
+}
+
+// Explains what can be read, and notes what cannot.
+void explain_all(ExplainRun& run, const Settings& s, Explained& all, OutputFolder& out) {
+  ProgressBar progress;
+  for (const Input& input : run.inputs) {
+    stop_if_interrupted();
+    Tensor x = std::move(run.first);
+    run.first = {};
+    std::vector<ChosenMethod> methods = run.methods;
+    if (!x.defined()) try {
+        x = read_fitting(input.path, all.model, run.network.graph(), run.network.preprocessing,
+                         run.orientation);
+        const Shape shape = x.shape();
+        for (const Skipped& k : leave_out_unsuited(methods, run.network, {&shape, 1}, run.may_skip))
+          all.skipped.push_back({k.method, "'" + input.path + "': " + k.why});
+      } catch (const Error& e) {
+        all.failed.push_back({input.path, e.what()});
+        continue;
+      }
+    all.images.push_back(explain_image(run, input, x, methods, all, out, progress));
+    if (!s.json) print_image(all, all.images.back(), s.verbose);
+    if (all.many()) forget_pictures(all.images.back(), !s.json);
+  }
+}
+
+void publish_page(const Explained& all, OutputFolder& out) {
+  if (all.images.empty()) return;
+  out.publish("", {{kPageFile, [&](const OutputFolder::Path& path) {
+                      write_text(path, all.many() ? contact_sheet(all) : report(all, all.images, false));
+                    }}});
+}
+
+// The error of a run that could not read all of its pictures; one that it is alone says the rest of the line.
+void complain(const Explained& all) {
+  if (all.failed.empty()) return;
+  const auto done = std::ssize(all.images);
+  if (all.failed.size() == 1 && done > 0)
+    throw Error(
+        all.failed[0].why +
+        (done == 1 ? "; the other picture was" : "; the other " + std::to_string(done) + " pictures were") +
+        " explained");
+  for (const Failure& f : all.failed) std::fprintf(stderr, "loupe: %s\n", one_line(f.why).c_str());
+  throw Error(std::to_string(all.failed.size()) + " of " + std::to_string(all.asked) +
+              " pictures could not be explained");
+}
+
 void run_explain(const Settings& s) {
   const auto start = Clock::now();
-  Run run = prepare(s);
-  std::vector<std::string> names;
-  for (const Input& i : run.inputs) names.push_back(i.name);
-  OutputFolder out(s.out, names);
-
+  const OnInterrupt watch;
+  OutputFolder out(s.out, is_earlier_result);
+  ExplainRun run = prepare(s);
   Explained all{.model = run.network.name(),
                 .weights = s.weights.file,
                 .device = run.network.device().str(),
                 .out = s.out,
                 .threads = max_threads(),
                 .memory_limit = run.network.network.memory_limit,
-                .skipped = run.skipped};
+                .skipped = run.skipped,
+                .asked = std::ssize(run.inputs)};
   if (const DeviceModule* module = run.network.device().module()) all.device_name = module->describe();
-  ProgressBar progress;
-  for (Input& input : run.inputs) {
-    all.images.push_back(explain(run, input, out, progress));
-    input.tensor = {};
-    if (!s.json) print_image(all, all.images.back(), s.verbose);
+  try {
+    explain_all(run, s, all, out);
+  } catch (const Interrupted&) {
+    publish_page(all, out);
+    const std::string page = (std::filesystem::path(s.out) / kPageFile).string();
+    throw Interrupted(all.images.empty()
+                          ? "stopped before anything was written"
+                          : "stopped after " + std::to_string(all.images.size()) + " of " +
+                                std::to_string(all.asked) + " pictures; " + page + " shows them");
+  } catch (const Error&) {
+    publish_page(all, out);
+    throw;
   }
   if (s.verbose || s.json) count_memory(all, run.network);
-  out.publish("", {{"report.html", [&](const OutputFolder::Path& path) {
-                      const std::string page = report(all);
-                      write_file(path, {reinterpret_cast<const uint8_t*>(page.data()), page.size()});
-                    }}});
+  publish_page(all, out);
   all.seconds = since(start);
-  s.json ? print_json_summary(all) : print_end(all, s.verbose);
+  if (s.json)
+    print_json_summary(all);
+  else if (!all.images.empty())
+    print_end(all, s.verbose);
+  complain(all);
 }
 
 }  // namespace

@@ -142,7 +142,7 @@ void run_tour(const Settings& s) {
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   s.weights.check("zoo");
   ImageModel network = load_for_zoo("zoo", s.weights, s.device);
-  OutputFolder out(s.out, {});
+  OutputFolder out(s.out);
 
   std::vector<ChosenMethod> methods;
   for (const Method* m : all_methods()) methods.push_back(with_options(*m));

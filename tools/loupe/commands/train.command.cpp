@@ -1,7 +1,6 @@
 // `loupe train`: teaches a network the zoo's classes from pictures that are drawn as it goes. What it leaves
 // in its folder can be stopped and taken up again, bit for bit.
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -17,6 +16,7 @@
 #include "models/io/weights_file.h"
 #include "models/zoo/pictures.h"
 #include "tools/loupe/command.h"
+#include "tools/loupe/interrupt.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_line.h"
@@ -108,30 +108,6 @@ void Settings::add_to(CLI::App& app) {
   value_option(app, "--test-seed", test_seed, "S", "The set that they come from (2024)", results);
   app.add_flag("--json", json, "Print the record, and nothing else")->group(results);
 }
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// While this lives, Ctrl-C only asks the loop to stop; a second one ends the program as usual.
-// So do a terminal that closes, unless nohup has it ignored, and `kill`.
-class OnInterrupt {
- public:
-  OnInterrupt() {
-    struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    action.sa_flags = SA_RESETHAND;
-    for (const int s : kSignals) {
-      ::sigaction(s, &action, &before_[s]);
-      if (s == SIGHUP && before_[s].sa_handler == SIG_IGN) ::sigaction(s, &before_[s], nullptr);
-    }
-  }
-  ~OnInterrupt() {
-    for (const auto& [s, action] : before_) ::sigaction(s, &action, nullptr);
-  }
-
- private:
-  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
-  std::map<int, struct sigaction> before_;
-};
 
 Texts with_standards(const Texts& given) {
   Texts all;
@@ -268,7 +244,7 @@ void train(Run& run, const Settings& s) {
   auto since = start;
   std::optional<Checkpoint> due;  // written when the step after it has shown that its loss is finite
   double loss = 0, accuracy = 0;  // smoothed over some 20 steps
-  while (trainer.next_step() < end && !interrupted) {
+  while (trainer.next_step() < end && !OnInterrupt::came()) {
     const StepReport r = timed_step(run, batches, since);
     telemetry.write(r);
     if (due) write_checkpoint(run.checkpoint(), *due);
@@ -284,11 +260,11 @@ void train(Run& run, const Settings& s) {
   }
   line.clear();
   run.save();
-  if (!interrupted && trainer.next_step() == steps) return;
+  if (!OnInterrupt::came() && trainer.next_step() == steps) return;
   const std::string where = "stopped after " + std::to_string(trainer.next_step()) + " of " +
                             std::to_string(steps) + " steps; `loupe train " + run.network + " --out " +
                             run.folder.string() + " --resume` goes on";
-  if (interrupted) throw Interrupted(where);
+  if (OnInterrupt::came()) throw Interrupted(where);
   if (s.json)
     print_json({{"network", run.network},
                 {"next_step", trainer.next_step()},

@@ -121,7 +121,7 @@ void render(const Render& r) {
       static_cast<uint64_t>(parse_whole("--seed", r.seed, 0, std::numeric_limits<int64_t>::max()));
   const auto objects = static_cast<int>(parse_whole("--objects", r.objects, 1, 2));
   ProgressBar bar;
-  OutputFolder folder(r.out, {});
+  OutputFolder folder(r.out);
   folder.publish("", [&](const OutputFolder::Path& temporary) {
     Writer writer(temporary);
     bar.begin("drawing");

@@ -1,10 +1,13 @@
 // What is known about the images of one run of `loupe explain`, once the tensors are written and gone.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "engine/image/image.h"
 #include "engine/image/picture.h"
 #include "engine/run/method.h"
 #include "tools/loupe/method_options.h"
@@ -43,21 +46,45 @@ struct ExplainedImage {
   int64_t peak_bytes = 0, device_peak_bytes = 0;
 };
 
+/// A picture that could not be read, or does not fit the network.
+struct Failure {
+  std::string path, why;
+};
+
 struct Explained {
   std::string model, weights, device, out;
   std::string device_name = {};  // "NVIDIA H200, …"; empty for ref and cpu
   int threads = 1;
   int64_t memory_limit = 0;  // 0: none
   std::vector<Skipped> skipped = {};
-  std::vector<ExplainedImage> images = {};
+  int64_t asked = 0;  // pictures that were named
+  std::vector<ExplainedImage> images =
+      {};  // of many, without their pictures and, for people, without their methods
+  std::vector<Failure> failed = {};
   int64_t weight_bytes = 0;                       // as the kernels read them
   int64_t forward_bytes = 0, gradient_bytes = 0;  // arenas of one image
   int64_t tape_bytes = 0;                         // of which the tape of a gradient
   double seconds = 0;
+
+  /// Too many for one page: each has a page and a thumbnail in its folder, and D/report.html leads to them.
+  bool many() const { return asked > kFew; }
+  static constexpr int64_t kFew = 8;
 };
 
-/// The page D/report.html: everything inline.
-std::string report(const Explained&);
+// Files of an image's folder, beside the maps.
+inline constexpr const char* kTensorsFile = "maps.safetensors";
+inline constexpr const char* kPageFile = "report.html";
+inline constexpr const char* kThumbnailFile = "thumbnail.jpg";
+
+/// The page about one picture or a few, everything inline; `of_many`: about one of many, with a way back.
+std::string report(const Explained&, std::span<const ExplainedImage>, bool of_many);
+/// The page of many pictures: thumbnails that lead to a page each.
+std::string contact_sheet(const Explained&);
+/// What a contact sheet shows of an image, a JPEG: the photograph on the left, its first map on the right.
+std::vector<uint8_t> thumbnail(const Image& photo, const Image& map);
+/// Whether something in the output folder was left by an earlier run: a page, or an image's folder with nothing
+/// more in it than what was written there.
+bool is_earlier_result(const std::filesystem::path&);
 /// For --json.
 void print_json_summary(const Explained&);
 /// For people: what was found in an image, and where it is.

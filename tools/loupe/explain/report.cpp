@@ -1,4 +1,4 @@
-// D/report.html: one page that needs nothing but itself. Every picture is inline; there is no script.
+// The page about one picture or a few. It needs nothing but itself: every picture is inline, there is no script.
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -6,6 +6,7 @@
 
 #include "engine/image/colour.h"
 #include "tools/loupe/explain/explained.h"
+#include "tools/loupe/explain/page_parts.h"
 #include "tools/loupe/page/html.h"
 #include "tools/loupe/text.h"
 
@@ -113,36 +114,52 @@ std::string section(const ExplainedImage& image, size_t i) {
   return out + "</div></section>\n";
 }
 
+// Few pictures: one after another, with links to each at the top.
+std::string contents(std::span<const ExplainedImage> images) {
+  std::string out = "<nav>";
+  for (size_t i = 0; i < images.size(); ++i)
+    out += "<a href=\"#image" + std::to_string(i) + "\"><i class=photo" + std::to_string(i) +
+           "></i><span class=small>" + escaped(images[i].target.label) + "<br><span class=soft>" +
+           percent(images[i].target.probability) + "</span></span></a>";
+  return out + "</nav>\n";
+}
+
 }  // namespace
 
-std::string report(const Explained& all) {
-  std::string out =
-      "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
-      "content=\"width=device-width\"><title>" +
-      escaped(all.model) + " · Loupe</title><style>" + style_sheet("report.css");
-  for (size_t i = 0; i < all.images.size(); ++i)
-    out += ".photo" + std::to_string(i) + "{background-image:url(" + data_url(all.images[i].photo) + ")}\n";
+std::string page_begin(const Explained& all, const std::string& style, const std::string& hint) {
   const std::string weights = all.weights == "formula"
                                   ? "weights from a formula: nothing was learnt"
                                   : std::filesystem::path(all.weights).filename().string();
-  out += "</style></head><body><header>" + std::string(kMark) + "<div><h1>What " + escaped(all.model) +
-         " looks at</h1><p class=soft>" + escaped(weights) + " · computed on " + all.device +
-         " · hold the pointer on a map to see the photograph under it</p></div></header>\n";
-  if (all.images.size() > 1) {
-    out += "<nav>";
-    for (size_t i = 0; i < all.images.size(); ++i)
-      out += "<a href=\"#image" + std::to_string(i) + "\"><i class=photo" + std::to_string(i) +
-             "></i><span class=small>" + escaped(all.images[i].target.label) + "<br><span class=soft>" +
-             percent(all.images[i].target.probability) + "</span></span></a>";
-    out += "</nav>\n";
-  }
-  for (size_t i = 0; i < all.images.size(); ++i) out += section(all.images[i], i);
-  out += "<footer class=\"small soft\">";
+  return std::string(kPageMark) +
+         "<html lang=en><head><meta charset=utf-8><meta name=viewport "
+         "content=\"width=device-width\"><title>" +
+         escaped(all.model) + " · Loupe</title><style>" + style_sheet("report.css") + style +
+         "</style></head><body><header>" + std::string(kMark) + "<div><h1>What " + escaped(all.model) +
+         " looks at</h1><p class=soft>" + escaped(weights) + " · computed on " + all.device + " · " + hint +
+         "</p></div></header>\n";
+}
+
+std::string page_end(const Explained& all, bool whole_run) {
+  std::string out = "<footer class=\"small soft\">";
   for (const Skipped& s : all.skipped)
     out += "<p>" + title(s.method) + " was left out: " + escaped(s.why) + "</p>";
+  if (whole_run)
+    for (const Failure& f : all.failed) out += "<p>Not explained: " + escaped(f.why) + "</p>";
   return out + "<p>Made by Loupe " LOUPE_VERSION
                ". The score is the class's logit, before softmax; maps explain the score unless they say "
                "otherwise.</p></footer></body></html>\n";
+}
+
+std::string report(const Explained& all, std::span<const ExplainedImage> images, bool of_many) {
+  std::string photos;
+  for (size_t i = 0; i < images.size(); ++i)
+    photos += ".photo" + std::to_string(i) + "{background-image:url(" + data_url(images[i].photo) + ")}\n";
+  std::string out = page_begin(all, photos,
+                               std::string("hold the pointer on a map to see the photograph under it") +
+                                   (of_many ? " · <a href=\"../report.html\">all pictures</a>" : ""));
+  if (images.size() > 1) out += contents(images);
+  for (size_t i = 0; i < images.size(); ++i) out += section(images[i], i);
+  return out + page_end(all, !of_many);
 }
 
 }  // namespace loupe

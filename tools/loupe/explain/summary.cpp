@@ -47,7 +47,7 @@ Json method(const Explained& all, const ExplainedImage& image, const MethodResul
 void print_json_summary(const Explained& all) {
   Json images = Json::array();
   for (const ExplainedImage& image : all.images) {
-    Json row{{"image", image.path}};
+    Json row{{"image", valid_utf8(image.path)}};
     row.update(verdict(image.target));
     for (const Verdict& v : image.top) row["top"].push_back(verdict(v));
     row["tensors"] = path_of(all, image, "maps.safetensors");
@@ -55,6 +55,8 @@ void print_json_summary(const Explained& all) {
     row["files"] = Json::array({row["tensors"]});
     for (const MethodResult& r : image.methods)
       for (const DrawnMap& m : r.maps) row["files"].push_back(path_of(all, image, m.file));
+    if (all.many())
+      for (const char* file : {kThumbnailFile, kPageFile}) row["files"].push_back(path_of(all, image, file));
     row["seconds"] = image.seconds;
     row["peak_bytes"] = image.peak_bytes;
     row["device_peak_bytes"] = on_device(all, image.device_peak_bytes);
@@ -62,28 +64,33 @@ void print_json_summary(const Explained& all) {
   }
   Json skipped = Json::array();
   for (const Skipped& s : all.skipped) skipped.push_back({{"method", s.method}, {"why", s.why}});
+  Json failed = Json::array();
+  for (const Failure& f : all.failed)
+    failed.push_back({{"image", valid_utf8(f.path)}, {"why", valid_utf8(f.why)}});
   int64_t peak = 0, device_peak = 0;
   for (const ExplainedImage& image : all.images) {
     peak = std::max(peak, image.peak_bytes);
     device_peak = std::max(device_peak, image.device_peak_bytes);
   }
-  print_json({{"loupe", LOUPE_VERSION},
-              {"model", all.model},
-              {"weights", all.weights},
-              {"device", all.device},
-              {"device_name", all.device_name.empty() ? Json() : Json(all.device_name)},
-              {"threads", all.threads},
-              {"memory_limit", all.memory_limit ? Json(all.memory_limit) : Json()},
-              {"images", images},
-              {"skipped", skipped},
-              {"report", (std::filesystem::path(all.out) / "report.html").string()},
-              {"seconds", all.seconds},
-              {"peak_bytes", peak},
-              {"device_peak_bytes", on_device(all, device_peak)},
-              {"weight_bytes", all.weight_bytes},
-              {"forward_arena_bytes", all.forward_bytes},
-              {"gradient_arena_bytes", all.gradient_bytes},
-              {"gradient_tape_bytes", all.tape_bytes}});
+  print_json(
+      {{"loupe", LOUPE_VERSION},
+       {"model", all.model},
+       {"weights", all.weights},
+       {"device", all.device},
+       {"device_name", all.device_name.empty() ? Json() : Json(all.device_name)},
+       {"threads", all.threads},
+       {"memory_limit", all.memory_limit ? Json(all.memory_limit) : Json()},
+       {"images", images},
+       {"failed", failed},
+       {"skipped", skipped},
+       {"report", all.images.empty() ? Json() : Json((std::filesystem::path(all.out) / kPageFile).string())},
+       {"seconds", all.seconds},
+       {"peak_bytes", peak},
+       {"device_peak_bytes", on_device(all, device_peak)},
+       {"weight_bytes", all.weight_bytes},
+       {"forward_arena_bytes", all.forward_bytes},
+       {"gradient_arena_bytes", all.gradient_bytes},
+       {"gradient_tape_bytes", all.tape_bytes}});
 }
 
 void print_image(const Explained& all, const ExplainedImage& image, bool verbose) {

@@ -1,7 +1,8 @@
-#include "models/io/npy.h"
+#include "engine/tensor/npy.h"
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstring>
 #include <random>
 
@@ -57,8 +58,28 @@ TEST_CASE("arrays of every type and version") {
   CHECK(i.values<int32_t>()[0] == -9);
   CHECK(parse(npy(dict("|u1", "(3,)"), "\x01\x02\xff")).values<uint8_t>()[2] == 255);
   CHECK(parse(npy(dict("<f4", "(0, 3)"), "")).numel() == 0);
+  // Numbers whose highest byte comes first.
+  CHECK(parse(npy(dict(">f4", "(1,)"), std::string("\x40\xd0\0\0", 4))).item() == 6.5);
+  CHECK(parse(npy(dict(">i4", "(1,)"), "\xff\xff\xff\xf7")).item() == -9);
+  CHECK(parse(npy(dict(">f8", "(1,)"), std::string("\xbf\xf0\0\0\0\0\0\0", 8))).item() == -1);
   // Keys in another order, other quotes, no spaces.
   CHECK(parse(npy("{\"shape\":(1,),\"fortran_order\":False,\"descr\":\"|u1\"}", "\x05")).item() == 5);
+}
+
+TEST_CASE("half precision of either byte order is float32, exactly") {
+  // IEEE 754-2008, table 3.5: 1, -2, the largest, the smallest normal, the smallest, a third, zeros, infinity, NaN.
+  const std::vector<uint16_t> halves{0x3C00, 0xC000, 0x7BFF, 0x0400, 0x0001,
+                                     0x3555, 0x0000, 0x8000, 0x7C00, 0x7E00};
+  const double expected[] = {1, -2, 65504, 0x1p-14, 0x1p-24, 0.333251953125, 0, -0.0, INFINITY, NAN};
+  std::vector<uint16_t> swapped;
+  for (const uint16_t h : halves) swapped.push_back(static_cast<uint16_t>(h << 8 | h >> 8));
+  for (const Tensor& x : {parse(npy(dict("<f2", "(10,)"), data_of(halves))),
+                          parse(npy(dict(">f2", "(10,)"), data_of(swapped)))}) {
+    REQUIRE(x.dtype() == Dtype::f32);
+    for (int64_t i = 0; i < 9; ++i) CHECK(x.item(i) == expected[i]);
+    CHECK(std::signbit(x.item(7)));
+    CHECK(std::isnan(x.item(9)));
+  }
 }
 
 TEST_CASE("what is not such an array is one clear line") {
@@ -75,7 +96,10 @@ TEST_CASE("what is not such an array is one clear line") {
       {npy(dict("<f4", "(1,)"), "abc"), "has 3 bytes of data, but its shape (1) takes 4"},
       {npy(dict("<f4", "(1,)"), "abcde"), "has 5 bytes of data"},
       {npy(dict("<f4", "(1, 1)", "True"), four), "is in Fortran order"},
-      {npy(dict(">f4", "(1,)"), four), "is of type '>f4'; Loupe reads <f4"},
+      {npy(dict(">f4", "(2,)"), four), "has 4 bytes of data, but its shape (2) takes 8"},
+      {npy(dict("<f2", "(3,)"), four), "has 4 bytes of data, but its shape (3) takes 6"},
+      {npy(dict("|f4", "(1,)"), four), "is of type '|f4'; Loupe reads f2, f4"},
+      {npy(dict(">f16", "(1,)"), four), "is of type '>f16'"},
       {npy(dict("<i8", "(1,)"), four), "is of type '<i8'"},
       {npy(dict("|O", "(1,)"), four), "is of type '|O'"},
       {npy(dict("a\nb", "(1,)"), four), "is of type 'a?b'"},

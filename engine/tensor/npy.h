@@ -9,7 +9,7 @@
 
 namespace loupe {
 
-/// One array of type <f4, <f8, <i4 or |u1 in C order; a copy. Throws Error, one line that names the file, for
+/// One array in C order; a copy. f2, which becomes f32, f4, f8 and i4 of either byte order, and u1. Throws Error, one line that names the file, for
 /// anything else.
 Tensor read_npy(const std::string& path);
 /// The same from bytes in memory; `name` stands for the file in errors.

@@ -1,6 +1,8 @@
-#include "models/io/npy.h"
+#include "engine/tensor/npy.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -11,6 +13,8 @@
 
 namespace loupe {
 namespace {
+
+constexpr const char* kTypes = "f2, f4, f8 and i4 of either byte order, and u1";
 
 struct Header {
   std::optional<std::string> descr;
@@ -30,8 +34,7 @@ class HeaderParser {
       const std::string key = quoted_text();
       expect(':');
       if (key == "descr" && !header.descr) {
-        if (next() == '[')
-          throw Error(file_ + " holds records; Loupe reads plain arrays of <f4, <f8, <i4 or |u1");
+        if (next() == '[') throw Error(file_ + " holds records; Loupe reads plain arrays of " + kTypes);
         header.descr = quoted_text();
       } else if (key == "fortran_order" && !header.fortran_order) {
         header.fortran_order = boolean();
@@ -102,15 +105,61 @@ class HeaderParser {
   size_t at_ = 0;
 };
 
-Dtype dtype_of(const std::string& descr, const std::string& file) {
-  if (descr == "<f4") return Dtype::f32;
-  if (descr == "<f8") return Dtype::f64;
-  if (descr == "<i4") return Dtype::i32;
-  if (descr == "|u1") return Dtype::u8;
+/// A type of number: as the file says it, and as the tensor has it.
+struct Stored {
+  Dtype dtype;
+  size_t bytes;          // of one number in the file; 2 with f32: IEEE half precision
+  bool swapped = false;  // big-endian
+};
+
+Stored stored_as(const std::string& descr, const std::string& file) {
+  const bool big = descr.starts_with(">");
+  if (descr.size() == 3 && (big || descr[0] == '<' || descr[0] == '=')) {
+    const std::string_view kind = std::string_view(descr).substr(1);
+    if (kind == "f2") return {Dtype::f32, 2, big};
+    if (kind == "f4") return {Dtype::f32, 4, big};
+    if (kind == "f8") return {Dtype::f64, 8, big};
+    if (kind == "i4") return {Dtype::i32, 4, big};
+  }
+  if (descr == "|u1") return {Dtype::u8, 1};
   std::string shown = descr;
   for (char& c : shown)
     if (static_cast<unsigned char>(c) < 0x20) c = '?';
-  throw Error(file + " is of type '" + shown + "'; Loupe reads <f4, <f8, <i4 and |u1");
+  throw Error(file + " is of type '" + shown + "'; Loupe reads " + kTypes);
+}
+
+/// IEEE 754 half precision, exactly.
+float from_half(uint16_t half) {
+  const int exponent = half >> 10 & 31, fraction = half & 1023;
+  float magnitude;
+  if (exponent == 31)
+    magnitude = fraction ? NAN : INFINITY;
+  else
+    magnitude = exponent ? std::ldexp(1024.0f + static_cast<float>(fraction), exponent - 25)
+                         : std::ldexp(static_cast<float>(fraction), -24);
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+
+/// The numbers of the file in the machine's order and the tensor's type.
+void copy_numbers(std::span<const std::byte> from, const Stored& stored, std::byte* to) {
+  const auto wide = static_cast<size_t>(dtype_bytes(stored.dtype));
+  if (!stored.swapped && stored.bytes == wide) {
+    std::memcpy(to, from.data(), from.size());
+    return;
+  }
+  for (size_t i = 0; i < from.size() / stored.bytes; ++i) {
+    std::byte number[8];
+    std::memcpy(number, from.data() + i * stored.bytes, stored.bytes);
+    if (stored.swapped) std::reverse(number, number + stored.bytes);
+    if (stored.bytes == wide) {
+      std::memcpy(to + i * wide, number, wide);
+      continue;
+    }
+    uint16_t half;
+    std::memcpy(&half, number, sizeof half);
+    const float value = from_half(half);
+    std::memcpy(to + i * wide, &value, sizeof value);
+  }
 }
 
 }  // namespace
@@ -129,7 +178,7 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& name) {
   if (text.size() < start || text.size() - start < length)
     throw Error(file + " is truncated: it ends within its header");
   const Header header = HeaderParser(text.substr(start, length), file).parse();
-  const Dtype dtype = dtype_of(*header.descr, file);
+  const Stored stored = stored_as(*header.descr, file);
   if (*header.fortran_order) throw Error(file + " is in Fortran order; save it with numpy.ascontiguousarray");
   Shape shape;
   try {
@@ -138,12 +187,12 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& name) {
     throw Error(file + ": " + error.what());
   }
   const auto data = bytes.subspan(start + length);
-  const uint64_t wanted = static_cast<uint64_t>(shape.numel()) * static_cast<uint64_t>(dtype_bytes(dtype));
+  const uint64_t wanted = static_cast<uint64_t>(shape.numel()) * stored.bytes;
   if (data.size() != wanted)
     throw Error(file + " has " + std::to_string(data.size()) + " bytes of data, but its shape " +
                 shape.str() + " takes " + std::to_string(wanted));
-  Tensor t(dtype, shape);
-  if (!data.empty()) std::memcpy(t.raw(), data.data(), data.size());
+  Tensor t(stored.dtype, shape);
+  if (!data.empty()) copy_numbers(data, stored, t.raw());
   return t;
 }
 
