@@ -149,7 +149,8 @@ void Importer::take_input(const ValueInfoProto& info) {
   const Shape here = last ? Shape{shape[0], shape[3], shape[1], shape[2]} : shape;
   const bool whole = !is_real(info.type) && looks_up_only(info.name);
   Value value{.type = info.type, .name = info.name, .shape = here, .shape2 = twice(here)};
-  value.port = graph_.input(unique(info.name), here.rank() ? here : Shape{1}, whole ? Dtype::i32 : Dtype::f32);
+  value.port =
+      graph_.input(unique(info.name), here.rank() ? here : Shape{1}, whole ? Dtype::i32 : Dtype::f32);
   shapes2_[value.port] = here.rank() ? value.shape2 : Shape{1};
   if (last) {  // an exporter's own Transpose undoes this one
     const Value maps = value;
