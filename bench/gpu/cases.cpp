@@ -105,10 +105,8 @@ void Cases::elementwise() {
   for (const FunctionInfo& f : all_functions()) add("64 maps", function_op(f.name), {large});
   add("resnet50/layer1", loupe::add(), {maps(256, 56), maps(256, 56)});
   add("squeeze and excitation", mul(), {large, maps(64, 1)});
-  add("64 maps", sub(), {large, large});
-  add("64 maps", div(), {large, large});
-  add("64 maps", maximum(), {large, large});
-  add("64 maps", minimum(), {large, large});
+  for (const OpPtr& op : {sub(), div(), maximum(), minimum(), less(), less_or_equal(), equal(), keep()})
+    add("64 maps", op, {large, large});
   add("64 maps, scaled", edit_op(EditKind::scale), {large, large, large},
       {Dtype::f32, Dtype::u8, Dtype::f32});
 }
