@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/run/probability.h"
 #include "kernels/class_seed/class_seed.h"
 
 namespace loupe {
@@ -29,7 +30,9 @@ std::vector<int32_t> Target::wanted(int64_t count, int64_t classes, int64_t firs
                      std::to_string(first + count) + " images: give one class for all, or one for each");
   std::vector<int32_t> wanted;
   for (int64_t n = 0; n < count; ++n) {
-    const int64_t cls = classes_.empty() ? -1 : each_ ? classes_[static_cast<size_t>(first + n)] : classes_[0];
+    const int64_t cls = classes_.empty() ? -1
+                        : each_          ? classes_[static_cast<size_t>(first + n)]
+                                         : classes_[0];
     if (!classes_.empty() && (cls < 0 || cls >= classes))
       throw UsageError("there is no class " + std::to_string(cls) + ": the network has " +
                        std::to_string(classes) + ", counted from 0");
@@ -47,6 +50,20 @@ std::vector<int64_t> Target::classes(const Tensor& logits, int64_t first) const 
     chosen.push_back(
         class_of(rows.values<const double>().data() + n * classes, classes, wanted[static_cast<size_t>(n)]));
   return chosen;
+}
+
+Target Target::of(NodeId node) const {
+  Target other = *this;
+  other.node_ = node;
+  return other;
+}
+
+Target Target::repeated(int64_t rows) const {
+  Target other = *this;
+  if (!each_) return other;
+  other.classes_.clear();
+  for (const int64_t c : classes_) other.classes_.insert(other.classes_.end(), static_cast<size_t>(rows), c);
+  return other;
 }
 
 Target Target::sum(std::vector<std::pair<int64_t, double>> weighted) {
@@ -131,10 +148,43 @@ void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& pu
   }
 }
 
+Target settled(Network& net, const Tensor& x, const Target& target) {
+  if (!target.is_class()) return target;
+  const NodeId node = target.node(net.graph());
+  const Purpose purpose{.values = {node}};
+  std::vector<int64_t> classes;
+  in_batches(net, x.shape(), x.shape()[0], purpose, {}, [&](int64_t begin, int64_t end) {
+    Execution& pass = net.execution(x.shape().with(0, end - begin), purpose);
+    pass.forward(x.slice(begin, end));
+    for (const int64_t c : target.classes(pass.value(node), begin)) classes.push_back(c);
+  });
+  return Target(std::move(classes)).of(node);
+}
+
+RowScores forward_scores(Network& net, const Shape& one, int64_t count,
+                         const std::function<Tensor(int64_t, int64_t)>& rows, const Target& target,
+                         const Progress& progress) {
+  RowScores found;
+  const NodeId node = target.node(net.graph());
+  const Purpose purpose{.values = {node}};
+  in_batches(net, one, count, purpose, progress, [&](int64_t begin, int64_t end) {
+    Execution& pass = net.execution(one.with(0, end - begin), purpose);
+    pass.forward(rows(begin, end));
+    const Tensor result = pass.value(node).to(Dtype::f64);
+    for (const double s : target.scores(result, begin)) found.scores.push_back(s);
+    if (!target.is_class()) return;
+    const std::vector<int64_t> classes = target.classes(result, begin);
+    for (int64_t n = 0; n < end - begin; ++n)
+      found.probabilities.push_back(
+          class_probability(result.row(n).values<const double>(), classes[static_cast<size_t>(n)]));
+  });
+  return found;
+}
+
 void ScorePass::run(int64_t count, const std::function<Tensor(int64_t, int64_t)>& rows,
                     const std::function<void(Execution&, int64_t)>& take) {
   Purpose all = purpose;
-  const NodeId scores = all.from.value_or(net.graph().output());
+  const NodeId scores = all.from.value_or(target.node(net.graph()));
   all.from = scores;
   append(all.values, {Port(scores)});
   append(all.values, probe.values);

@@ -44,10 +44,18 @@ class Target {
   Tensor seed(const Tensor& result, int64_t first = 0) const;
   bool is_class() const { return !scalar_; }
 
+  /// The same scalar, of that node's value in the place of the network's result.
+  Target of(NodeId node) const;
+  /// The node whose value the scalar reads.
+  NodeId node(const Graph& graph) const { return node_.value_or(graph.output()); }
+  /// For jobs of `rows` rows an image: row r is about image r / rows.
+  Target repeated(int64_t rows) const;
+
  private:
   std::vector<int64_t> classes_;  // empty: top1
   bool each_ = false;
   Scalar scalar_;
+  std::optional<NodeId> node_;
 };
 
 /// Takes the part that is done, 0 to 1.
@@ -70,6 +78,22 @@ void expect_images(const Network& net, const Tensor& x);
 /// job as large as the others; on a CPU what its caches hold.
 void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose,
                 const Progress& progress, const std::function<void(int64_t begin, int64_t end)>& body);
+
+/// What a job finds of each of its rows.
+struct RowScores {
+  std::vector<double> scores;         // the target's scalar
+  std::vector<double> probabilities;  // class_probability() of the class; empty where the target is no class
+};
+
+/// The target with top1 settled: the classes that the images x have as they are. What changes images and asks
+/// for their scores asks for those, whatever class is then on top.
+Target settled(Network& net, const Tensor& x, const Target& target);
+
+/// Runs a job of `count` rows forward alone; rows(begin, end): their input, (end − begin, …). `target` has a
+/// class for all, or one for each row (Target::repeated).
+RowScores forward_scores(Network& net, const Shape& one, int64_t count,
+                         const std::function<Tensor(int64_t, int64_t)>& rows, const Target& target,
+                         const Progress& progress = {});
 
 /// Runs a job of `count` rows forward, then back down from each row's scalar.
 struct ScorePass {

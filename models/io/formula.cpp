@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/common/draws.h"
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
 #include "kernels/common/random.h"
 
 namespace loupe {
 namespace {
-
-uint64_t fnv1a64(std::string_view text) {
-  uint64_t hash = 0xCBF29CE484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
-  return hash;
-}
 
 // scale·(2u - 1), or 0.5 + u if the scale is zero.
 Tensor fill(std::string_view name, const Shape& shape, double scale) {
