@@ -90,6 +90,9 @@ struct Method {
   std::function<Explanation(const Question&, const Options&)> run;
   /// Suggests defaults that fit inputs of that shape; empty: those above fit every network.
   std::function<void(const ImageModel&, const Shape& input, Options&)> fit = {};
+  /// With its defaults it takes the time of a few hundred forward passes or more. `loupe tour` leaves it out, and
+  /// `loupe evaluate` asks it about as few pictures as it does costly metrics.
+  bool costly = false;
 };
 
 /// Why the method cannot explain the network for such inputs, with its options or, if null, those that fit; or
