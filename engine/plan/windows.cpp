@@ -42,8 +42,9 @@ struct Layer {
 struct Need {
   Parts1d h, w;
   double outside;
-  int64_t row = 0;   // of `places`
-  NodeId node = -1;  // of the new graph
+  bool mixes = true;  // cells with others: what lies beyond the maps counts
+  int64_t row = 0;    // of `places`
+  NodeId node = -1;   // of the new graph
   bool matches(const Need& n) const { return h == n.h && w == n.w && outside == n.outside; }
 };
 
@@ -162,6 +163,7 @@ class Builder {
       widen(a, d == 0 ? tile.h : tile.w);
       a.parts = parts_of(a, d == 0 ? tile.h : tile.w);
     }
+    if (is_cellwise(*geometry)) take_over_parts(n);
     const auto part = [](const Axis& a) {
       return static_cast<double>(a.parts.size) / static_cast<double>(a.map);
     };
@@ -188,6 +190,21 @@ class Builder {
                                  pick(g.dilation), a.map));
       }
     }
+  }
+
+  // What works cell by cell takes its operands' windows as they are, and can be folded into what made them.
+  static bool is_cellwise(const Window& g) {
+    return g.kernel == Pair(1) && g.stride == Pair(1) && g.padding == Pair(0);
+  }
+  void take_over_parts(NodeId n) {
+    const Layer* from = nullptr;
+    for (const Port& p : old_.node(n).inputs) {
+      const Layer& l = layer(p.node);
+      if (l.state != Layer::State::window) continue;
+      if (from && (l.axis[0].parts != from->axis[0].parts || l.axis[1].parts != from->axis[1].parts)) return;
+      from = &l;
+    }
+    for (size_t d = 0; d < 2; ++d) layer(n).axis[d].parts = from->axis[d].parts;
   }
 
   // The part of an operand's maps that a window sees.
@@ -223,9 +240,17 @@ class Builder {
         if (layer(p.node).state == Layer::State::window) need_whole(p.node);
       return;
     }
-    const std::array<Parts1d, 2> part = seen_by(l, *node.op->window());
     for (const Port& p : node.inputs)
-      if (changes(p.node)) need(p.node, {.h = part[0], .w = part[1], .outside = l.how->outside});
+      if (changes(p.node)) need(p.node, need_of(n));
+  }
+
+  Need need_of(NodeId n) {
+    const Window geometry = *old_.node(n).op->window();
+    std::array<Parts1d, 2> part = seen_by(layer(n), geometry);
+    return {.h = std::move(part[0]),
+            .w = std::move(part[1]),
+            .outside = layer(n).how->outside,
+            .mixes = !is_cellwise(geometry)};
   }
 
   void need_whole(NodeId n) {
@@ -248,8 +273,8 @@ class Builder {
       return std::ranges::all_of(a.parts.begin, [&](int64_t b) { return b + a.parts.size <= a.map; });
     };
     const Layer& l = layer(n);
-    return wanted.h == l.axis[0].parts && wanted.w == l.axis[1].parts && inside(l.axis[0]) &&
-           inside(l.axis[1]);
+    return wanted.h == l.axis[0].parts && wanted.w == l.axis[1].parts &&
+           (!wanted.mixes || (inside(l.axis[0]) && inside(l.axis[1])));
   }
 
   // ---- the new graph
@@ -278,14 +303,12 @@ class Builder {
     const Node& node = old_.node(n);
     const Layer& l = layer(n);
     const bool window = l.state == Layer::State::window;
-    std::array<Parts1d, 2> part;
-    if (window) part = seen_by(l, *node.op->window());
     std::vector<Port> operands;
     for (const Port& p : node.inputs) {
       if (!changes(p.node))
         operands.push_back(p);
       else if (window)
-        operands.push_back(part_of(p.node, {.h = part[0], .w = part[1], .outside = l.how->outside}));
+        operands.push_back(part_of(p.node, need_of(n)));
       else
         operands.push_back({whole(p.node), p.output});
     }

@@ -59,4 +59,23 @@ void patch(const PatchSizes& s, const float* windows, const float* base, const i
   });
 }
 
+void patch_vjp(const PatchSizes& s, const float* gy, const int32_t* places, float* g) {
+  const int64_t c_blocks = blocks(s.c);
+  parallel_for(s.n * c_blocks, [&](int64_t i) {
+    const int32_t* at = places + (i / c_blocks * s.rows + s.row) * 4;
+    const float* from = gy + i * s.patch_h * s.patch_w * kBlock;
+    float* to = g + i * s.window_h * s.window_w * kBlock;
+    std::fill_n(to, s.window_h * s.window_w * kBlock, 0.0f);
+    // Rows and columns that are in the window, in the patch and in the maps.
+    const auto both = [](int64_t a, int64_t a_size, int64_t b, int64_t b_size, int64_t map) {
+      return std::pair(std::max<int64_t>({a, b, 0}), std::min({a + a_size, b + b_size, map}));
+    };
+    const auto [r0, r1] = both(at[0], s.window_h, at[2], s.patch_h, s.map_h);
+    const auto [q0, q1] = both(at[1], s.window_w, at[3], s.patch_w, s.map_w);
+    for (int64_t r = r0; r < r1; ++r)
+      copy(from + ((r - at[2]) * s.patch_w + q0 - at[3]) * kBlock,
+           to + ((r - at[0]) * s.window_w + q0 - at[1]) * kBlock, q1 - q0);
+  });
+}
+
 }  // namespace loupe::cpu

@@ -8,7 +8,7 @@
 //   windows (N, C, h, w)   base (1, C, H, W)   places (N, P, 4) i32, of which row `place` is (wy, wx, py, px)
 //   y (N, C, height, width)
 //
-// Forward only: nothing is learned through it.
+// dL/d(windows) is dL/dy where a cell came from the window, else 0; nobody asks for dL/d(base).
 #pragma once
 #include "kernels/common/op.h"
 
@@ -31,15 +31,21 @@ struct PatchSizes {
 namespace ref {
 template <typename T>
 void patch(const PatchSizes&, const T* windows, const T* base, const int32_t* places, T outside, T* y);
-}
+template <typename T>
+void patch_vjp(const PatchSizes&, const T* gy, const int32_t* places, T* g_windows);
+}  // namespace ref
 namespace cpu {  // blocked
 void patch(const PatchSizes&, const float* windows, const float* base, const int32_t* places, float outside,
            float* y);
+void patch_vjp(const PatchSizes&, const float* gy, const int32_t* places, float* g_windows);
 }
 namespace device {  // patch.cu; planar
 inline constexpr DeviceFunction<void(const PatchSizes&, const float* windows, const float* base,
                                      const int32_t* places, float outside, float* y)>
     patch{"patch"};
-}
+inline constexpr DeviceFunction<void(const PatchSizes&, const float* gy, const int32_t* places,
+                                     float* g_windows)>
+    patch_vjp{"patch_vjp"};
+}  // namespace device
 
 }  // namespace loupe

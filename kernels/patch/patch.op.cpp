@@ -34,6 +34,8 @@ class PatchOp final : public Op {
   LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }
   std::optional<Window> window() const override { return std::nullopt; }
 
+  Needs needs(Direction d) const override { return {.operands = d.is_forward() ? 0b111u : 0b100u}; }
+
   double outside() const { return patch_.outside; }
   PatchSizes sizes(const Arguments& a) const {
     const Nchw w = Nchw::of(a.inputs[0].shape), b = Nchw::of(a.inputs[1].shape);
@@ -59,6 +61,22 @@ void cpu_forward(const Op& op, const Arguments& a) {
              static_cast<float>(self(op).outside()), a.output.as<float>());
 }
 
+void ref_vjp(const Op& op, const Arguments& a) {
+  with_float_type(a.grad.dtype, [&](auto t) {
+    using T = decltype(t);
+    ref::patch_vjp(self(op).sizes(a), a.grad_output.as<T>(), a.inputs[2].as<int32_t>(), a.grad.as<T>());
+  });
+}
+
+void cpu_vjp(const Op& op, const Arguments& a) {
+  cpu::patch_vjp(self(op).sizes(a), a.grad_output.as<float>(), a.inputs[2].as<int32_t>(), a.grad.as<float>());
+}
+
+void device_vjp(const Op& op, const Arguments& a) {
+  device::patch_vjp(a.queue, self(op).sizes(a), a.grad_output.as<float>(), a.inputs[2].as<int32_t>(),
+                    a.grad.as<float>());
+}
+
 void device_forward(const Op& op, const Arguments& a) {
   device::patch(a.queue, self(op).sizes(a), a.inputs[0].as<float>(), a.inputs[1].as<float>(),
                 a.inputs[2].as<int32_t>(), static_cast<float>(self(op).outside()), a.output.as<float>());
@@ -69,7 +87,8 @@ void device_forward(const Op& op, const Arguments& a) {
 extern const OpKind patch_kind{
     .name = "patch",
     .summary = "a rectangle of maps that are the same for all images but for a window",
-    .kernels = {{Direction::forward, ref_forward, cpu_forward, device_forward}},
+    .kernels = {{Direction::forward, ref_forward, cpu_forward, device_forward},
+                {Direction::vjp_input, ref_vjp, cpu_vjp, device_vjp}},
     .operands = {"windows", "base", "places"}};
 
 OpPtr patch(Patch attributes) { return std::make_shared<PatchOp>(attributes); }
