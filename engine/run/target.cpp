@@ -87,6 +87,12 @@ std::vector<std::pair<int64_t, double>> Target::weights(const Tensor& result, in
   return sum_;
 }
 
+void Target::check(const Shape& shape) const {
+  if (unit_) cells_of(shape, unit_->channel, unit_->place);
+  for (const int64_t c : classes_) expect_class(c, shape.with(0, 1).numel());
+  for (const auto& [cls, weight] : sum_) expect_class(cls, shape.with(0, 1).numel());
+}
+
 Target Target::of(NodeId node) const {
   Target other = *this;
   other.node_ = node;

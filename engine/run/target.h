@@ -65,6 +65,8 @@ class Target {
 
   /// The same scalar, of that node's value in the place of the network's result.
   Target of(NodeId node) const;
+  /// Throws UsageError where the node's value of that shape, (N, …), has no such class or unit.
+  void check(const Shape& shape) const;
   /// The node whose value the scalar reads.
   NodeId node(const Graph& graph) const { return node_.value_or(graph.output()); }
   /// For jobs of `rows` rows an image: row r is about image r / rows.
