@@ -5,7 +5,6 @@
 
 #include "engine/methods/occlusion.h"
 #include "engine/run/method.h"
-#include "engine/run/probability.h"
 
 namespace loupe {
 
@@ -30,14 +29,10 @@ OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions&
   if (!std::isfinite(options.fill)) throw UsageError("occlusion: the fill must be a finite number");
   const Nchw s = Nchw::of(x.shape());
   const int64_t gh = positions(s.h, options), gw = positions(s.w, options), places = gh * gw;
-  const int64_t classes = net.classes();
-  const bool is_class = options.target.is_class();
+  const Target target = settled(net, x, options.target).repeated(places + 1);
 
   // Row n·(places + 1) of the job is image n as it is; then come its squares, row by row.
   const int64_t rows = s.n * (places + 1);
-  std::vector<int64_t> chosen(static_cast<size_t>(s.n));
-  std::vector<double> whole(static_cast<size_t>(s.n));  // the score of the image as it is
-  const Tensor logit(Dtype::f64, {s.n, gh, gw}), probability(Dtype::f64, {s.n, gh, gw});
 
   const auto cover = [&](int64_t place, const auto& body) {  // body(first pixel of a row, pixels)
     const int64_t y = place / gw * options.stride, left = place % gw * options.stride;
@@ -60,33 +55,23 @@ OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions&
     });
     return batch;
   };
-  const Purpose purpose{.values = {net.graph().output()}};
-  in_batches(net, x.shape(), rows, purpose, options.progress, [&](int64_t begin, int64_t end) {
-    const Tensor scores = net.logits(occluded(begin, end)).to(Dtype::f64);
-    for (int64_t row = begin; row < end; ++row) {
-      const double* of_row = scores.values<double>().data() + (row - begin) * classes;
-      const int64_t n = row / (places + 1), place = row % (places + 1) - 1;
-      const Tensor one = scores.slice(row - begin, row - begin + 1);
-      if (place < 0 && is_class) chosen[static_cast<size_t>(n)] = options.target.classes(one, n)[0];
-      const int64_t cls = chosen[static_cast<size_t>(n)];
-      const double score = is_class ? of_row[cls] : options.target.scores(one)[0];
-      if (place < 0) {
-        whole[static_cast<size_t>(n)] = score;
-        continue;
-      }
-      logit.values<double>()[n * places + place] = score;
-      if (is_class)
-        probability.values<double>()[n * places + place] =
-            class_probability({of_row, static_cast<size_t>(classes)}, cls);
-    }
-  });
+  const RowScores found = forward_scores(net, x.shape(), rows, occluded, target, options.progress);
+  const auto grid = [&](const std::vector<double>& of_rows) {  // without the images as they are
+    const Tensor places_alone(Dtype::f64, {s.n, gh, gw});
+    for (int64_t n = 0; n < s.n; ++n)
+      std::copy_n(of_rows.begin() + n * (places + 1) + 1, places,
+                  places_alone.values<double>().begin() + n * places);
+    return places_alone;
+  };
+  const Tensor logit = grid(found.scores);
 
   const Tensor drops = Tensor::zeros(Dtype::f64, {s.n, s.h, s.w});
   std::vector<double> covered(static_cast<size_t>(s.h * s.w), 0.0);
   for (int64_t n = 0; n < s.n; ++n) {
+    const double whole = found.scores[static_cast<size_t>(n * (places + 1))];
     double* drop = drops.values<double>().data() + n * s.h * s.w;
     for (int64_t place = 0; place < places; ++place) {
-      const double fall = whole[static_cast<size_t>(n)] - logit.values<double>()[n * places + place];
+      const double fall = whole - logit.values<double>()[n * places + place];
       cover(place, [&](int64_t first, int64_t count) {
         for (int64_t p = first; p < first + count; ++p) drop[p] += fall, covered[p] += n == 0;
       });
@@ -94,7 +79,7 @@ OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions&
     for (int64_t p = 0; p < s.h * s.w; ++p) drop[p] /= covered[p];
   }
   const Dtype type = net.device().compute_dtype();
-  return {logit.to(type), is_class ? probability.to(type) : Tensor(), drops.to(type)};
+  return {logit.to(type), target.is_class() ? grid(found.probabilities).to(type) : Tensor(), drops.to(type)};
 }
 
 extern const Method occlusion_method;
@@ -124,21 +109,24 @@ const Method occlusion_method{
       const double centre = static_cast<double>(options.window - 1) / 2,
                    stride = static_cast<double>(options.stride);
       const Grid grid{centre, centre, stride, stride};
-      return {{{"occlusion_logit",
-                r.logit.row(0),
-                {.style = Picture::Style::level, .grid = grid},
-                "The class's score with the square's centre here: low where it hides what the class needs."},
-               {"occlusion_probability",
-                r.probability.row(0),
-                {.style = Picture::Style::level, .grid = grid},
-                "The class's probability with the square's centre here."},
-               {"occlusion_attribution",
-                r.attribution.row(0),
-                {.style = Picture::Style::contribution},
-                "How far the score falls when the pixel is hidden, averaged over the squares that hide it: "
-                "red for the class, "
-                "blue against it."}},
-              {}};
+      Explanation answer{
+          {{"occlusion_logit",
+            r.logit.row(0),
+            {.style = Picture::Style::level, .grid = grid},
+            "The score with the square's centre here: low where it hides what the class needs."}},
+          {}};
+      if (r.probability.defined())
+        answer.maps.push_back({"occlusion_probability",
+                               r.probability.row(0),
+                               {.style = Picture::Style::level, .grid = grid},
+                               "The class's probability with the square's centre here."});
+      answer.maps.push_back(
+          {"occlusion_attribution",
+           r.attribution.row(0),
+           {.style = Picture::Style::contribution},
+           "How far the score falls when the pixel is hidden, averaged over the squares that "
+           "hide it: red for the class, blue against it."});
+      return answer;
     },
     .fit =
         [](const ImageModel&, const Shape& input, Options& o) {

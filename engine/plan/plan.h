@@ -100,6 +100,7 @@ class Plan {
   /// Steps before this one are the forward pass.
   int forward_steps() const { return forward_steps_; }
   const PlanValue& value(ValueId id) const { return values_.at(static_cast<size_t>(id)); }
+  const std::vector<PlanSlot>& slots() const { return slots_; }
   const PlanSlot& slot(int id) const { return slots_.at(static_cast<size_t>(id)); }
 
   /// The types of a node's outputs for these inputs.

@@ -9,6 +9,7 @@
 #include "engine/graph/graph.h"
 #include "engine/plan/plan.h"
 #include "engine/run/execution.h"
+#include "engine/run/recall.h"
 #include "engine/run/weights.h"
 #include "engine/tensor/tensor.h"
 
@@ -68,9 +69,12 @@ class Network {
   /// Images of the last forward pass, and how many passes, or halves of one, were queued as graphs so far.
   int64_t last_batch() const { return last_batch_; }
   int64_t replays() const { return replays_; }
+  /// Forward passes that were computed so far, those that a Recall put back not counted.
+  int64_t forward_passes() const { return forward_passes_; }
 
  private:
   friend class Execution;
+  friend class Recall;
   Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device,
           const KernelOptions& kernels, std::shared_ptr<void> stream);
   /// Makes the weights and the arena of a plan. Throws DeviceOutOfMemory with the sizes.
@@ -93,8 +97,9 @@ class Network {
     Executions(Executions&&) noexcept {}
   } executions_;
   std::shared_ptr<Storage> arena_;
-  uint64_t ticket_ = 0;           // of the execution that last ran
-  int64_t last_batch_ = 0, replays_ = 0;
+  uint64_t ticket_ = 0;  // of the execution that last ran
+  int64_t last_batch_ = 0, replays_ = 0, forward_passes_ = 0;
+  Recall* recall_ = nullptr;      // the innermost that lives
   std::shared_ptr<void> stream_;  // last, so that its work ends before the memory goes
 };
 
