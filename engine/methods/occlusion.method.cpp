@@ -5,6 +5,7 @@
 
 #include "engine/methods/occlusion.h"
 #include "engine/run/method.h"
+#include "engine/run/windows.h"
 
 namespace loupe {
 
@@ -24,62 +25,101 @@ int64_t positions(int64_t size, const OcclusionOptions& o) {
 }
 }  // namespace
 
-OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions& options) {
-  expect_images(net, x);
-  if (!std::isfinite(options.fill)) throw UsageError("occlusion: the fill must be a finite number");
-  const Nchw s = Nchw::of(x.shape());
-  const int64_t gh = positions(s.h, options), gw = positions(s.w, options), places = gh * gw;
-  const Target target = settled(net, x, options.target).repeated(places + 1);
+namespace {
+// Everything about one call.
+struct Job {
+  Network& net;
+  const Tensor& x;
+  const OcclusionOptions& options;
+  Nchw s = Nchw::of(x.shape());
+  int64_t gh = positions(s.h, options), gw = positions(s.w, options), layers = options.each_channel ? s.c : 1;
 
-  // Row n·(places + 1) of the job is image n as it is; then come its squares, row by row.
-  const int64_t rows = s.n * (places + 1);
-
-  const auto cover = [&](int64_t place, const auto& body) {  // body(first pixel of a row, pixels)
+  Rect square(int64_t place) const {
     const int64_t y = place / gw * options.stride, left = place % gw * options.stride;
-    const int64_t width = std::min(options.window, s.w - left);
-    for (int64_t r = y; r < std::min(y + options.window, s.h); ++r) body(r * s.w + left, width);
-  };
-  const auto occluded = [&](int64_t begin, int64_t end) {
-    const Tensor batch(x.dtype(), x.shape().with(0, end - begin));
+    return {y, left, std::min(options.window, s.h - y), std::min(options.window, s.w - left)};
+  }
+
+  // What image n shows with the square there: (C, h, w), the other channels as they are.
+  Tensor covered(int64_t n, int64_t layer, const Rect& r) const {
+    const Tensor to(x.dtype(), {s.c, r.h, r.w});
     with_float_type(x.dtype(), [&]<typename T>(T) {
-      for (int64_t row = begin; row < end; ++row) {
-        T* to = batch.values<T>().data() + (row - begin) * s.image();
-        const int64_t place = row % (places + 1) - 1;
-        std::copy_n(x.values<T>().data() + row / (places + 1) * s.image(), s.image(), to);
-        if (place < 0) continue;
-        cover(place, [&](int64_t first, int64_t count) {
-          for (int64_t c = 0; c < s.c; ++c)
-            std::fill_n(to + c * s.h * s.w + first, count, static_cast<T>(options.fill));
-        });
+      T* at = to.values<T>().data();
+      for (int64_t c = 0; c < s.c; ++c) {
+        const bool hidden = !options.each_channel || c == layer;
+        const Tensor& from = hidden ? options.picture : x;
+        const int64_t image = from.defined() && from.shape()[0] > 1 ? n : 0;
+        for (int64_t row = r.y; row < r.y + r.h; ++row, at += r.w)
+          if (from.defined())
+            std::copy_n(from.values<T>().data() + ((image * s.c + c) * s.h + row) * s.w + r.x, r.w, at);
+          else
+            std::fill_n(at, r.w, static_cast<T>(options.fill));
       }
     });
-    return batch;
-  };
-  const RowScores found = forward_scores(net, x.shape(), rows, occluded, target, options.progress);
-  const auto grid = [&](const std::vector<double>& of_rows) {  // without the images as they are
-    const Tensor places_alone(Dtype::f64, {s.n, gh, gw});
-    for (int64_t n = 0; n < s.n; ++n)
-      std::copy_n(of_rows.begin() + n * (places + 1) + 1, places,
-                  places_alone.values<double>().begin() + n * places);
-    return places_alone;
-  };
-  const Tensor logit = grid(found.scores);
-
-  const Tensor drops = Tensor::zeros(Dtype::f64, {s.n, s.h, s.w});
-  std::vector<double> covered(static_cast<size_t>(s.h * s.w), 0.0);
-  for (int64_t n = 0; n < s.n; ++n) {
-    const double whole = found.scores[static_cast<size_t>(n * (places + 1))];
-    double* drop = drops.values<double>().data() + n * s.h * s.w;
-    for (int64_t place = 0; place < places; ++place) {
-      const double fall = whole - logit.values<double>()[n * places + place];
-      cover(place, [&](int64_t first, int64_t count) {
-        for (int64_t p = first; p < first + count; ++p) drop[p] += fall, covered[p] += n == 0;
-      });
-    }
-    for (int64_t p = 0; p < s.h * s.w; ++p) drop[p] /= covered[p];
+    return to;
   }
+};
+
+// The fall of the score, averaged over the squares that cover a pixel.
+void add_drops(const Job& job, double whole, const double* scores, double* drop) {
+  std::vector<double> covered(static_cast<size_t>(job.s.h * job.s.w), 0.0);
+  for (int64_t place = 0; place < job.gh * job.gw; ++place) {
+    const Rect r = job.square(place);
+    for (int64_t row = r.y; row < r.y + r.h; ++row)
+      for (int64_t p = row * job.s.w + r.x; p < row * job.s.w + r.x + r.w; ++p)
+        drop[p] += whole - scores[place], covered[static_cast<size_t>(p)] += 1;
+  }
+  for (size_t p = 0; p < covered.size(); ++p) drop[p] /= covered[p];
+}
+}  // namespace
+
+OcclusionResult occlusion(Network& net, const Tensor& images, const OcclusionOptions& asked) {
+  expect_images(net, images);
+  if (!std::isfinite(asked.fill)) throw UsageError("occlusion: the fill must be a finite number");
   const Dtype type = net.device().compute_dtype();
-  return {logit.to(type), target.is_class() ? grid(found.probabilities).to(type) : Tensor(), drops.to(type)};
+  const Tensor x = images.to(type);
+  OcclusionOptions options = asked;
+  if (asked.picture.defined()) {
+    if (asked.picture.shape() != x.shape() && asked.picture.shape() != x.shape().with(0, 1))
+      throw UsageError("occlusion: the picture under the square is " + asked.picture.shape().str() +
+                       ", but the images are " + x.shape().str());
+    options.picture = asked.picture.to(type);
+  }
+  const Job job{net, x, options};
+  const Nchw& s = job.s;
+  const int64_t places = job.gh * job.gw, jobs = s.n * job.layers;
+  const Target target = settled(net, x, options.target);
+  const std::vector<double> whole =
+      forward_scores(
+          net, x.shape(), s.n, [&](int64_t b, int64_t e) { return x.slice(b, e); }, target)
+          .scores;
+  std::vector<Rect> squares;
+  for (int64_t p = 0; p < places; ++p) squares.push_back(job.square(p));
+
+  const Tensor logit(Dtype::f64, {s.n, job.layers, job.gh, job.gw}), probability(Dtype::f64, logit.shape());
+  const Tensor drops = Tensor::zeros(Dtype::f64, {s.n, job.layers, s.h, s.w});
+  OcclusionResult result;
+  for (int64_t i = 0; i < jobs; ++i) {
+    const int64_t n = i / job.layers;
+    const WindowScores found = window_scores(
+        net, x.slice(n, n + 1), squares,
+        [&](int64_t p) { return job.covered(n, i % job.layers, squares[static_cast<size_t>(p)]); },
+        target.image(n),
+        [&](double part) {
+          if (options.progress) options.progress((static_cast<double>(i) + part) / static_cast<double>(jobs));
+        });
+    result.part = found.part;
+    std::ranges::copy(found.scores, logit.values<double>().begin() + i * places);
+    std::ranges::copy(found.probabilities, probability.values<double>().begin() + i * places);
+    add_drops(job, whole[static_cast<size_t>(n)], found.scores.data(),
+              drops.values<double>().data() + i * s.h * s.w);
+  }
+  const auto shaped = [&](const Tensor& t) {
+    return t.to(type).reshape(options.each_channel ? t.shape() : Shape{s.n, t.shape()[2], t.shape()[3]});
+  };
+  result.logit = shaped(logit);
+  if (target.is_class()) result.probability = shaped(probability);
+  result.attribution = shaped(drops);
+  return result;
 }
 
 extern const Method occlusion_method;
