@@ -178,7 +178,7 @@ void run_compare(const Settings& s) {
   {
     Opened first = open(s.first, s, {}, device);
     std::optional<Opened> second;
-    if (!s.second.model.model.empty()) second = open(s.second, s, first.network.labels, device);
+    if (!s.second.model.model.empty()) second.emplace(open(s.second, s, first.network.labels, device));
     add_sides(all, first, methods);
     if (second) add_sides(all, *second, methods);
   }

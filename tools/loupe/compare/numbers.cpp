@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
 #include "engine/run/network.h"
+#include "kernels/elementwise/elementwise.h"
 #include "tools/loupe/compare/compare.h"
 
 namespace loupe {
@@ -54,7 +56,7 @@ RuleTable rule_table(Device device) {
   const NodeId input = graph.input("x", {1, 1, 4, 4}), layer = graph.add("relu", relu(), {input});
   graph.set_output(layer);
   Network network("one ReLU", std::move(graph), {}, device);
-  RuleTable table{.before = x, .signal = signal};
+  RuleTable table;
   const auto down = [&](Rule rule) {
     Execution& pass = network.execution(
         x.shape(), {.values = {layer}, .from = layer, .gradients = {input}, .rule = std::move(rule)});

@@ -39,7 +39,10 @@ CellNumbers cell_numbers(const Map& map) {
 
 std::pair<Target, Answer> settle(const Asked& asked, ImageModel& network, const Tensor& x,
                                  const std::vector<Verdict>& ranking) {
-  Answer answer{.asked = asked.text, .minus = asked.minus, .layer = asked.layer};
+  Answer answer;
+  answer.asked = asked.text;
+  answer.minus = asked.minus;
+  answer.layer = asked.layer;
   if (!asked.layer.empty()) answer.unit = asked.text;
   Target target = asked.target;
   if (asked.cls || target.is_class()) {
