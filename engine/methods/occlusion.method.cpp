@@ -1,8 +1,10 @@
 // Occlusion: a square of one value moves over the image; where the score falls, the square hides what the
 // class needs.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
+#include "engine/methods/baseline.h"
 #include "engine/methods/occlusion.h"
 #include "engine/run/method.h"
 #include "engine/run/windows.h"
@@ -122,50 +124,107 @@ OcclusionResult occlusion(Network& net, const Tensor& images, const OcclusionOpt
   return result;
 }
 
+namespace {
+
+// What the square shows: a number, grey, or one of the baselines (engine/methods/baseline.h).
+void set_fill(OcclusionOptions& options, const Question& q, const Options& o) {
+  const std::string& text = o.text("fill");
+  const char* end = text.data() + text.size();
+  if (const auto [at, error] = std::from_chars(text.data(), end, options.fill);
+      error == std::errc() && at == end) {
+    if (!std::isfinite(options.fill)) throw UsageError("--occlusion.fill is finite, not " + text);
+    return;
+  }
+  const std::string option = "--occlusion.fill";
+  const Draws draws(o.text("noise"), "--occlusion.noise");
+  if (text == "grey") {  // half way from black to white
+    const Tensor black = baselines(q.model, q.input, "black", option)[0].values,
+                 white = baselines(q.model, q.input, "white", option)[0].values;
+    options.picture = Tensor(Dtype::f32, black.shape());
+    for (int64_t i = 0; i < black.numel(); ++i)
+      options.picture.values<float>()[static_cast<size_t>(i)] =
+          static_cast<float>((black.item(i) + white.item(i)) / 2);
+    return;
+  }
+  const std::vector<Baseline> found = baselines(q.model, q.input, text, option, draws);
+  if (found.size() != 1) throw UsageError(option + " takes one fill, not " + std::to_string(found.size()));
+  options.picture = found[0].values;
+}
+
+OcclusionOptions options_of(const Question& q, const Options& o) {
+  OcclusionOptions options{.target = q.target,
+                           .window = o.integer("window"),
+                           .stride = o.integer("stride"),
+                           .each_channel = o.text("channels") == "each",
+                           .progress = q.progress};
+  set_fill(options, q, o);
+  return options;
+}
+
+// The maps of one channel, or of all together.
+void add_maps(const OcclusionResult& r, const OcclusionOptions& options, std::optional<int64_t> channel,
+              Explanation& answer) {
+  const double centre = static_cast<double>(options.window - 1) / 2,
+               stride = static_cast<double>(options.stride);
+  const Grid grid{centre, centre, stride, stride};
+  const std::string suffix = channel ? "_" + std::to_string(*channel) : "";
+  const std::string square = channel ? "a square over channel " + std::to_string(*channel) : "the square";
+  const auto of = [&](const Tensor& t) {
+    return channel ? t.row(0).slice(*channel, *channel + 1).row(0) : t.row(0);
+  };
+  answer.maps.push_back(
+      {"occlusion_logit" + suffix,
+       of(r.logit),
+       {.style = Picture::Style::level, .grid = grid},
+       "The score with " + square + ", its centre here: low where it hides what the class needs."});
+  if (r.probability.defined())
+    answer.maps.push_back({"occlusion_probability" + suffix,
+                           of(r.probability),
+                           {.style = Picture::Style::level, .grid = grid},
+                           "The class's probability with " + square + ", its centre here."});
+  answer.maps.push_back(
+      {"occlusion_attribution" + suffix,
+       of(r.attribution),
+       {.style = Picture::Style::contribution},
+       "How far the score falls when the pixel is hidden, averaged over the squares that hide it: "
+       "red for the class, blue against it."});
+}
+
+}  // namespace
+
 extern const Method occlusion_method;
 const Method occlusion_method{
     .name = "occlusion",
-    .summary = "the score and the probability with a square of one value over each place",
+    .summary = "the score and the probability with a square over each place",
     .source = "Zeiler & Fergus 2014, Visualizing and understanding convolutional networks, section 4.2",
-    .options = {{"window", int64_t{32},
-                 "side of the square, pixels: 32 of 224, else a seventh of the picture's", 1, 65536},
-                {"stride", int64_t{8},
-                 "pixels between two places of the square, at most its side: a quarter of it, 5 or more", 1,
-                 65536},
-                {"fill", 0.0, "the square's value in normalised units; 0 is the mean colour, a grey", -1e6,
-                 1e6}},
+    .options =
+        {{"window", int64_t{32}, "side of the square, pixels: 32 of 224, else a seventh of the picture's", 1,
+          65536},
+         {"stride", int64_t{8},
+          "pixels between two places of the square, at most its side: a quarter of it, 5 or more", 1, 65536},
+         {"fill", std::string("zero"),
+          "what the square shows: a number in normalised units, grey, zero (the mean colour of what the "
+          "network was trained with), black, white, mean (the picture's own), blur, noise, or a picture's "
+          "path"},
+         noise_option(),
+         {"channels", std::string("all"), "what the square covers: all channels, or `each` for itself"}},
     .unsuited = [](const ImageModel&, const Shape& input, const Options& o) -> std::optional<std::string> {
       const OcclusionOptions options{.window = o.integer("window"), .stride = o.integer("stride")};
       for (const int64_t side : {input[2], input[3]}) positions(side, options);
+      if (o.text("channels") != "all" && o.text("channels") != "each")
+        throw UsageError("--occlusion.channels is all or each, not '" + o.text("channels") + "'");
       return std::nullopt;
     },
     .run = [](const Question& q, const Options& o) -> Explanation {
-      const OcclusionOptions options{.target = q.target,
-                                     .window = o.integer("window"),
-                                     .stride = o.integer("stride"),
-                                     .fill = o.number("fill"),
-                                     .progress = q.progress};
+      const OcclusionOptions options = options_of(q, o);
       const OcclusionResult r = occlusion(q.model, q.input, options);
-      const double centre = static_cast<double>(options.window - 1) / 2,
-                   stride = static_cast<double>(options.stride);
-      const Grid grid{centre, centre, stride, stride};
-      Explanation answer{
-          {{"occlusion_logit",
-            r.logit.row(0),
-            {.style = Picture::Style::level, .grid = grid},
-            "The score with the square's centre here: low where it hides what the class needs."}},
-          {}};
-      if (r.probability.defined())
-        answer.maps.push_back({"occlusion_probability",
-                               r.probability.row(0),
-                               {.style = Picture::Style::level, .grid = grid},
-                               "The class's probability with the square's centre here."});
-      answer.maps.push_back(
-          {"occlusion_attribution",
-           r.attribution.row(0),
-           {.style = Picture::Style::contribution},
-           "How far the score falls when the pixel is hidden, averaged over the squares that "
-           "hide it: red for the class, blue against it."});
+      Explanation answer;
+      for (int64_t c = 0; c < (options.each_channel ? q.input.shape()[1] : 1); ++c)
+        add_maps(r, options, options.each_channel ? std::optional(c) : std::nullopt, answer);
+      answer.checks.push_back(
+          {"multiplications", r.part,
+           "the part of a whole pass's multiplications that a place took, since only what the "
+           "square can have changed was computed again; the bits are those of whole passes"});
       return answer;
     },
     .fit =
