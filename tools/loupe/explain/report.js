@@ -1,5 +1,5 @@
-// What the page adds to what it shows anyway: a class and a method chosen, how much of the map covers the photograph, and
-// the number under the pointer or under the cell that the arrow keys moved to.
+// What the page adds to what it shows anyway: a class and a method chosen, how much of the map covers the photograph,
+// and the number under the pointer or under the cell that the arrow keys moved to.
 "use strict";
 
 // The numbers of a map, once they are asked for: 16-bit floats in base64, little-endian, times a scale.
