@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/run/probability.h"
+#include "engine/run/recall.h"
 
 namespace loupe {
 
@@ -71,11 +72,13 @@ struct Job {
   }
 };
 
-// The pictures themselves, where not even one place fits beside what did not change.
-WindowScores whole_scores(const Job& job, const Target& target, const Progress& progress) {
+// Of the pictures themselves, where not even one place fits beside what did not change.
+Tensor whole_values(const Job& job, NodeId node, const Progress& progress) {
   const Shape& s = job.x.shape();
   const int64_t element = dtype_bytes(job.x.dtype()), count = std::ssize(job.rects);
-  const auto rows = [&](int64_t begin, int64_t end) {
+  std::vector<Tensor> parts;
+  const Purpose purpose{.values = {node}};
+  in_batches(job.net, s, count, purpose, progress, [&](int64_t begin, int64_t end) {
     const Tensor batch(job.x.dtype(), s.with(0, end - begin));
     for (int64_t i = begin; i < end; ++i) {
       std::byte* to = batch.raw() + (i - begin) * job.x.bytes();
@@ -84,9 +87,56 @@ WindowScores whole_scores(const Job& job, const Target& target, const Progress& 
       copy_rect(job.pixels(i).raw(), r.w, r.h * r.w, to + (r.y * s[3] + r.x) * element, s[3], s[2] * s[3],
                 s[1], {r.h, r.w}, element);
     }
-    return batch;
+    Execution& pass = job.net.execution(batch.shape(), purpose);
+    pass.forward(batch);
+    const Tensor values = pass.value(node).to(Dtype::f64);
+    for (int64_t n = 0; n < end - begin; ++n) parts.push_back(values.slice(n, n + 1));
+  });
+  return stack_rows(parts);
+}
+
+// The node's value for each place, (places, …), f64.
+Tensor window_values(const Job& job, NodeId node, const Progress& progress) {
+  Network& net = job.net;
+  const int64_t count = std::ssize(job.rects);
+  int64_t batch = std::min(count, net.queue().module ? kPlacesOfDevice : kPlaces);
+  if (net.batch_limit) batch = std::min(batch, net.batch_limit);
+  batch = ceil_div(count, ceil_div(count, batch));
+  std::shared_ptr<const Plan> plan = job.plan(batch);
+  while (!net.fits(*plan)) {
+    if (batch == 1) return whole_values(job, node, progress);
+    batch = ceil_div(batch, 2);
+    plan = job.plan(batch);
+  }
+  Execution& pass = net.execution(plan);
+  std::vector<Tensor> parts;
+  for (int64_t begin = 0; begin < count; begin += batch) {
+    const Tensor windows = job.windows(begin, batch), places = job.places(begin, batch);
+    if (begin == 0) {
+      pass.forward({job.x, windows, places});
+    } else {
+      const std::pair<NodeId, Tensor> changed[] = {{job.w.windows, windows}, {job.w.places, places}};
+      pass.again(changed);
+    }
+    const Tensor values = pass.value(job.w.result).to(Dtype::f64);
+    const int64_t rows = std::min(batch, count - begin);
+    for (int64_t n = 0; n < rows; ++n) parts.push_back(values.slice(n, n + 1));
+    if (progress) progress(static_cast<double>(begin + rows) / static_cast<double>(count));
+  }
+  return stack_rows(parts);
+}
+
+// Of all that the values depend on.
+Recall::Key key_of(const Job& job, NodeId node) {
+  Recall::Key key{};
+  const auto bytes_of = [](const Tensor& t) {
+    return std::span<const std::byte>(t.raw(), static_cast<size_t>(t.bytes()));
   };
-  return {forward_scores(job.net, s, count, rows, target.repeated(count), progress)};
+  Recall::add(key, bytes_of(job.x));
+  Recall::add(key, std::as_bytes(job.rects));
+  for (int64_t i = 0; i < std::ssize(job.rects); ++i) Recall::add(key, bytes_of(job.pixels(i)));
+  Recall::add(key, std::as_bytes(std::span(&node, 1)));
+  return key;
 }
 
 }  // namespace
@@ -96,42 +146,28 @@ WindowScores window_scores(Network& net, const Tensor& x, std::span<const Rect> 
                            const Progress& progress) {
   if (rects.empty()) return {};
   const NodeId node = target.node(net.graph());
+  const int64_t count = std::ssize(rects);
   const Job job{
       net, x, rects, pixels,
       window_graph(net.graph(), x.shape(), node, rects, net.device().backend, net.options().kernels)};
-  const int64_t count = std::ssize(rects);
-  int64_t batch = std::min(count, net.queue().module ? kPlacesOfDevice : kPlaces);
-  if (net.batch_limit) batch = std::min(batch, net.batch_limit);
-  batch = ceil_div(count, ceil_div(count, batch));
-  std::shared_ptr<const Plan> plan = job.plan(batch);
-  while (!net.fits(*plan)) {
-    if (batch == 1) return whole_scores(job, target, progress);
-    batch = ceil_div(batch, 2);
-    plan = job.plan(batch);
+  Tensor values;
+  if (Recall* recall = Recall::of(net)) {
+    const Recall::Key key = key_of(job, node);
+    if (const Tensor* before = recall->job(key)) values = *before;
+    const Recall::Pause pause(net);
+    if (!values.defined()) recall->keep_job(key, values = window_values(job, node, progress));
+  } else {
+    values = window_values(job, node, progress);
   }
   WindowScores found;
   found.part = static_cast<double>(job.w.macs) / static_cast<double>(std::max<int64_t>(job.w.whole_macs, 1));
-  Execution& pass = net.execution(plan);
   const Target of_place = target.repeated(count);
-  for (int64_t begin = 0; begin < count; begin += batch) {
-    const Tensor windows = job.windows(begin, batch), places = job.places(begin, batch);
-    if (begin == 0) {
-      pass.forward({x, windows, places});
-    } else {
-      const std::pair<NodeId, Tensor> changed[] = {{job.w.windows, windows}, {job.w.places, places}};
-      pass.again(changed);
-    }
-    const int64_t rows = std::min(batch, count - begin);
-    const Tensor result = pass.value(job.w.result).to(Dtype::f64).slice(0, rows);
-    for (const double s : of_place.scores(result, begin)) found.scores.push_back(s);
-    if (target.is_class()) {
-      const std::vector<int64_t> classes = of_place.classes(result, begin);
-      for (int64_t n = 0; n < rows; ++n)
-        found.probabilities.push_back(
-            class_probability(result.row(n).values<const double>(), classes[static_cast<size_t>(n)]));
-    }
-    if (progress) progress(static_cast<double>(begin + rows) / static_cast<double>(count));
-  }
+  found.scores = of_place.scores(values);
+  if (!target.is_class()) return found;
+  const std::vector<int64_t> classes = of_place.classes(values);
+  for (int64_t n = 0; n < count; ++n)
+    found.probabilities.push_back(
+        class_probability(values.row(n).values<const double>(), classes[static_cast<size_t>(n)]));
   return found;
 }
 
