@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "engine/methods/relevance_rules.h"
+#include "kernels/elementwise/binary.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/stable_div/stable_div.h"
 
 namespace loupe {
 
@@ -14,11 +17,26 @@ using Part = relevance::Term::Part;
 const Share kExcites{{{Part::all, relevance::parts(1, 0)}}, 1};
 const Share kInhibits{{{Part::all, relevance::parts(0, -1)}}, -1};
 
+// Of a sum only what is positive excites: P_a = a⁺ P / (a⁺ + b⁺). With a constant the value takes all.
+void sum_row(SignalStep& s) {
+  std::vector<RowOperand> excites;
+  for (int i = 0; i < 2; ++i) {
+    const RowOperand x = s.operand(i);
+    if (x.weight >= 0) return s.pass(s.vjp(s.signal(), 1 - i), 1 - i);
+    excites.push_back({.value = s.apply(relu(), {x})});
+  }
+  const ValueId z = s.apply(s.node().op, excites),
+                share = s.apply(stable_div(0), {{.value = s.signal()}, {.value = z}});
+  for (int i = 0; i < 2; ++i)
+    s.pass(s.apply(mul(), {excites[static_cast<size_t>(i)], {.value = s.vjp(share, i)}}), i);
+}
+
 Rule excitation_rule(const Graph& graph, bool contrastive, NodeId from) {
   Rule rule = relevance::network_rows(0);
   rule.name = contrastive ? "contrastive excitation" : "excitation";
   for (const char* kind : {"conv2d", "conv_transpose2d", "linear"})
     rule.rows[kind] = relevance::shares({kExcites}, 0, {});
+  rule.rows["add"] = sum_row;
   if (!contrastive) return rule;
   NodeId last = -1;
   for (const NodeId n : relevance::layers_with_weights(graph))

@@ -19,10 +19,11 @@ struct ExcitationOptions {
 ///   P_i = Σ_j a_i w⁺_ij P_j / Σ_k a_k w⁺_kj        0 where that is 0 / 0; no bias
 ///
 /// from P = 1 at the class (of a general target: ∂L/∂z) down to the layer. Batch norms are folded into the
-/// convolution before them; sums and average pools share out alike, with a for a_i w_ij; ReLUs pass; of a max
-/// pool the winner takes all. Zhang et al. 2016, "Top-down neural attention by excitation backprop", eq. 10. Its
-/// sum over a layer is 1 wherever nothing is 0/0. `contrastive` (section 3.3): less the P of the class's dual, a
-/// unit whose last weights are the negated ones. Throws UsageError where excitation_missing() gives a reason.
+/// convolution before them; average pools share out alike, with a_i for a_i w_ij, and so do sums, with a⁺, as what
+/// they add up may be negative; ReLUs pass; of a max pool the winner takes all. Zhang et al. 2016, "Top-down neural
+/// attention by excitation backprop", eq. 10. Its sum over a layer is 1 wherever nothing is 0/0. `contrastive`
+/// (section 3.3): less the P of the class's dual, a unit whose last weights are the negated ones. Throws UsageError
+/// where excitation_missing() gives a reason.
 Tensor excitation_backprop(ImageModel& model, const Tensor& x, const ExcitationOptions& options = {});
 
 /// The paper wants activations ≥ 0, so maps are of layers above the first one: where the network's branches first
