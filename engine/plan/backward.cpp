@@ -20,11 +20,13 @@ class PlanBuilder::Signal : public SignalStep {
   ValueId rectify(ValueId signal) override { return builder_.rectify(unit_, node_, signal); }
   RowOperand operand(int i) override;
   ValueId output() override;
+  int operands() const override { return std::max(static_cast<int>(node().inputs.size()), folded() ? 3 : 0); }
   ValueId apply(const OpPtr& op, const std::vector<RowOperand>& operands) override;
   ValueId apply_vjp(const OpPtr& op, int i, ValueId signal, const std::vector<RowOperand>& operands) override;
   void pass(ValueId signal, int i) override { pass_(signal, i); }
 
  private:
+  bool folded() const { return unit_.batch_norm && node_ == unit_.head; }
   std::vector<PlanOperand> planned(const std::vector<RowOperand>& operands, Layout layout) const;
   Layout layout_of(const OpPtr& op, const std::vector<RowOperand>& operands) const;
 
@@ -36,6 +38,7 @@ class PlanBuilder::Signal : public SignalStep {
 };
 
 RowOperand PlanBuilder::Signal::operand(int i) {
+  if (folded() && i == 2) return {.weight = i};
   const Port& p = node().inputs.at(at(i));
   if (builder_.graph_.node(p.node).is_weight()) return {.weight = i};
   const ValueId value = builder_.plan_.value_of(p);
@@ -46,7 +49,7 @@ RowOperand PlanBuilder::Signal::operand(int i) {
 }
 
 ValueId PlanBuilder::Signal::output() {
-  const ValueId value = builder_.unedited(node_);
+  const ValueId value = builder_.unedited(folded() ? *unit_.batch_norm : node_);
   if (value < 0)
     throw Error("the rule " + builder_.purpose_.rule.name +
                 " says that it reads nothing, and asks for what '" + node().name + "' makes");
@@ -130,8 +133,7 @@ void PlanBuilder::backward() {
   const Type type = plan_.value(plan_.value_of(from)).type;  // a copy: fresh() may move the values
   plan_.seed_ = signals_[from] = fresh(real(), type.shape, type.layout);
   const bool device = backend() == Backend::cuda || backend() == Backend::sim;
-  if (device && type.shape.rank() == 2)
-    plan_.wanted_ = fresh(Dtype::i32, {type.shape[0]}, Layout::planar);
+  if (device && type.shape.rank() == 2) plan_.wanted_ = fresh(Dtype::i32, {type.shape[0]}, Layout::planar);
   for (auto u = units_.rbegin(); u != units_.rend(); ++u) {
     if (u->tail > from || !above_[at(u->tail)]) continue;
     ValueId signal = -1;
