@@ -35,23 +35,24 @@ CoalitionScores CoalitionJob::run(int64_t count, const Coalition& coalition) con
   expect_fitting(*this);
   const Nchw s = Nchw::of(x.shape());
   const int64_t rows = count + 2;  // of an image: it as it is, its baseline, its coalitions
-  const Tensor base = baseline.defined() ? baseline.to(x.dtype()) : Tensor();
+  const Dtype type = net.device().compute_dtype();
+  const Tensor images = x.to(type), base = baseline.defined() ? baseline.to(type) : Tensor();
   const auto batch_of = [&](int64_t begin, int64_t end) {
-    const Tensor batch(x.dtype(), x.shape().with(0, end - begin));
+    const Tensor batch(type, x.shape().with(0, end - begin));
     std::vector<std::vector<uint8_t>> present;
     for (int64_t row = begin; row < end; ++row) {
       const int64_t k = row % rows;
       present.emplace_back(static_cast<size_t>(segments.count), static_cast<uint8_t>(k == 0));
       if (k >= 2) coalition(k - 2, present.back());
     }
-    with_float_type(x.dtype(), [&]<typename T>(T) {
+    with_float_type(type, [&]<typename T>(T) {
       const int64_t plane = s.h * s.w;
       parallel_for((end - begin) * s.c, [&](int64_t i) {  // planes of the batch
         const int64_t row = begin + i / s.c, n = row / rows, at = (n * s.c + i % s.c) * plane;
         const T* from = base.defined()
                             ? base.values<T>().data() + (base.shape()[0] == 1 ? i % s.c * plane : at)
                             : nullptr;
-        compose(segments, present[static_cast<size_t>(i / s.c)], x.values<T>().data() + at, from,
+        compose(segments, present[static_cast<size_t>(i / s.c)], images.values<T>().data() + at, from,
                 batch.values<T>().data() + i * plane);
       });
     });

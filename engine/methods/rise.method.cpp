@@ -137,12 +137,14 @@ RiseResult rise(Network& net, const Tensor& x, const RiseOptions& options) {
   expect_sound(options, s.h, s.w);
   const int64_t samples = options.samples;
   const Masks masks(options, s.h, s.w);
+  const Dtype type = net.device().compute_dtype();
+  const Tensor images = x.to(type);
   // Row n·samples + i of the job is image n through mask i.
   const auto rows = [&](int64_t begin, int64_t end) {
-    const Tensor batch(x.dtype(), x.shape().with(0, end - begin));
-    with_float_type(x.dtype(), [&]<typename T>(T) {
+    const Tensor batch(type, x.shape().with(0, end - begin));
+    with_float_type(type, [&]<typename T>(T) {
       for (int64_t row = begin; row < end; ++row)
-        masked(masks, row % samples, s, options.grid, x.values<T>().data() + row / samples * s.image(),
+        masked(masks, row % samples, s, options.grid, images.values<T>().data() + row / samples * s.image(),
                batch.values<T>().data() + (row - begin) * s.image());
     });
     return batch;
@@ -163,7 +165,6 @@ RiseResult rise(Network& net, const Tensor& x, const RiseOptions& options) {
       map.values<double>()[static_cast<size_t>(n) * even.size() + p] = scale * (even[p] + odd[p]);
     result.agreement.push_back(correlation(even, odd));
   }
-  const Dtype type = net.device().compute_dtype();
   result.attribution = map.to(type);
   result.logit = Tensor::from(found.scores, {s.n, samples}).to(type);
   if (!found.probabilities.empty())

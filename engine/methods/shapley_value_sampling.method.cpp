@@ -40,8 +40,9 @@ struct Shares {
 Shares shares_of(const Orders& orders, int64_t together, double none, double whole,
                  std::span<const double> prefixes) {
   const size_t n = orders[0].size();
-  const auto samples = static_cast<double>(std::ssize(orders) / together);
-  std::vector<double> sums(n, 0.0), squares(n, 0.0), added(n, 0.0);
+  Shares shares{std::vector<double>(n, 0.0), std::vector<double>(n, 0.0)};
+  std::vector<double> added(n, 0.0);
+  double samples = 0;
   for (size_t s = 0; s < orders.size(); ++s) {
     double before = none;
     for (size_t k = 0; k < n; ++k) {
@@ -50,18 +51,15 @@ Shares shares_of(const Orders& orders, int64_t together, double none, double who
       before = after;
     }
     if ((static_cast<int64_t>(s) + 1) % together != 0) continue;
-    for (size_t j = 0; j < n; ++j) {
-      sums[j] += added[j];
-      squares[j] += added[j] * added[j];
+    ++samples;
+    for (size_t j = 0; j < n; ++j) {  // Welford 1962: no large squares that cancel
+      const double off = added[j] - shares.mean[j];
+      shares.mean[j] += off / samples;
+      shares.error[j] += off * (added[j] - shares.mean[j]);
       added[j] = 0;
     }
   }
-  Shares shares;
-  for (size_t j = 0; j < n; ++j) {
-    const double mean = sums[j] / samples, variance = std::max(0.0, squares[j] / samples - mean * mean);
-    shares.mean.push_back(mean);
-    shares.error.push_back(std::sqrt(variance / (samples - 1)));
-  }
+  for (double& e : shares.error) e = std::sqrt(e / (samples * (samples - 1)));
   return shares;
 }
 
