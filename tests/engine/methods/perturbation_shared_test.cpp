@@ -17,7 +17,7 @@ void check(const std::string& photo, Device device, double bound) {
   const auto compare = [&](const Explanation& found, std::initializer_list<const char*> names) {
     for (const char* name : names) {
       const double distance = shared_distance(photo, name, map_of(found, name));
-      MESSAGE(photo, " ", device.str(), " ", name, ": ", distance);
+      MESSAGE(photo, " ", device.str(), " ", std::string(name), ": ", distance);
       CHECK(distance <= bound);
     }
   };
