@@ -29,9 +29,11 @@ const Method feature_ablation_method{
       return std::nullopt;
     },
     .run = [](const Question& q, const Options& o) -> Explanation {
-      const Segments segments = segments_of(q, o);
-      const Tensor drops =
-          feature_ablation(q.model, q.input, segments, {.target = q.target, .progress = q.progress});
+      const Segments segments = segments_of(q, o, "feature_ablation");
+      const Tensor drops = feature_ablation(q.model, q.input, segments,
+                                            {.target = q.target,
+                                             .baseline = segment_baseline(q, o, "feature_ablation"),
+                                             .progress = q.progress});
       return {{{"feature_ablation", drops.row(0), segments.picture(),
                 "How far the score falls when the segment is hidden: red for the class, blue against it."}},
               {}};

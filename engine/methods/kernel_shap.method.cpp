@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 
+#include "engine/methods/baseline.h"
 #include "engine/methods/coalitions.h"
 #include "engine/methods/regression.h"
 
@@ -109,8 +110,7 @@ std::vector<OptionSpec> all_options() {
   options.push_back({"samples", int64_t{256}, "coalitions that are drawn", 1, 1 << 24});
   options.push_back({"coalitions", std::string("drawn"),
                      "drawn by the kernel; or all, of at most 16 segments: exact Shapley values"});
-  options.push_back(
-      {"noise", std::string("hash"), "hash, the same draws ever; or a whole number, the seed of others"});
+  options.push_back(noise_option());
   return options;
 }
 }  // namespace
@@ -127,9 +127,10 @@ const Method kernel_shap_method{
       return std::nullopt;
     },
     .run = [](const Question& q, const Options& o) -> Explanation {
-      const Segments segments = segments_of(q, o);
+      const Segments segments = segments_of(q, o, "kernel_shap");
       KernelShapOptions options = options_of(o);
       options.target = q.target;
+      options.baseline = segment_baseline(q, o, "kernel_shap", options.draws);
       options.progress = q.progress;
       const KernelShapResult r = kernel_shap(q.model, q.input, segments, options);
       Explanation found{

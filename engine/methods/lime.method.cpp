@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/methods/baseline.h"
 #include "engine/methods/coalitions.h"
 #include "engine/methods/regression.h"
 
@@ -71,8 +72,7 @@ std::vector<OptionSpec> all_options() {
                      "how far from the whole picture, by the cosine of what is there, a sample still counts",
                      1e-3, 1e6});
   options.push_back({"ridge", 1.0, "the factor of the penalty on large slopes", 1e-12, 1e12});
-  options.push_back(
-      {"noise", std::string("hash"), "hash, the same draws ever; or a whole number, the seed of others"});
+  options.push_back(noise_option());
   return options;
 }
 }  // namespace
@@ -91,13 +91,15 @@ const Method lime_method{
       return std::nullopt;
     },
     .run = [](const Question& q, const Options& o) -> Explanation {
-      const Segments segments = segments_of(q, o);
+      const Segments segments = segments_of(q, o, "lime");
+      const Draws draws(o.text("noise"), "--lime.noise");
       const LimeResult r = lime(q.model, q.input, segments,
                                 {.target = q.target,
                                  .samples = o.integer("samples"),
                                  .kernel_width = o.number("kernel_width"),
                                  .ridge = o.number("ridge"),
-                                 .draws = Draws(o.text("noise"), "--lime.noise"),
+                                 .draws = draws,
+                                 .baseline = segment_baseline(q, o, "lime", draws),
                                  .progress = q.progress});
       return {{{"lime", r.attribution.row(0), segments.picture(),
                 "The slope of a linear model of the score: red where the segment's presence raises it, blue "

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/methods/baseline.h"
 #include "engine/run/method.h"
 #include "kernels/common/parallel.h"
 
@@ -191,13 +192,14 @@ const Method rise_method{
     .summary = "the class's probability through random masks, averaged over those that let a pixel through",
     .source =
         "Petsiuk, Das & Saenko 2018, RISE: Randomized input sampling for explanation of black-box models",
-    .options =
-        {{"samples", int64_t{1000},
-          "masks; fewer for small pictures. The paper takes 4000 to 8000 of 224x224 pixels", 1, 1 << 24},
-         {"grid", int64_t{7}, "cells of a mask along a side of the picture", 1, 65536},
-         {"probability", 0.5, "that a cell is let through", 1e-6, 1},
-         {"score", std::string("probability"), "what masks weigh: the class's probability, or its logit"},
-         {"noise", std::string("hash"), "hash, the same masks ever; or a whole number, the seed of others"}},
+    .options = {{"samples", int64_t{1000},
+                 "masks; fewer for small pictures. The paper takes 4000 to 8000 of 224x224 pixels", 1,
+                 1 << 24},
+                {"grid", int64_t{7}, "cells of a mask along a side of the picture", 1, 65536},
+                {"probability", 0.5, "that a cell is let through", 1e-6, 1},
+                {"score", std::string("probability"),
+                 "what masks weigh: the class's probability, or its logit"},
+                noise_option()},
     .unsuited = [](const ImageModel&, const Shape& input, const Options& o) -> std::optional<std::string> {
       expect_sound(options_of(o), input[2], input[3]);
       return std::nullopt;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "engine/image/slic.h"
+#include "engine/methods/baseline.h"
 #include "engine/tensor/npy.h"
 
 namespace loupe {
@@ -106,21 +107,37 @@ std::vector<OptionSpec> segment_options() {
   return {
       {"segments", std::string("grid"),
        "what is removed as one: grid, squares; slic, superpixels (Achanta 2012); or the path of a .npy file "
-       "of "
-       "labels (H, W), or of a PNG of the input's size whose colours are labels"},
+       "with labels (H, W), or of a PNG of the input's size whose colours are labels"},
       {"grid", kGrid, "squares along a side of the picture", 1, 65536},
       {"count", int64_t{50}, "about so many superpixels", 1, 1 << 30},
-      {"compactness", 10.0, "of superpixels: how much nearness counts beside likeness of colour", 1e-3, 1e6}};
+      {"compactness", 10.0, "of superpixels: how much nearness counts beside likeness of colour", 1e-3, 1e6},
+      {"baseline", std::string("zero"),
+       "what a segment that is away shows: zero (the mean colour), black, white, mean (the picture's own "
+       "mean colour), blur, noise, or the path of a picture or of a .npy or .safetensors file with the "
+       "preprocessed numbers"}};
 }
 
-Segments segments_of(const Question& q, const Options& o) {
+Segments segments_of(const Question& q, const Options& o, const std::string& method) {
   const int64_t height = q.input.shape()[2], width = q.input.shape()[3];
   const std::string& how = o.text("segments");
   if (how == "grid") return grid_segments(height, width, o.integer("grid"));
-  if (how != "slic") return read_segments(how, height, width);
+  if (how != "slic") try {
+      return read_segments(how, height, width);
+    } catch (const UsageError&) {
+      throw;
+    } catch (const Error& e) {
+      throw Error("--" + method + ".segments is grid, slic, or the path of a file: " + e.what());
+    }
   const Superpixels found =
       slic(to_image(q.input, q.model.preprocessing), o.integer("count"), o.number("compactness"));
   return {.height = height, .width = width, .count = found.count, .labels = found.labels};
+}
+
+Tensor segment_baseline(const Question& q, const Options& o, const std::string& method, const Draws& draws) {
+  const std::string option = "--" + method + ".baseline";
+  const std::vector<Baseline> set = baselines(q.model, q.input, o.text("baseline"), option, draws);
+  if (set.size() != 1) throw UsageError(option + " takes one baseline, not " + std::to_string(set.size()));
+  return set[0].values;
 }
 
 void check_segment_options(const Shape& input, const Options& o) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/run/method.h"
+#include "kernels/common/draws.h"
 
 namespace loupe {
 
@@ -33,10 +34,14 @@ Segments grid_segments(int64_t height, int64_t width, int64_t g);
 /// where the file cannot be read, or is of another size.
 Segments read_segments(const std::string& path, int64_t height, int64_t width);
 
-/// segments, grid, count and compactness: the options of a method that takes segments.
+/// segments, grid, count, compactness and baseline: the options of a method that takes segments.
 std::vector<OptionSpec> segment_options();
-/// What those options ask for, of the picture that the input (1, 3, H, W) shows. Throws UsageError or Error.
-Segments segments_of(const Question& q, const Options& o);
+/// What those options of a method ask for, of the picture that the input (1, 3, H, W) shows. Throws UsageError or Error.
+Segments segments_of(const Question& q, const Options& o, const std::string& method);
+/// What a segment that is away shows, like the input: the one baseline (engine/methods/baseline.h) that the option of the
+/// method names. Throws UsageError for a set of them, and what baselines() throws.
+Tensor segment_baseline(const Question& q, const Options& o, const std::string& method,
+                        const Draws& draws = Draws());
 /// Throws UsageError for options that do not fit inputs of that shape; reads no file.
 void check_segment_options(const Shape& input, const Options& o);
 /// A coarser grid for a picture so small that the default's cells would be less than 4 pixels wide.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/methods/baseline.h"
 #include "engine/methods/coalitions.h"
 
 namespace loupe {
@@ -99,8 +100,7 @@ std::vector<OptionSpec> all_options() {
   options.push_back({"samples", int64_t{25}, "orders in which the segments appear", 1, 1 << 20});
   options.push_back(
       {"antithetic", std::string("no"), "yes: every second order is the one before it, reversed"});
-  options.push_back(
-      {"noise", std::string("hash"), "hash, the same draws ever; or a whole number, the seed of others"});
+  options.push_back(noise_option());
   return options;
 }
 
@@ -129,9 +129,10 @@ const Method shapley_value_sampling_method{
       return std::nullopt;
     },
     .run = [](const Question& q, const Options& o) -> Explanation {
-      const Segments segments = segments_of(q, o);
+      const Segments segments = segments_of(q, o, "shapley_value_sampling");
       ShapleyOptions options = options_of(o);
       options.target = q.target;
+      options.baseline = segment_baseline(q, o, "shapley_value_sampling", options.draws);
       options.progress = q.progress;
       const ShapleyResult r = shapley_value_sampling(q.model, q.input, segments, options);
       Explanation found{

@@ -3,35 +3,14 @@
 // ctest: LABELS big
 #include <doctest/doctest.h>
 
-#include <cmath>
-
 #include "tests/support/networks.h"
-#include "tests/support/shared_maps.h"
+#include "tests/support/perturbation_goldens.h"
 
 namespace loupe::test {
 namespace {
 
-void check(const std::string& photo, Device device, double bound) {
-  CAPTURE(photo);
-  CAPTURE(device.str());
-  const auto compare = [&](const Explanation& found, std::initializer_list<const char*> names) {
-    for (const char* name : names) {
-      const double distance = shared_distance(photo, name, map_of(found, name));
-      MESSAGE(photo, " ", device.str(), " ", std::string(name), ": ", distance);
-      CHECK(distance <= bound);
-    }
-  };
-  compare(explain_shared(photo, device, "rise", {{"samples", "200"}}),
-          {"rise", "rise.probability", "rise.logit"});
-  compare(explain_shared(photo, device, "feature_ablation", {{"grid", "7"}}), {"feature_ablation"});
-  compare(explain_shared(photo, device, "kernel_shap"), {"kernel_shap", "kernel_shap.value"});
-  compare(explain_shared(photo, device, "lime"), {"lime", "lime.value", "lime.intercept"});
-}
-
-TEST_CASE("perturbation methods meet their goldens: ref") { check("jaguar", Device::ref(), 1e-4); }
-
 TEST_CASE("perturbation methods meet their goldens: cpu") {
-  for (const char* photo : kPhotos) check(photo, Device::cpu(), 1e-3);
+  for (const char* photo : kPhotos) check_perturbations(photo, Device::cpu(), 1e-3);
 }
 
 TEST_CASE("Shapley value sampling of a photograph adds up") {

@@ -9,6 +9,8 @@
 #include <set>
 
 #include "engine/image/slic.h"
+#include "models/io/formula.h"
+#include "tests/support/networks.h"
 #include "tests/support/pictures.h"
 
 namespace loupe::test {
@@ -195,6 +197,46 @@ TEST_CASE("segments: of files") {
         "'" + png + "' has 2x3 pixels, but the input has 4x3 pixels");
   CHECK(contains(error_of([&] { read_segments(folder.path() / "none.png", 4, 3); }), "none.png"));
   CHECK(contains(error_of([&] { read_segments(folder.path() / "none.npy", 4, 3); }), "none.npy"));
+}
+
+// Feature ablation as the command line has it; an answer, or the text of what was wrong.
+std::pair<Explanation, std::string> ablated(const std::map<std::string, std::string>& options) {
+  ImageModel model = model_with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
+  const Method& method = find_method("feature_ablation");
+  Options chosen("feature_ablation", method.options);
+  const Tensor x = formula_input({1, 3, 14, 11});
+  std::pair<Explanation, std::string> result;
+  result.second = error_of([&] {
+    for (const auto& [name, text] : options) chosen.set(name, text);
+    method.fit(model, x.shape(), chosen);
+    why_unsuited(method, model, x.shape(), &chosen);
+    result.first = method.run({.model = model, .input = x, .target = 1, .logits = model.logits(x)}, chosen);
+  });
+  return result;
+}
+
+TEST_CASE("segments: the options of a method") {
+  const auto map = [](const std::map<std::string, std::string>& options) {
+    return ablated(options).first.maps.at(0);
+  };
+  CHECK(map({}).values.shape() == Shape{2, 2});  // cells of at least 4 pixels
+  CHECK(map({{"grid", "3"}}).values.shape() == Shape{3, 3});
+  CHECK(map({{"segments", "slic"}, {"count", "6"}}).values.shape() == Shape{14, 11});
+  CHECK_FALSE(map({{"segments", "slic"}}).picture.grid.has_value());
+  CHECK(values_of(map({{"baseline", "black"}}).values) != values_of(map({}).values));
+  CHECK(values_of(map({{"baseline", "zero"}}).values) == values_of(map({}).values));
+
+  const auto refusal = [](const std::map<std::string, std::string>& options) {
+    return ablated(options).second;
+  };
+  CHECK(refusal({{"grid", "12"}}) == "a grid of 12x12 segments does not fit a picture of 14x11 pixels");
+  CHECK(refusal({{"grid", "0"}}).starts_with("--feature_ablation.grid takes a whole number from 1"));
+  CHECK(refusal({{"segments", "slic"}, {"count", "155"}}) ==
+        "155 superpixels are more than the 154 pixels of the picture");
+  CHECK(refusal({{"segments", ""}}) == "segments are grid, slic, or the path of a file, not ''");
+  CHECK(refusal({{"segments", "squares"}})
+            .starts_with("--feature_ablation.segments is grid, slic, or the path of a file"));
+  CHECK(refusal({{"baseline", "zero,black"}}) == "--feature_ablation.baseline takes one baseline, not 2");
 }
 
 }  // namespace
