@@ -102,9 +102,10 @@ Evaluation evaluate(ImageModel& network, const std::vector<Contestant>& contesta
     for (const Metric* m : all_metrics()) result.standings.back().verdicts.push_back({.metric = m});
   }
 
-  const int64_t all_work = std::ssize(contestants) *
-                           (exam.count * work(1, false) + costly_count * (work(1, true) - work(1, false)) +
-                            costly_count * work(2, true));
+  int64_t all_work = 0;
+  for (const Contestant& c : contestants)
+    all_work += (c.method->costly ? costly_count : exam.count) * work(1, false) +
+                costly_count * (work(1, true) - work(1, false)) + costly_count * work(2, true);
   int64_t done = 0;
   const NodeId upper_half = middle_layer(network.graph());
   const auto advance = [&](int64_t by) {
@@ -130,6 +131,7 @@ Evaluation evaluate(ImageModel& network, const std::vector<Contestant>& contesta
         for (size_t k = 0; k < stretch.size(); ++k) {
           const Scene& scene = stretch[k].scene;
           const bool costly = begin + static_cast<int64_t>(k) < costly_count;
+          if (!costly && contestants[c].method->costly) continue;
           Answers answers(network, fresh ? &*fresh : nullptr, contestants[c], stretch[k]);
           const Trial trial{.network = network,
                             .scene = scene,

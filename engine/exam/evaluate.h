@@ -17,9 +17,10 @@ struct Exam {
   /// Scene `index` with one object or with two; the method is asked for the class of the first, and where a
   /// metric wants it of the second. Called once for each.
   std::function<Scene(int64_t index, int objects)> scene;
-  int64_t count = 0;   // scenes with one object
-  int64_t costly = 0;  // of which so many, from the first, for costly metrics; and as many with two objects
-  uint64_t seed = 0;   // of the untrained networks
+  int64_t count = 0;  // scenes with one object
+  // Of which so many, from the first, for costly metrics and costly methods; and as many with two objects.
+  int64_t costly = 0;
+  uint64_t seed = 0;  // of the untrained networks
   MetricSettings settings = {};
   Progress progress = {};
 };

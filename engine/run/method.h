@@ -63,10 +63,17 @@ struct Check {
   std::string meaning;
 };
 
+/// What maps were made of, stored beside them and not drawn: the scores of masked pictures, the weights of channels.
+struct Numbers {
+  std::string name;  // "ablation_cam.weight"
+  Tensor values;
+};
+
 struct Explanation {
   std::vector<Map> maps;
   std::vector<Check> checks;
   std::vector<std::string> notes = {};  // sentences about this result, where one is needed
+  std::vector<Numbers> numbers = {};
 };
 
 /// What a method gets to explain.
@@ -90,6 +97,9 @@ struct Method {
   std::function<Explanation(const Question&, const Options&)> run;
   /// Suggests defaults that fit inputs of that shape; empty: those above fit every network.
   std::function<void(const ImageModel&, const Shape& input, Options&)> fit = {};
+  /// With its defaults it takes the time of a few hundred forward passes or more. `loupe tour` leaves it out, and
+  /// `loupe evaluate` asks it about as few pictures as it does costly metrics.
+  bool costly = false;
 };
 
 /// Why the method cannot explain the network for such inputs, with its options or, if null, those that fit; or

@@ -145,7 +145,8 @@ void run_tour(const Settings& s) {
   OutputFolder out(s.out);
 
   std::vector<ChosenMethod> methods;
-  for (const Method* m : all_methods()) methods.push_back(with_options(*m));
+  for (const Method* m : all_methods())
+    if (!m->costly) methods.push_back(with_options(*m));
   const Scene any = zoo::scene(scores.seed, 0, 1, network.preprocessing);
   const std::vector<Contestant> everyone = contestants(network, methods, true, any, scores.skipped);
   std::vector<Guide> guides;
