@@ -131,7 +131,8 @@ void expect_images(const Network& net, const Tensor& x) {
 }
 
 void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose,
-                const Progress& progress, const std::function<void(int64_t, int64_t)>& body) {
+                const Progress& progress, const std::function<void(int64_t, int64_t)>& body,
+                int64_t together) {
   int64_t batch;
   if (net.queue().module) {
     const int64_t most = net.batch_for(one, count, purpose);
@@ -139,8 +140,14 @@ void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& pu
   } else {
     const int64_t bytes = net.execution(one.with(0, 1), purpose).plan().arena_bytes();
     const int64_t good = std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(bytes, 1), 1, kBatch);
-    batch = net.batch_for(one, std::min(count, good), purpose);
+    batch = net.batch_for(one, std::min(count, std::max(good, together)), purpose);
   }
+  if (batch < together && net.memory_limit > 0 &&
+      net.execution(one.with(0, together), purpose).plan().arena_bytes() > net.memory_limit)
+    throw Error(std::to_string(together) +
+                " images of this pass go together, and need more activations than the " +
+                std::to_string(net.memory_limit >> 20) + " MiB of --memory");
+  batch = std::max(batch / together * together, together);
   for (int64_t begin = 0; begin < count; begin += batch) {
     const int64_t end = std::min(count, begin + batch);
     body(begin, end);
@@ -189,19 +196,22 @@ void ScorePass::run(int64_t count, const std::function<Tensor(int64_t, int64_t)>
   append(all.values, {Port(scores)});
   append(all.values, probe.values);
   append(all.records, probe.records);
-  in_batches(net, one, count, all, progress, [&](int64_t begin, int64_t end) {
-    Execution& pass = net.execution(one.with(0, end - begin), all);
-    const Shape& result_shape = pass.plan().value(pass.plan().seed()).type.shape;
-    if (target.is_class() && !probe.look && result_shape.rank() == 2) {
-      pass.forward_and_back({rows(begin, end)}, target.wanted(end - begin, result_shape[1], begin));
-      return take(pass, begin);
-    }
-    pass.forward(rows(begin, end));
-    const Tensor result = pass.value(scores);
-    if (probe.look) probe.look(pass, begin);
-    pass.backward(target.seed(result, begin));
-    take(pass, begin);
-  });
+  in_batches(
+      net, one, count, all, progress,
+      [&](int64_t begin, int64_t end) {
+        Execution& pass = net.execution(one.with(0, end - begin), all);
+        const Shape& result_shape = pass.plan().value(pass.plan().seed()).type.shape;
+        if (target.is_class() && !probe.look && result_shape.rank() == 2) {
+          pass.forward_and_back({rows(begin, end)}, target.wanted(end - begin, result_shape[1], begin));
+          return take(pass, begin);
+        }
+        pass.forward(rows(begin, end));
+        const Tensor result = pass.value(scores);
+        if (probe.look) probe.look(pass, begin);
+        pass.backward(target.seed(result, begin));
+        take(pass, begin);
+      },
+      together);
 }
 
 Tensor input_signal(Network& net, const Tensor& x, const Target& target, Rule rule, const Probe& probe) {

@@ -52,8 +52,16 @@ extern const OpSuite max_route2d_suite{
                    refuse("other channels", {kTwo}, {1, 2, 2, 2}, {1, 3, 4, 4}, "gives 2×2 windows"),
                    refuse("272 cells", {MaxPool2d{.kernel = {16, 17}}.pooling()}, {1, 1, 2, 2},
                           {1, 1, 32, 34}, "at most 256 cells"),
-                   {"bits below 0", [] { max_route2d({kTwo, -1}); }, "0 to 60 bits"},
-                   {"one operand", [] { infer(max_route2d({kTwo}), {{1, 3, 2, 2}}); }, "2 input(s), got 1"}},
+                   {"bits below 0",
+                    [] {
+                      max_route2d({kTwo, -1});
+                    },
+                    "0 to 60 bits"},
+                   {"one operand",
+                    [] {
+                      infer(max_route2d({kTwo}), {{1, 3, 2, 2}});
+                    },
+                    "2 input(s), got 1"}},
     .magnitude = [](const OpCase& c, Direction d, const Operands& o) { return magnitude(c, d, o); },
 };
 
