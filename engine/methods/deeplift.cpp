@@ -48,9 +48,9 @@ DeepLiftResult deeplift(Network& net, const Tensor& x, const DeepLiftOptions& op
     return batch;
   };
 
-  DeepLiftResult result{.scores = std::vector<double>(static_cast<size_t>(images)),
-                        .baseline_scores = std::vector<double>(static_cast<size_t>(images)),
-                        .residuals = {}};
+  DeepLiftResult result;
+  result.scores.resize(static_cast<size_t>(images));
+  result.baseline_scores.resize(static_cast<size_t>(images));
   const Tensor sums = Tensor::zeros(Dtype::f64, x.shape());
   ScorePass pass{.net = net,
                  .one = x.shape(),

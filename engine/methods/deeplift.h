@@ -16,10 +16,10 @@ struct DeepLiftOptions {
 };
 
 struct DeepLiftResult {
-  Tensor attribution;                           // like x
-  std::vector<double> scores, baseline_scores;  // f(x), and the mean of f(baseline), one an input
+  Tensor attribution = {};                                // like x
+  std::vector<double> scores = {}, baseline_scores = {};  // f(x), and the mean of f(baseline), one an input
   /// Σ attribution − (f(x) − mean f(baseline)): rounding alone, where the target is linear in the network's result.
-  std::vector<double> residuals;
+  std::vector<double> residuals = {};
 };
 
 /// m·(x − b), with the multipliers m of a rule (engine/methods/deeplift_rules.h), summed in double. Shrikumar,

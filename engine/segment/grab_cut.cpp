@@ -33,7 +33,7 @@ std::vector<Seed> saliency_seeds(const Plane& map, double foreground, double bac
 namespace {
 
 constexpr double kUnit = 65536;              // the energy's units in one of its natural ones
-constexpr int64_t kMost = int64_t{1} << 40;  // of a cost: a colour that no component has seen
+constexpr int64_t kMost = int64_t{1} << 40;       // of a cost: a component that nothing is in
 constexpr int64_t kForced = int64_t{1} << 50;
 
 int64_t units(double energy) {
