@@ -54,6 +54,9 @@ Method deeplift_method_with(std::string_view name, std::string_view summary, std
           .unsuited = [name](const ImageModel& model, const Shape&,
                              const Options& o) -> std::optional<std::string> {
             const auto rule = rule_named(name, o.text("rule"));
+            if (model.network.batch_limit == 1)
+              return "it looks at an input and its baseline in one batch, and the network takes one image at "
+                     "a time";
             return deeplift_unsuited(model.graph(), model.graph().output(),
                                      rule == DeepLiftOptions::Rule::reveal_cancel);
           },

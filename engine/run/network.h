@@ -45,7 +45,8 @@ class Network {
   /// The largest batch ≤ `wanted` of inputs like `one` whose arena fits memory_limit and, on cuda and sim,
   /// the device's free memory beside the weights; both are then reserved. Throws Error with the sizes if one
   /// image does not fit.
-  int64_t batch_for(const Shape& one, int64_t wanted, const Purpose& purpose);
+  /// Of inputs that go in groups of `together`, it is a multiple of that, and the same is said of one group.
+  int64_t batch_for(const Shape& one, int64_t wanted, const Purpose& purpose, int64_t together = 1);
 
   /// The network's result (N, classes) of x (N, 3, H, W).
   Tensor logits(const Tensor& x);
@@ -70,7 +71,7 @@ class Network {
   /// Makes the weights and the arena of a plan. Throws DeviceOutOfMemory with the sizes.
   void prepare(const Plan& plan);
   void release_arena();
-  int64_t batch_within_limit(const Shape& one, int64_t wanted, const Purpose& purpose);
+  int64_t groups_within_limit(const Shape& group, int64_t wanted, const Purpose& purpose);
   std::shared_ptr<const Plan> plan_for(const std::vector<Shape>& inputs, const Purpose& purpose);
 
   std::string name_;
@@ -86,7 +87,7 @@ class Network {
     Executions(Executions&&) noexcept {}
   } executions_;
   std::shared_ptr<Storage> arena_;
-  uint64_t ticket_ = 0;           // of the execution that last ran
+  uint64_t ticket_ = 0;  // of the execution that last ran
   int64_t last_batch_ = 0, replays_ = 0;
   std::shared_ptr<void> stream_;  // last, so that its work ends before the memory goes
 };

@@ -135,19 +135,14 @@ void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& pu
                 int64_t together) {
   int64_t batch;
   if (net.queue().module) {
-    const int64_t most = net.batch_for(one, count, purpose);
-    batch = ceil_div(count, ceil_div(count, most));
+    const int64_t most = net.batch_for(one, count, purpose, together);
+    batch = round_up(ceil_div(count, ceil_div(count, most)), together);
   } else {
-    const int64_t bytes = net.execution(one.with(0, 1), purpose).plan().arena_bytes();
-    const int64_t good = std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(bytes, 1), 1, kBatch);
-    batch = net.batch_for(one, std::min(count, std::max(good, together)), purpose);
+    const int64_t bytes = net.execution(one.with(0, together), purpose).plan().arena_bytes();
+    const int64_t good =
+        std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(bytes, 1), 1, kBatch / together) * together;
+    batch = net.batch_for(one, std::min(count, good), purpose, together);
   }
-  if (batch < together && net.memory_limit > 0 &&
-      net.execution(one.with(0, together), purpose).plan().arena_bytes() > net.memory_limit)
-    throw Error(std::to_string(together) +
-                " images of this pass go together, and need more activations than the " +
-                std::to_string(net.memory_limit >> 20) + " MiB of --memory");
-  batch = std::max(batch / together * together, together);
   for (int64_t begin = 0; begin < count; begin += batch) {
     const int64_t end = std::min(count, begin + batch);
     body(begin, end);

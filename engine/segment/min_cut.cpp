@@ -67,7 +67,8 @@ std::vector<uint8_t> min_cut(const CutGraph& graph) {
   Arcs arcs(boost::edges_are_sorted, ends.begin(), ends.end(), vertices);
 
   std::vector<Arcs::edge_descriptor> edges;
-  for (const auto& e : boost::make_iterator_range(boost::edges(arcs))) edges.push_back(e);
+  const auto [first, last] = boost::edges(arcs);
+  for (auto e = first; e != last; ++e) edges.push_back(*e);
   std::vector<Arcs::edge_descriptor> reverse(edges.size()), predecessor(vertices);
   for (size_t i = 0; i < edges.size(); ++i) reverse[i] = edges[flow.reverse[i]];
   std::vector<boost::default_color_type> colour(vertices);
