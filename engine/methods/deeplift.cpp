@@ -52,15 +52,14 @@ DeepLiftResult deeplift(Network& net, const Tensor& x, const DeepLiftOptions& op
   result.scores.resize(static_cast<size_t>(images));
   result.baseline_scores.resize(static_cast<size_t>(images));
   const Tensor sums = Tensor::zeros(Dtype::f64, x.shape());
-  ScorePass pass{.net = net,
-                 .one = x.shape(),
-                 .purpose = {.gradients = {input}, .rule = rule_of(options, graph)},
-                 .target = settled(net, x, options.target).repeated(2 * count),
-                 .progress = options.progress,
-                 .together = 2};
+  const Target target = settled(net, x, options.target).repeated(2 * count);
+  ScorePass pass{net, x.shape(), {}, target};
+  pass.purpose = {.gradients = {input}, .rule = rule_of(options, graph)};
+  pass.progress = options.progress;
+  pass.together = 2;
   pass.run(images * count * 2, rows, [&](Execution& e, int64_t begin) {
     const Tensor multipliers = e.gradient(input).to(Dtype::f64);
-    const std::vector<double> scores = pass.target.scores(e.value(node), begin);
+    const std::vector<double> scores = target.scores(e.value(node), begin);
     for (int64_t r = begin; r < begin + multipliers.shape()[0]; ++r) {
       const int64_t n = r / 2 / count;
       const bool is_input = r % 2 == 0;

@@ -22,10 +22,11 @@ enum class Seed : uint8_t { unknown, foreground, background };
 std::vector<Seed> saliency_seeds(const Plane& map, double foreground = 0.95, double background = 0.30);
 
 struct GrabCutOptions {
-  int components = 5;      // Gaussians of each mixture
-  double gamma = 50;       // weight of the border's length
-  int rounds = 10;         // at most; it ends earlier where the energy falls no further
-  bool keep_seeds = true;  // pixels that are seeds stay what they are; else they only teach the first colours
+  int components = 5;  // Gaussians of each mixture
+  double gamma = 10;   // weight of the border's length
+  int rounds = 10;     // at most; it ends earlier where the energy falls no further
+  bool keep_seeds =
+      false;  // pixels that are seeds stay what they are; else they only teach the first colours
   /// Only the largest connected part of what is in front, as Simonyan et al. do; neighbours touch at 8 sides.
   bool largest = true;
 };

@@ -202,9 +202,9 @@ struct Disc {
 TEST_CASE(
     "GrabCut finds a disc in noise, and from seeds of which some are wrong where they may change sides") {
   const Disc clean(0), dirty(10);
-  CHECK(iou(grab_cut(clean.image, clean.seeds).mask, clean.truth) > 0.98);
-  CHECK(iou(grab_cut(dirty.image, dirty.seeds, {.keep_seeds = false}).mask, dirty.truth) > 0.95);
-  const GrabCutResult kept = grab_cut(dirty.image, dirty.seeds, {.largest = false});
+  CHECK(iou(grab_cut(clean.image, clean.seeds, {.keep_seeds = true}).mask, clean.truth) > 0.98);
+  CHECK(iou(grab_cut(dirty.image, dirty.seeds).mask, dirty.truth) > 0.95);
+  const GrabCutResult kept = grab_cut(dirty.image, dirty.seeds, {.keep_seeds = true, .largest = false});
   for (size_t i = 0; i < dirty.seeds.size(); ++i)
     if (dirty.seeds[i] != Seed::unknown) CHECK(kept.mask.inside[i] == (dirty.seeds[i] == Seed::foreground));
 }
@@ -242,13 +242,13 @@ TEST_CASE("GrabCut's energy never rises, in none of a round's parts, and the sam
 TEST_CASE("GrabCut's energy by hand") {
   const Image image{2, 1, {100, 100, 100, 130, 100, 100}};
   const std::vector<Seed> seeds{Seed::foreground, Seed::background};
-  const GrabCutResult r = grab_cut(image, seeds, {.gamma = 8});
+  const GrabCutResult r = grab_cut(image, seeds, {.gamma = 8, .keep_seeds = true});
   CHECK(r.first == doctest::Approx(8 * std::exp(-0.5)).epsilon(1e-4));
   CHECK(r.settled);
   CHECK(r.mask.inside == std::vector<uint8_t>{1, 0});
   // Where neither must stay and the border is dear, one of them changes sides: (30²/2 > 8·e^(−1/2), so not yet).
-  CHECK(grab_cut(image, seeds, {.gamma = 8, .keep_seeds = false}).mask.count() == 1);
-  CHECK(grab_cut(image, seeds, {.gamma = 1000, .keep_seeds = false}).mask.count() != 1);
+  CHECK(grab_cut(image, seeds, {.gamma = 8}).mask.count() == 1);
+  CHECK(grab_cut(image, seeds, {.gamma = 1000}).mask.count() != 1);
 }
 
 TEST_CASE("the largest part, and overlap") {

@@ -34,8 +34,8 @@ struct Settings {
   DeviceChoice device;
   WeightsChoice weights;
   std::string labels, target, out = "out", threads, zoo, seed = "1";
-  std::string foreground = "0.95", background = "0.30", components = "5", gamma = "50", rounds = "10";
-  bool soft = false, all_parts = false, json = false;
+  std::string foreground = "0.95", background = "0.30", components = "5", gamma = "10", rounds = "10";
+  bool hard = false, all_parts = false, json = false;
 
   void add_to(CLI::App& app);
   SegmentOptions options() const;
@@ -65,13 +65,13 @@ void Settings::add_to(CLI::App& app) {
                "Pixels of the map at or above this quantile are seeds of what is in front (0.95)", how);
   value_option(app, "--background", background, "Q", "At or below this one, of what is behind (0.30)", how);
   value_option(app, "--components", components, "N", "Gaussians of each mixture of colours (5)", how);
-  value_option(app, "--gamma", gamma, "X", "How much a border costs against a colour that does not fit (50)",
+  value_option(app, "--gamma", gamma, "X", "How much a border costs against a colour that does not fit (10)",
                how);
   value_option(
       app, "--rounds", rounds, "N",
       "Rounds of assigning, learning and cutting, at most; it ends where the energy falls no further (10)",
       how);
-  app.add_flag("--soft-seeds", soft, "Seeds only teach the first colours: each may end up on the other side")
+  app.add_flag("--hard-seeds", hard, "Seeds stay what they are, rather than only teach the first colours")
       ->group(how);
   app.add_flag("--all-parts", all_parts, "Keep all that is in front, rather than the largest connected part")
       ->group(how);
@@ -89,7 +89,7 @@ SegmentOptions Settings::options() const {
                    .cut = {.components = static_cast<int>(parse_whole("--components", components, 1, 64)),
                            .gamma = parse_real("--gamma", gamma, 0, 1e6),
                            .rounds = static_cast<int>(parse_whole("--rounds", rounds, 0, 1000)),
-                           .keep_seeds = !soft,
+                           .keep_seeds = hard,
                            .largest = !all_parts}};
   if (o.background >= o.foreground)
     throw UsageError("--background " + background + " is not below --foreground " + foreground);
