@@ -22,7 +22,8 @@ struct WeightTransform {
 /// What a row's op reads: a value of the plan, or a weight of the node.
 struct RowOperand {
   ValueId value = -1;
-  int weight = -1;  // operand i of the node, which is a parameter or a constant
+  int weight = -1;   // operand i of the node, which is a parameter or a constant
+  NodeId node = -1;  // of a weight: the node; −1: the row's
   std::shared_ptr<const WeightTransform> transform = nullptr;
 };
 
@@ -44,6 +45,8 @@ class SignalStep {
   virtual ValueId output() = 0;
   /// How many operands there are: the node's, and the bias that a folded batch norm gives it (Rule::folds).
   virtual int operands() const = 0;
+  /// Operand i of another node, whose values exist because it has a row, too.
+  virtual RowOperand operand_of(NodeId node, int i) = 0;
   /// What any op makes of these operands. (An op of the kind that the node is takes the node's own:
   /// node().op.)
   virtual ValueId apply(const OpPtr& op, const std::vector<RowOperand>& operands) = 0;
