@@ -55,37 +55,61 @@ CamHead cam_head(const Graph& graph) {
   return head;
 }
 
-Tensor cam(Network& net, const Tensor& x, const CamOptions& options) {
-  expect_images(net, x);
-  const CamHead head = cam_head(net.graph());
+namespace {
+CamHead suited_head(const Network& net) {
+  CamHead head = cam_head(net.graph());
   if (!head.missing.empty()) throw UsageError("cam does not suit " + net.name() + ": " + head.missing);
-  const NodeId scores = net.graph().output();
-  const Shape one = net.graph().shapes(x.shape())[static_cast<size_t>(head.maps)];
-  const int64_t count = x.shape()[0], channels = one[1], places = one[2] * one[3];
-  Tensor weight;
-  if (head.linear) weight = net.parameter(net.graph().node(net.graph().parameters(*head.linear).at(0)).name);
+  return head;
+}
 
-  Tensor sums = Tensor::zeros(Dtype::f64, {count, one[2], one[3]});
-  const Purpose purpose{.values = {head.maps, scores}};
-  in_batches(net, x.shape(), count, purpose, {}, [&](int64_t begin, int64_t end) {
-    Execution& pass = net.execution(x.shape().with(0, end - begin), purpose);
-    pass.forward(x.slice(begin, end));
-    const std::vector<int64_t> classes = options.target.classes(pass.value(scores), begin);
-    const Tensor maps = pass.value(head.maps).to(Dtype::f64);
-    for (int64_t n = begin; n < end; ++n) {
-      const int64_t cls = classes[static_cast<size_t>(n - begin)];
-      const double* a = maps.values<double>().data() + (n - begin) * channels * places;
+// Of images `first` … of the job.
+Tensor class_maps(const Network& net, const CamHead& head, const Tensor& maps, const Tensor& scores,
+                  const Target& target, int64_t first) {
+  const Shape& s = maps.shape();
+  const int64_t count = s[0], channels = s[1], places = s[2] * s[3];
+  const Tensor sums = Tensor::zeros(Dtype::f64, {count, s[2], s[3]});
+  Tensor weight;
+  if (head.linear)
+    weight = net.parameter(net.graph().node(net.graph().parameters(*head.linear).at(0)).name).to(Dtype::f32);
+  const std::vector<int64_t> classes = target.classes(scores, first);
+  with_float_type(maps.dtype(), [&]<typename T>(T) {
+    for (int64_t n = 0; n < count; ++n) {
+      const int64_t cls = classes[static_cast<size_t>(n)];
+      const T* a = maps.values<const T>().data() + n * channels * places;
       double* to = sums.values<double>().data() + n * places;
       const auto add = [&](int64_t k, double w) {
-        for (int64_t p = 0; p < places; ++p) to[p] += w * a[k * places + p];
+        for (int64_t p = 0; p < places; ++p) to[p] += w * static_cast<double>(a[k * places + p]);
       };
-      if (!head.linear)
+      if (!head.linear) {
         add(cls, 1);
-      else
-        for (int64_t k = 0; k < channels; ++k) add(k, weight.item(cls * channels + k));
+        continue;
+      }
+      const float* row = weight.values<const float>().data() + cls * channels;
+      for (int64_t k = 0; k < channels; ++k) add(k, static_cast<double>(row[k]));
     }
   });
   return sums.to(net.device().compute_dtype());
+}
+}  // namespace
+
+Tensor cam_of(const Network& net, const Tensor& maps, const Tensor& scores, const CamOptions& options) {
+  return class_maps(net, suited_head(net), maps, scores, options.target, 0);
+}
+
+Tensor cam(Network& net, const Tensor& x, const CamOptions& options) {
+  expect_images(net, x);
+  const CamHead head = suited_head(net);
+  const NodeId scores = net.graph().output();
+  const Shape one = net.graph().shapes(x.shape())[static_cast<size_t>(head.maps)];
+  const Tensor all(net.device().compute_dtype(), {x.shape()[0], one[2], one[3]});
+  const Purpose purpose{.values = {head.maps, scores}};
+  in_batches(net, x.shape(), x.shape()[0], purpose, {}, [&](int64_t begin, int64_t end) {
+    Execution& pass = net.execution(x.shape().with(0, end - begin), purpose);
+    pass.forward(x.slice(begin, end));
+    copy_rows(class_maps(net, head, pass.value(head.maps), pass.value(scores), options.target, begin), all,
+              begin);
+  });
+  return all;
 }
 
 extern const Method cam_method;
@@ -106,12 +130,20 @@ const Method cam_method{
     },
     .run = [](const Question& q, const Options&) -> Explanation {
       const Graph& graph = q.model.graph();
+      const NodeId maps = cam_head(graph).maps;
+      const auto have = q.values.find(maps);
+      const Tensor map = have != q.values.end()
+                             ? cam_of(q.model, have->second, q.logits, {.target = q.target})
+                             : cam(q.model, q.input, {.target = q.target});
       return {{{"cam",
-                cam(q.model, q.input, {.target = q.target}).row(0),
-                {.style = Picture::Style::evidence, .grid = receptive_centres(graph, cam_head(graph).maps)},
+                map.row(0),
+                {.style = Picture::Style::evidence, .grid = receptive_centres(graph, maps)},
                 "Warm where the last maps hold evidence for the class; the mean over all places makes up the "
                 "score."}},
               {}};
+    },
+    .reads = [](const ImageModel& net, const Options&) -> std::vector<NodeId> {
+      return {cam_head(net.graph()).maps};
     }};
 
 }  // namespace loupe

@@ -7,8 +7,7 @@
 namespace loupe {
 
 /// M·v, as long as M has rows, of a matrix M (rows, columns), row-major, and its first right singular vector v, |v| = 1;
-/// the sign is any. Good to about 10⁻¹⁵ / (1 − σ₂/σ₁). Where the two largest singular values are equal, v is some
-/// vector of their plane.
+/// its sign is either. Where the two largest singular values are equal, v is some vector of their plane.
 std::vector<double> project_on_first_axis(std::span<const double> matrix, int64_t rows, int64_t columns);
 
 }  // namespace loupe

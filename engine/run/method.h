@@ -83,6 +83,8 @@ struct Question {
   int64_t target = 0;
   Tensor logits;                                         // (1, classes), of `input`
   std::function<void(double)> progress = [](double) {};  // takes the part that is done, 0 to 1
+  std::map<NodeId, Tensor> values =
+      {};  // of nodes that Method::reads names, from the pass that made `logits`
 };
 
 struct Method {
@@ -97,6 +99,10 @@ struct Method {
   std::function<Explanation(const Question&, const Options&)> run;
   /// Suggests defaults that fit inputs of that shape; empty: those above fit every network.
   std::function<void(const ImageModel&, const Shape& input, Options&)> fit = {};
+  /// Nodes whose values in the forward pass of the input are all that the method needs. Who runs that pass for the
+  /// logits names them in its purpose and hands them over in Question::values; where they are missing, the method runs
+  /// a pass of its own.
+  std::function<std::vector<NodeId>(const ImageModel&, const Options&)> reads = {};
   /// With its defaults it takes the time of a few hundred forward passes or more. `loupe tour` leaves it out, and
   /// `loupe evaluate` asks it about as few pictures as it does costly metrics.
   bool costly = false;

@@ -34,7 +34,7 @@ const std::map<std::string, Formula>& cams() {
 
 // An image's maps as rows of channels, and of what the layer is made: maps, or tokens behind a class token.
 struct Rows {
-  std::vector<std::vector<double>> a, g;
+  std::vector<std::vector<double>> a = {}, g = {};
   double score = 0;
 };
 Rows rows_of(ImageModel& model, const Tensor& x, const std::string& layer, int64_t cls) {
