@@ -41,7 +41,8 @@ void measure(const std::string& name, int rounds) {
   };
   const auto with_cam = [&] {
     both.forward(x);
-    cam_of(model, both.value(maps), both.value(scores));
+    both.value(scores);
+    cam_of(model, both);
   };
   for (int i = 0; i < 3; ++i) forward(), with_cam();
   std::vector<double> a, b, ratios;

@@ -17,9 +17,11 @@ struct CamOptions {
 /// "Learning deep features for discriminative localization".
 Tensor cam(Network& net, const Tensor& x, const CamOptions& options = {});
 
-/// The same without a pass of its own, of what a forward pass handed out: the value of cam_head(graph).maps, (N, K, h,
-/// w), and the network's result, (N, classes). In real time, whoever needs the scores names the maps in the same
-/// purpose, and the map comes almost for nothing (bench/methods/cam_bench.cpp).
+/// The same of a forward pass that has run, whose purpose names the values of cam_head(graph).maps and of the network's
+/// result. In real time, where the scores are wanted anyway, the map comes almost for nothing
+/// (bench/methods/cam_bench.cpp).
+Tensor cam_of(const Network& net, const Execution& pass, const CamOptions& options = {});
+/// The same of these values: maps (N, K, h, w) and scores (N, classes).
 Tensor cam_of(const Network& net, const Tensor& maps, const Tensor& scores, const CamOptions& options = {});
 
 /// Where a class activation map comes from: the class's map is Σ_k weight[c,k]·maps_k, or channel c of `maps`

@@ -62,38 +62,60 @@ CamHead suited_head(const Network& net) {
   return head;
 }
 
-// Of images `first` … of the job.
-Tensor class_maps(const Network& net, const CamHead& head, const Tensor& maps, const Tensor& scores,
-                  const Target& target, int64_t first) {
-  const Shape& s = maps.shape();
-  const int64_t count = s[0], channels = s[1], places = s[2] * s[3];
-  const Tensor sums = Tensor::zeros(Dtype::f64, {count, s[2], s[3]});
+using Channel = std::function<Tensor(int64_t image, int64_t k)>;
+
+// Of images first … first + N − 1 of the job, whose scores are (N, classes). `maps` (N, K, h, w), or where classes have
+// maps of their own, `channel`, which reads one.
+Tensor class_maps(const Network& net, const CamHead& head, const Shape& shape, const Tensor& maps,
+                  const Channel& channel, const Tensor& scores, const Target& target, int64_t first) {
+  if (target.node(net.graph()) != net.graph().output())
+    throw UsageError("cam explains the network's scores, not the value of a layer");
+  const int64_t count = shape[0], channels = shape[1], places = shape[2] * shape[3];
+  const int64_t classes = scores.numel() / count;
+  const Tensor sums = Tensor::zeros(Dtype::f64, {count, shape[2], shape[3]});
+  const Tensor seed = target.seed(scores, first);  // what each score counts for
   Tensor weight;
   if (head.linear)
     weight = net.parameter(net.graph().node(net.graph().parameters(*head.linear).at(0)).name).to(Dtype::f32);
-  const std::vector<int64_t> classes = target.classes(scores, first);
-  with_float_type(maps.dtype(), [&]<typename T>(T) {
-    for (int64_t n = 0; n < count; ++n) {
-      const int64_t cls = classes[static_cast<size_t>(n)];
-      const T* a = maps.values<const T>().data() + n * channels * places;
-      double* to = sums.values<double>().data() + n * places;
-      const auto add = [&](int64_t k, double w) {
-        for (int64_t p = 0; p < places; ++p) to[p] += w * static_cast<double>(a[k * places + p]);
-      };
-      if (!head.linear) {
-        add(cls, 1);
-        continue;
+  with_float_type(net.device().compute_dtype(), [&]<typename T>(T) {
+    for (int64_t n = 0; n < count; ++n)
+      for (int64_t c = 0; c < classes; ++c) {
+        const double factor = seed.item(n * classes + c);
+        if (factor == 0) continue;
+        double* to = sums.row(n).values<double>().data();
+        const auto add = [&](const T* map, double w) {
+          for (int64_t p = 0; p < places; ++p) to[p] += w * static_cast<double>(map[p]);
+        };
+        if (!head.linear) {
+          add(channel(n, c).template values<const T>().data(), factor);
+          continue;
+        }
+        const T* a = maps.values<const T>().data() + n * channels * places;
+        const float* row = weight.values<const float>().data() + c * channels;
+        for (int64_t k = 0; k < channels; ++k) add(a + k * places, factor * static_cast<double>(row[k]));
       }
-      const float* row = weight.values<const float>().data() + cls * channels;
-      for (int64_t k = 0; k < channels; ++k) add(k, static_cast<double>(row[k]));
-    }
   });
   return sums.to(net.device().compute_dtype());
 }
+
+Tensor of_pass(const Network& net, const CamHead& head, const Execution& pass, const Target& target,
+               int64_t first) {
+  return class_maps(
+      net, head, pass.plan().shape(head.maps), head.linear ? pass.value(head.maps) : Tensor(),
+      [&](int64_t n, int64_t k) { return pass.channel(head.maps, n, k); }, pass.value(net.graph().output()),
+      target, first);
+}
 }  // namespace
 
+Tensor cam_of(const Network& net, const Execution& pass, const CamOptions& options) {
+  return of_pass(net, suited_head(net), pass, options.target, 0);
+}
+
 Tensor cam_of(const Network& net, const Tensor& maps, const Tensor& scores, const CamOptions& options) {
-  return class_maps(net, suited_head(net), maps, scores, options.target, 0);
+  const CamHead head = suited_head(net);
+  return class_maps(
+      net, head, maps.shape(), maps, [&](int64_t n, int64_t k) { return maps.row(n).row(k); }, scores,
+      options.target, 0);
 }
 
 Tensor cam(Network& net, const Tensor& x, const CamOptions& options) {
@@ -106,8 +128,7 @@ Tensor cam(Network& net, const Tensor& x, const CamOptions& options) {
   in_batches(net, x.shape(), x.shape()[0], purpose, {}, [&](int64_t begin, int64_t end) {
     Execution& pass = net.execution(x.shape().with(0, end - begin), purpose);
     pass.forward(x.slice(begin, end));
-    copy_rows(class_maps(net, head, pass.value(head.maps), pass.value(scores), options.target, begin), all,
-              begin);
+    copy_rows(of_pass(net, head, pass, options.target, begin), all, begin);
   });
   return all;
 }

@@ -84,6 +84,7 @@ TEST_CASE("cam: of a forward pass that has run, without another") {
       q.values.emplace(reads[0], e.value(reads[0]));
       CHECK(same_bits(method.run(q, options).maps[0].values, alone.row(0)));
       CHECK(same_bits(cam_of(model, q.values.at(reads[0]), q.logits, {.target = 3}), alone));
+      CHECK(same_bits(cam_of(model, e, {.target = 3}), alone));
       CHECK_NOTHROW(e.value(scores));  // still the network's last pass
       CHECK(same_bits(q.logits, model.logits(x)));
     }
