@@ -40,6 +40,8 @@ void Settings::add_to(CLI::App& app) {
   methods.add_to(app, what);
   value_option(app, "--model", model.model, "M", "A network that tells the zoo's 14 classes apart (zoo)",
                what);
+  value_option(app, "--head", model.head, "pooled", "The head that `loupe train --head pooled` taught it",
+               what);
   weights.add_to(
       app, "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try",
       what);
@@ -98,7 +100,7 @@ Run prepare(const Settings& s) {
   s.weights.check(s.model.model);
   std::vector<ChosenMethod> methods = s.methods.chosen();
 
-  ImageModel network = load_for_zoo(s.model.model, s.weights, s.device);
+  ImageModel network = load_for_zoo(s.model, s.weights, s.device);
   // Other networks see the whole picture, too: none of it is cut off.
   network.preprocessing.resize = network.preprocessing.crop = zoo::kSize;
 

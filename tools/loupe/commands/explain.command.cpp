@@ -102,7 +102,7 @@ Tensor read_fitting(const std::string& path, const std::string& model, const Gra
 // labels unless something else is said.
 Model build_model(const Settings& s, int64_t labels) {
   const auto build = [&](int64_t height, int64_t width) {
-    return models::build(s.model.model, s.model.options(height, width, s.weights.file, labels));
+    return s.model.build(height, width, s.weights.file, labels);
   };
   const auto size = s.preprocessing.input_size();
   Model model = build(0, 0);

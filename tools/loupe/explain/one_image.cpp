@@ -81,6 +81,24 @@ void publish(const ExplainRun& run, const Explained& all, const ExplainedImage& 
   out.publish(image.name, files);
 }
 
+struct Forward {
+  Tensor logits;
+  std::map<NodeId, Tensor> values;  // that the methods read
+};
+Forward forward(ImageModel& network, const Tensor& x, const std::vector<ChosenMethod>& methods) {
+  const NodeId scores = network.graph().output();
+  Purpose purpose{.values = {scores}};
+  for (const ChosenMethod& m : methods)
+    if (m.method->reads)
+      for (const NodeId n : m.method->reads(network, m.options))
+        if (std::ranges::count(purpose.values, Port(n)) == 0) purpose.values.emplace_back(n);
+  Execution& pass = network.network.execution(x.shape(), purpose);
+  pass.forward(x);
+  Forward found{pass.value(scores), {}};
+  for (const Port& p : purpose.values) found.values.emplace(p.node, pass.value(p));
+  return found;
+}
+
 }  // namespace
 
 ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& x,
@@ -94,7 +112,7 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
     return network.device().module() ? memory_count(network.device()).peak : 0;
   };
   reset_memory_peak();
-  const Tensor logits = network.logits(x);
+  const auto [logits, values] = forward(network, x, methods);
   image.peak_bytes = memory_count().peak;
   image.device_peak_bytes = device_peak();
   const std::vector<Verdict> ranking = rank(network, logits);
@@ -125,7 +143,8 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
           .model = network, .input = x, .target = targets[i], .logits = logits, .progress = [&](double part) {
             stop_if_interrupted();
             progress.update((static_cast<double>(i) + part) / static_cast<double>(count));
-          }};
+          },
+          .values = values};
       Explanation found = chosen.method->run(question, chosen.options);
       const double seconds = since(method_start);
       const int64_t peak = memory_count().peak;
