@@ -63,10 +63,17 @@ struct Check {
   std::string meaning;
 };
 
+/// What maps were made of, stored beside them and not drawn: the scores of masked pictures, the weights of channels.
+struct Numbers {
+  std::string name;  // "ablation_cam.weight"
+  Tensor values;
+};
+
 struct Explanation {
   std::vector<Map> maps;
   std::vector<Check> checks;
   std::vector<std::string> notes = {};  // sentences about this result, where one is needed
+  std::vector<Numbers> numbers = {};
 };
 
 /// What a method gets to explain.

@@ -80,6 +80,8 @@ Explanation explain_shared(const std::string& photo, Device device, const std::s
 const Tensor& map_of(const Explanation& found, const std::string& name) {
   for (const Map& m : found.maps)
     if (m.name == name) return m.values;
+  for (const Numbers& n : found.numbers)
+    if (n.name == name) return n.values;
   throw Error("the method makes no map '" + name + "'");
 }
 

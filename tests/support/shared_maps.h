@@ -21,7 +21,7 @@ int64_t shared_class(const std::string& photo);
 /// What the method finds of the photograph's class with these options, as `loupe explain` calls it.
 Explanation explain_shared(const std::string& photo, Device device, const std::string& method,
                            const std::map<std::string, std::string>& options = {});
-/// The map of that name. Throws Error if there is none.
+/// The map, or the numbers, of that name. Throws Error if there are none.
 const Tensor& map_of(const Explanation& found, const std::string& name);
 
 /// The relative L2 distance of a map from the golden of that name, the largest of what is stored of it: a small

@@ -139,6 +139,7 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
       if (all.many() && thumb.empty()) thumb = thumbnail(photo, picture);
       tensors.emplace_back(map.name, map.values.to(Dtype::f32));
     }
+    for (const Numbers& n : found.numbers) tensors.emplace_back(n.name, n.values.to(Dtype::f32));
     image.methods.push_back(std::move(result));
     progress.clear();
   }
