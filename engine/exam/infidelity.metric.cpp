@@ -45,9 +45,7 @@ const Metric infidelity_metric{
     .heading = "infid.",
     .place = 13,
     .summary =
-        "how much of the score's drop when squares are grey the map's sums there, at their best scale, do "
-        "not "
-        "explain; low is good",
+        "share of the score's drops under grey squares that the map's sums there do not explain; low is good",
     .source =
         "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, On the (in)fidelity and sensitivity of explanations",
     .better = Metric::Better::lower,

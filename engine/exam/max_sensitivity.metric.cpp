@@ -38,7 +38,7 @@ const Metric max_sensitivity_metric{
     .heading = "max-sens",
     .place = 14,
     .summary =
-        "the farthest that the map moves, of its own length, in pictures that look the same; low is stable",
+        "the farthest that the map moves, of its length, in pictures that look the same; low is stable",
     .source =
         "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, On the (in)fidelity and sensitivity of explanations",
     .better = Metric::Better::lower,

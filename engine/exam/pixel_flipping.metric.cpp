@@ -28,8 +28,7 @@ const Metric pixel_flipping_metric{
     .name = "pixel_flipping",
     .heading = "flip",
     .place = 11,
-    .summary =
-        "mean probability of the class while pixels are inverted, the most relevant first; low is good",
+    .summary = "mean probability of the class while pixels are inverted, most relevant first; low is good",
     .source =
         "Bach, Binder, Montavon, Klauschen, Mueller & Samek 2015, On pixel-wise explanations for non-linear "
         "classifier decisions",

@@ -55,8 +55,7 @@ const Metric road_metric{
     .heading = "ROAD",
     .place = 10,
     .summary =
-        "how often the class is still named when the most relevant pixels, 10 to 90 %, are imputed from the "
-        "others; low is good",
+        "how often the class is still named, the most relevant 10 to 90 % of pixels imputed; low is good",
     .source =
         "Rong, Leemann, Borisov, Kasneci & Kasneci 2022, A consistent and efficient evaluation strategy for "
         "attribution methods",

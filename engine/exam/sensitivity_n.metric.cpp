@@ -53,8 +53,7 @@ const Metric sensitivity_n_metric{
     .heading = "sens-n",
     .place = 12,
     .summary =
-        "correlation of the map's sum over random pixels with the drop of the score when they are grey, "
-        "over set sizes",
+        "correlation of the map's sum over random pixels with the drop of the score when they are grey",
     .source =
         "Ancona, Ceolini, Oztireli & Gross 2018, Towards better understanding of gradient-based attribution "
         "methods",

@@ -57,7 +57,13 @@ std::map<std::string, std::string> metadata(const ExplainedImage& image, const E
   for (const MethodResult& r : image.methods) {
     const std::string name(r.method->name);
     for (const auto& [option, text] : r.options) m[name + "." + option] = valid_utf8(text);
-    for (const Check& c : r.checks) m["check." + name + "." + c.name] = exact(c.value);
+    for (const Check& c : r.checks) {
+      const std::string key = "check." + name + "." + c.name;
+      m[key] = exact(c.value);
+      if (c.passes) m[key + ".passes"] = *c.passes ? "yes" : "no";
+      if (c.interval) m[key + ".interval"] = exact(c.interval->first) + "," + exact(c.interval->second);
+      if (c.passes == false) m[key + ".why"] = c.meaning;
+    }
     for (const DrawnMap& map : r.maps) m["pictures"] += (m["pictures"].empty() ? "" : ",") + map.file;
   }
   return m;
@@ -113,23 +119,28 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
     progress.begin(input.name + ": " + std::string(method.name));
     reset_memory_peak();
     const auto method_start = Clock::now();
-    Explanation found = method.run({.model = network,
-                                    .input = x,
-                                    .target = image.target.index,
-                                    .logits = logits,
-                                    .progress =
-                                        [&](double part) {
-                                          stop_if_interrupted();
-                                          progress.update(part);
-                                        }},
-                                   chosen.options);
+    const Question question{.model = network,
+                            .input = x,
+                            .target = image.target.index,
+                            .logits = logits,
+                            .progress = [&](double part) {
+                              stop_if_interrupted();
+                              progress.update(part);
+                            }};
+    Explanation found = method.run(question, chosen.options);
     MethodResult result{.method = &method,
                         .options = chosen.options.all(),
-                        .checks = std::move(found.checks),
                         .notes = std::move(found.notes),
                         .seconds = since(method_start),
                         .peak_bytes = memory_count().peak,
                         .device_peak_bytes = device_peak()};
+    if (run.checks) {
+      progress.begin(input.name + ": checks of " + std::string(method.name));
+      if (!run.checker) run.checker.emplace(network);
+      for (Check& c : run.checker->of(method, chosen.options, question, found))
+        found.checks.push_back(std::move(c));
+    }
+    result.checks = std::move(found.checks);
     image.peak_bytes = std::max(image.peak_bytes, result.peak_bytes);
     image.device_peak_bytes = std::max(image.device_peak_bytes, result.device_peak_bytes);
     for (const Map& map : found.maps) {
