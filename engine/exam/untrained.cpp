@@ -29,6 +29,7 @@ ImageModel untrained(const ImageModel& model, uint64_t seed, NodeId from) {
       parameters.insert_or_assign(graph.node(p).name, network.parameter(graph.node(p).name));
   ImageModel fresh{Network(network.name(), graph, std::move(parameters), network.device()),
                    model.preprocessing, model.labels, model.trunk};
+  fresh.read_tensor = model.read_tensor;
   fresh.network.memory_limit = network.memory_limit;
   return fresh;
 }

@@ -2,10 +2,10 @@
 // then sum to the difference of the two scores; by how much they do not is reported as the residual.
 #include <cmath>
 
+#include "engine/methods/baseline.h"
 #include "engine/methods/integrated_gradients.h"
 #include "engine/run/method.h"
 #include "engine/run/quadrature.h"
-#include "engine/tensor/npy.h"
 
 namespace loupe {
 
@@ -87,76 +87,41 @@ IntegratedGradientsResult integrated_gradients(Network& net, const Tensor& x,
   return result;
 }
 
-namespace {
-// An array of numbers, as the network takes them.
-Tensor baseline_of_numbers(const std::string& path, const Shape& shape) {
-  Tensor numbers = read_npy(path);
-  if (numbers.dtype() != Dtype::f32 && numbers.dtype() != Dtype::f64)
-    throw Error("'" + path + "' holds " + std::string(dtype_name(numbers.dtype())) +
-                ", not preprocessed floating-point numbers");
-  if (numbers.shape().rank() == 3)
-    numbers = numbers.reshape({1, numbers.shape()[0], numbers.shape()[1], numbers.shape()[2]});
-  if (numbers.shape() == shape)
-    for (int64_t i = 0; i < numbers.numel(); ++i)
-      if (!std::isfinite(numbers.item(i))) throw Error("'" + path + "' holds numbers that are not finite");
-  return numbers;
-}
-
-// "zero", "black", the path of a picture, or of a .npy file.
-Tensor baseline_from(const Question& q, const std::string& text) {
-  if (text == "zero") return {};
-  const Shape& shape = q.input.shape();
-  if (text == "black") {
-    const Preprocessing& how = q.model.preprocessing;
-    Tensor black(Dtype::f64, shape);
-    const int64_t size = shape[2] * shape[3];
-    for (int64_t c = 0; c < shape[1]; ++c)
-      std::ranges::fill(
-          black.values<double>().subspan(static_cast<size_t>(c * size), static_cast<size_t>(size)),
-          static_cast<double>((0 - how.mean[static_cast<size_t>(c)]) / how.std[static_cast<size_t>(c)]));
-    return black;
-  }
-  Tensor picture;
-  const bool numbers = text.ends_with(".npy");
-  try {
-    picture = numbers ? baseline_of_numbers(text, shape) : q.model.preprocess(read_image(text));
-  } catch (const Error& e) {
-    throw Error("--integrated_gradients.baseline is zero, black, a picture or a .npy file: " +
-                std::string(e.what()));
-  }
-  if (picture.shape() != shape)
-    throw UsageError("--integrated_gradients.baseline: " + text + (numbers ? " holds " : " becomes ") +
-                     picture.shape().str() + ", but the input is " + shape.str());
-  return picture;
-}
-}  // namespace
-
 extern const Method integrated_gradients_method;
 const Method integrated_gradients_method{
     .name = "integrated_gradients",
     .summary = "gradients added up along the way from a baseline: shares that sum to the score's difference",
     .source = "Sundararajan, Taly & Yan 2017, Axiomatic attribution for deep networks",
-    .options =
-        {{"steps", int64_t{50}, "points of the Gauss-Legendre rule", 1, 10000},
-         {"baseline", std::string("zero"),
-          "where the way begins: zero (the mean colour), black, or the path of a picture or of a .npy file "
-          "with the preprocessed numbers"}},
+    .options = {{"steps", int64_t{50}, "points of the Gauss-Legendre rule", 1, 10000},
+                baseline_option("zero"),
+                noise_option()},
     .run = [](const Question& q, const Options& o) -> Explanation {
-      const IntegratedGradientsResult r =
-          integrated_gradients(q.model, q.input,
-                               {.target = q.target,
-                                .steps = o.integer("steps"),
-                                .baseline = baseline_from(q, o.text("baseline")),
-                                .progress = q.progress});
+      const std::vector<Baseline> set =
+          baselines(q.model, q.input, o.text("baseline"), "--integrated_gradients.baseline",
+                    Draws(o.text("noise"), "--integrated_gradients.noise"));
+      const auto count = static_cast<double>(set.size());
+      const Tensor mean = Tensor::zeros(Dtype::f64, q.input.shape());
+      double residual = 0, difference = 0;
+      for (size_t b = 0; b < set.size(); ++b) {
+        const IntegratedGradientsResult r = integrated_gradients(
+            q.model, q.input,
+            {.target = q.target,
+             .steps = o.integer("steps"),
+             .baseline = set[b].values,
+             .progress = [&](double part) { q.progress((static_cast<double>(b) + part) / count); }});
+        for (int64_t i = 0; i < mean.numel(); ++i)
+          mean.values<double>()[static_cast<size_t>(i)] += r.attribution.item(i) / count;
+        residual += r.residuals[0] / count;
+        difference += (r.scores[0] - r.baseline_scores[0]) / count;
+      }
       return {
           {{"integrated_gradients",
-            r.attribution.row(0),
+            mean.to(q.model.device().compute_dtype()).row(0),
             {.style = Picture::Style::contribution},
             "Red pixels raise the score above the baseline's and blue ones lower it; together they make "
             "up the difference."}},
-          {{"completeness_residual", r.residuals[0],
-            "sum of all shares minus the difference of the scores, " +
-                std::to_string(r.scores[0] - r.baseline_scores[0]) +
+          {{"completeness_residual", residual,
+            "sum of all shares minus the difference of the scores, " + std::to_string(difference) +
                 ": the error of a rule of so many steps, which vanishes as they become very many, but not "
                 "evenly: a few more can make it larger"}}};
     }};

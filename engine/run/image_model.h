@@ -1,10 +1,12 @@
 // ImageModel: a network together with what turns pictures into its input and its results into words.
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "engine/image/preprocess.h"
 #include "engine/run/network.h"
+#include "engine/tensor/npy.h"
 
 namespace loupe {
 
@@ -14,6 +16,8 @@ struct ImageModel {
   std::vector<std::string> labels = {};  // one a class, or empty
   std::string trunk = {};                // the layer at the end of the convolutional trunk, for Grad-CAM
   std::vector<std::string> notes = {};   // what its user should know of how it was loaded, a line each
+  /// Reads the tensor of a file that a method's option names; models/ reads more kinds of files.
+  std::function<Tensor(const std::string& path)> read_tensor = read_npy;
 
   Tensor preprocess(const Image& image) const { return loupe::preprocess(image, preprocessing); }
   /// "jaguar", or "class 290" without labels.

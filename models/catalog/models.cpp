@@ -8,6 +8,7 @@
 #include "models/io/formula.h"
 #include "models/io/onnx/onnx_model.h"
 #include "models/io/onnx/proto.h"
+#include "models/io/tensor_file.h"
 
 namespace loupe::models {
 
@@ -118,6 +119,7 @@ ImageModel load(const std::string& name, Model model, const std::filesystem::pat
                                             : from(WeightsFile::open(weights.string()), weights.string());
   ImageModel loaded{Network(name, std::move(model.graph), std::move(parameters), device, kernels),
                     model.preprocessing, std::move(model.labels), std::move(model.trunk), std::move(notes)};
+  loaded.read_tensor = read_tensor_file;
   if (!model.any_batch) loaded.network.batch_limit = 1;
   return loaded;
 }
