@@ -27,6 +27,8 @@ constexpr int64_t kSteps = 48, kPatch = 8, kNeighbours = 20;
 constexpr double kRadius = 0.2;
 
 struct Data {
+  // Scores of changed pictures by Winograd's convolutions, as evaluate() has them; maps by the direct sum.
+  ImageModel scores = models::load("zoo", {}, Device::cpu(), {}, {.winograd = true});
   ImageModel net = models::load("zoo", {}, Device::cpu());
   Tensor x, maps, mask, classes;
   int64_t count() const { return x.shape()[0]; }
@@ -44,7 +46,7 @@ Plane sums_of(const Tensor& map) { return reduce_channels(map, false); }
 double pixel_flipping(Data& d, int64_t n) {
   const Tensor x = d.x.slice(n, n + 1);
   Curve curve =
-      turning(d.net, x, Tensor::zeros(x.dtype(), x.shape()), d.cls(n), values_of(d.maps.row(n)), kSteps);
+      turning(d.scores, x, Tensor::zeros(x.dtype(), x.shape()), d.cls(n), values_of(d.maps.row(n)), kSteps);
   curve.probability.erase(
       curve.probability.begin());  // Quantus begins after the first step, and counts steps as 1
   return curve.area() * static_cast<double>(curve.probability.size() - 1);
@@ -61,7 +63,7 @@ double infidelity_of_squares_so_far(Data& d, int64_t n) {
         for (int64_t x = left; x < left + kPatch; ++x) gone.push_back(static_cast<int32_t>(y * width + x));
       sets.push_back(gone);
     }
-  const Removals removals = remove(d.net, d.x.slice(n, n + 1), d.cls(n), std::move(sets));
+  const Removals removals = remove(d.scores, d.x.slice(n, n + 1), d.cls(n), std::move(sets));
   const Tensor shares(Dtype::f64, d.maps.row(n).shape());
   for (int64_t i = 0; i < shares.numel(); ++i)
     shares.values<double>()[static_cast<size_t>(i)] = d.maps.row(n).item(i) * d.x.row(n).item(i);

@@ -77,7 +77,7 @@ class Quantus:
 
     def __init__(self, net, x, classes, maps, masks):
         self.net, self.x, self.classes, self.maps, self.masks = net, x, classes, maps, masks
-        self.sums = maps.sum(axis=1, keepdims=True)
+        self.sums = maps.astype(np.float64).sum(axis=1, keepdims=True)
         with np.errstate(over="ignore"):
             noise = RADIUS * (2 * uniforms("max_sensitivity", NEIGHBOURS * x[0].size) - 1)
         self.noise = noise.reshape(NEIGHBOURS, -1)
@@ -105,7 +105,7 @@ class Quantus:
 
     def road_imputation(self):
         found = []
-        for x, sums in zip(self.x.astype(np.float64), self.sums.reshape(len(self.x), -1).astype(np.float64)):
+        for x, sums in zip(self.x.astype(np.float64), self.sums.reshape(len(self.x), -1)):
             gone = np.argsort(-sums)[: sums.size // 2]
             found.append((quantus.functions.perturb_func.noisy_linear_imputation(arr=x, indices=gone, noise=0) ** 2).mean())
         return found

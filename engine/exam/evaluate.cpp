@@ -69,6 +69,24 @@ class Answers {
   std::optional<Plane> untrained_map_;
 };
 
+/// The same network for metrics, which ask for scores of changed pictures by the hundred: on cpu with Winograd's
+/// convolutions, whose rounding is too coarse for maps but not for these.
+ImageModel for_scores(const ImageModel& model) {
+  const Network& network = model.network;
+  const Graph& graph = network.graph();
+  std::map<std::string, Tensor> parameters;
+  for (NodeId n = 0; n < graph.size(); ++n)
+    for (const NodeId p : graph.parameters(n))
+      parameters.insert_or_assign(graph.node(p).name, network.parameter(graph.node(p).name));
+  KernelOptions kernels = network.options().kernels;
+  kernels.winograd = true;
+  ImageModel other{Network(network.name(), graph, std::move(parameters), network.device(), kernels),
+                   model.preprocessing, model.labels, model.trunk};
+  other.network.memory_limit = network.memory_limit;
+  other.network.batch_limit = network.batch_limit;
+  return other;
+}
+
 /// Which metrics look at a scene, of a method.
 struct Looks {
   int64_t costly_count;  // scenes from the first
@@ -88,6 +106,33 @@ struct Looks {
       costly += looks && m->costly;
     }
     return any + costly;
+  }
+};
+
+/// Asks one method about one scene, and lets every metric that looks at it judge the answer.
+struct Examiner {
+  ImageModel &network, &scores;
+  const Exam& exam;
+  Looks looks;
+
+  void ask(Asked& asked, int64_t index, int objects, ImageModel* untrained, Standing& standing,
+           std::vector<double>& seconds) const {
+    Answers answers(network, untrained, standing.contestant, asked);
+    const Trial trial{.network = scores,
+                      .scene = asked.scene,
+                      .settings = exam.settings,
+                      .once = asked.once,
+                      .map = [&](size_t object) -> const Plane& { return answers.map(object); },
+                      .untrained_map = [&]() -> const Plane& { return answers.untrained_map(); },
+                      .maps_of = [&](const Tensor& x) { return answers.maps_of(x); }};
+    for (Verdicts& v : standing.verdicts) {
+      if (!looks.at(*v.metric, *standing.contestant.method, index, objects)) continue;
+      const std::optional<Score> score = v.metric->score(trial);
+      if (!score) continue;
+      v.tally.add(score->value);
+      if (!score->note.empty()) ++v.notes[{asked.scene.objects.at(0).cls, score->note}];
+    }
+    seconds.insert(seconds.end(), answers.seconds.begin(), answers.seconds.end());
   }
 };
 
@@ -130,6 +175,8 @@ Evaluation evaluate(ImageModel& network, const std::vector<Contestant>& contesta
       for (const int objects : {1, 2}) all_work += looks.work(metrics, *c.method, i, objects);
   }
   int64_t done = 0;
+  ImageModel scores = for_scores(network);
+  const Examiner examiner{network, scores, exam, looks};
   const NodeId upper_half = middle_layer(network.graph());
   const auto advance = [&](int64_t by) {
     done += by;
@@ -154,26 +201,10 @@ Evaluation evaluate(ImageModel& network, const std::vector<Contestant>& contesta
       }
       for (size_t c = 0; c < contestants.size(); ++c)
         for (size_t k = 0; k < stretch.size(); ++k) {
-          const Scene& scene = stretch[k].scene;
           const int64_t index = begin + static_cast<int64_t>(k);
-          const Method& method = *contestants[c].method;
-          Answers answers(network, fresh ? &*fresh : nullptr, contestants[c], stretch[k]);
-          const Trial trial{.network = network,
-                            .scene = scene,
-                            .settings = exam.settings,
-                            .once = stretch[k].once,
-                            .map = [&](size_t object) -> const Plane& { return answers.map(object); },
-                            .untrained_map = [&]() -> const Plane& { return answers.untrained_map(); },
-                            .maps_of = [&](const Tensor& x) { return answers.maps_of(x); }};
-          for (Verdicts& v : result.standings[c].verdicts) {
-            if (!looks.at(*v.metric, method, index, objects)) continue;
-            const std::optional<Score> score = v.metric->score(trial);
-            if (!score) continue;
-            v.tally.add(score->value);
-            if (!score->note.empty()) ++v.notes[{scene.objects.at(0).cls, score->note}];
-          }
-          seconds[c].insert(seconds[c].end(), answers.seconds.begin(), answers.seconds.end());
-          advance(looks.work(metrics, method, index, objects));
+          examiner.ask(stretch[k], index, objects, fresh ? &*fresh : nullptr, result.standings[c],
+                       seconds[c]);
+          advance(looks.work(metrics, *contestants[c].method, index, objects));
         }
     }
   }

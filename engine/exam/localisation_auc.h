@@ -7,9 +7,10 @@
 
 namespace loupe {
 
-/// The area under the ROC curve of the map's values as a classifier of the object's pixels: the probability that a pixel
-/// of the object is more relevant than one beside it, equal ones counted half. Nullopt where the object is nowhere or
-/// everywhere. Fawcett 2006, "An introduction to ROC analysis", algorithm 2; so does Quantus 0.6.
+/// The area under the ROC curve of the map's values as a classifier of the object's pixels: the probability
+/// that a pixel of the object is more relevant than one beside it, equal ones counted half. Nullopt where
+/// the object is nowhere or everywhere. Fawcett 2006, "An introduction to ROC analysis", algorithm 2; so
+/// does Quantus 0.6.
 std::optional<double> localisation_auc(const Plane& map, const Region& object);
 
 }  // namespace loupe

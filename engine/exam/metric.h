@@ -27,8 +27,8 @@ struct MetricSettings {
   double radius = 0.2;        // how far they lie from it, in normalised units
 };
 
-/// What is the same for all methods that answer one scene, made when it is first asked for: how the network answers
-/// pictures that no map has chosen.
+/// What is the same for all methods that answer one scene, made when it is first asked for: how the network
+/// answers pictures that no map has chosen.
 class Once {
  public:
   template <typename T>
@@ -44,7 +44,7 @@ class Once {
 
 /// One method's answer to one scene, as far as metrics ask for it.
 struct Trial {
-  ImageModel& network;
+  ImageModel& network;  // the same weights, for scores: not for maps, which these functions give
   const Scene& scene;
   const MetricSettings& settings;
   Once& once;  // the scene's

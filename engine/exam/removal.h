@@ -1,4 +1,5 @@
-// Removal: how far a score falls when pixels go, which is what the values of a map at these pixels are held against.
+// Removal: how far a score falls when pixels go, which is what the values of a map at these pixels are held
+// against.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -18,21 +19,22 @@ struct Removals {
   std::vector<double> drops = {};
 };
 
-/// x: (1, C, H, W). All sets run in the largest good batches; a drop does not depend on them. Throws UsageError for an
-/// x that does not fit the network, and Error for a pixel that x does not have.
+/// x: (1, C, H, W). All sets run in the largest good batches; a drop does not depend on them. Throws
+/// UsageError for an x that does not fit the network, and Error for a pixel that x does not have.
 Removals remove(Network& net, const Tensor& x, const Target& target, std::vector<PixelSet> sets,
                 const Progress& progress = {});
 
 /// The sum of the map over each of the sets: what it says that the score would fall.
 std::vector<double> sums_over(const Plane& map, const std::vector<PixelSet>& sets);
 
-/// `count` sets of `size` of `pixels`, each drawn without replacement by a partial Fisher–Yates shuffle: step i of set s
-/// swaps pixel i with pixel i + floor(u·(pixels − i)), u = u(s·pixels + i) of the name.
+/// `count` sets of `size` of `pixels`, each drawn without replacement by a partial Fisher–Yates shuffle:
+/// step i of set s swaps pixel i with pixel i + floor(u·(pixels − i)), u = u(s·pixels + i) of the name.
 std::vector<PixelSet> random_sets(int64_t pixels, int64_t size, int64_t count, const Draws& draws,
                                   const std::string& name);
 
-/// `count` squares inside a height×width picture, their sides evenly between an eighth and a half of the shorter side,
-/// their places even: square s by u(3s), u(3s + 1), u(3s + 2) of the name for side, top and left.
+/// `count` squares inside a height×width picture, their sides evenly between an eighth and a half of the
+/// shorter side, their places even: square s by u(3s), u(3s + 1), u(3s + 2) of the name for side, top and
+/// left.
 std::vector<PixelSet> random_squares(int64_t height, int64_t width, int64_t count, const Draws& draws,
                                      const std::string& name);
 

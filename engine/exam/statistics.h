@@ -29,7 +29,8 @@ double correlation(std::span<const double> a, std::span<const double> b);
 struct Interval {
   double mean = 0, low = 0, high = 0;
 };
-/// Of a correlation that was found in `count` pairs, by Fisher's z: ±1.96/√(count − 3); [-1, 1] for fewer than four.
+/// Of a correlation that was found in `count` pairs, by Fisher's z: ±1.96/√(count − 3); [-1, 1] for fewer
+/// than four.
 Interval correlation_interval(double correlation, int64_t count);
 
 /// Of an even number the mean of the middle two; 0 of none.
