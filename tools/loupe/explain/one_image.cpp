@@ -50,7 +50,13 @@ std::map<std::string, std::string> metadata(const ExplainedImage& image, const A
   for (const MethodResult& r : answer.methods) {
     const std::string name(r.method->name);
     for (const auto& [option, text] : r.options) m[name + "." + option] = valid_utf8(text);
-    for (const Check& c : r.checks) m["check." + name + "." + c.name] = exact(c.value);
+    for (const Check& c : r.checks) {
+      const std::string key = "check." + name + "." + c.name;
+      m[key] = exact(c.value);
+      if (c.passes) m[key + ".passes"] = *c.passes ? "yes" : "no";
+      if (c.interval) m[key + ".interval"] = exact(c.interval->first) + "," + exact(c.interval->second);
+      if (c.passes == false) m[key + ".why"] = c.meaning;
+    }
     for (const DrawnMap& map : r.maps) m["pictures"] += (m["pictures"].empty() ? "" : ",") + map.file;
   }
   return m;
@@ -140,14 +146,25 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
       reset_memory_peak();
       const auto method_start = Clock::now();
       const Question question{
-          .model = network, .input = x, .target = targets[i], .logits = logits, .progress = [&](double part) {
-            stop_if_interrupted();
-            progress.update((static_cast<double>(i) + part) / static_cast<double>(count));
-          },
+          .model = network,
+          .input = x,
+          .target = targets[i],
+          .logits = logits,
+          .progress =
+              [&](double part) {
+                stop_if_interrupted();
+                progress.update((static_cast<double>(i) + part) / static_cast<double>(count));
+              },
           .values = values};
       Explanation found = chosen.method->run(question, chosen.options);
       const double seconds = since(method_start);
       const int64_t peak = memory_count().peak;
+      if (run.checks) {
+        progress.begin(input.name + ": checks of " + std::string(chosen.method->name));
+        if (!run.checker) run.checker.emplace(network);
+        for (Check& c : run.checker->of(*chosen.method, chosen.options, question, found))
+          found.checks.push_back(std::move(c));
+      }
       MethodResult result = drawn_by(chosen, question, found);
       result.seconds = seconds;
       result.peak_bytes = peak;
