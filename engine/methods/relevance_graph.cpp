@@ -217,6 +217,7 @@ class Started : public SignalStep {
   ValueId vjp(ValueId signal, int i) override { return s_.vjp(signal, i); }
   ValueId rectify(ValueId signal) override { return s_.rectify(signal); }
   RowOperand operand(int i) override { return s_.operand(i); }
+  RowOperand operand_of(NodeId node, int i) override { return s_.operand_of(node, i); }
   ValueId output() override { return s_.output(); }
   int operands() const override { return s_.operands(); }
   ValueId apply(const OpPtr& op, const std::vector<RowOperand>& operands) override {

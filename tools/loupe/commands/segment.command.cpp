@@ -18,6 +18,7 @@
 #include "tools/loupe/print.h"
 #include "tools/loupe/segment/pictures.h"
 #include "tools/loupe/segment/zoo.h"
+#include "tools/loupe/targets.h"
 #include "tools/loupe/text.h"
 #include "tools/loupe/verdict.h"
 
@@ -121,7 +122,7 @@ void run_zoo(const Settings& s) {
   const ChosenMethod method = one_method(s);
   s.model.check_name();
   s.weights.check(s.model.model);
-  ImageModel network = load_for_zoo(s.model.model, s.weights, s.device);
+  ImageModel network = load_for_zoo(s.model, s.weights, s.device);
   network.preprocessing.resize = network.preprocessing.crop = zoo::kSize;
   expect_suits(method, network, {1, 3, zoo::kSize, zoo::kSize});
   const json scores = segment_zoo(network, method, seed, count, options);
@@ -144,7 +145,12 @@ ImageModel load(const Settings& s, std::optional<int64_t>& target) {
   if (!s.labels.empty() && std::ssize(labels) != classes)
     throw UsageError("'" + s.labels + "' holds " + std::to_string(labels.size()) +
                      " labels, but the model has " + std::to_string(classes) + " classes");
-  if (!s.target.empty()) target = find_class(s.target, labels, classes);
+  if (!s.target.empty()) {
+    const std::vector<Asked> asked = parse_classes(s.target, labels, classes);
+    if (asked.size() != 1 || !asked[0].cls)
+      throw UsageError("--class takes one class to cut out, not '" + s.target + "'");
+    target = asked[0].cls;
+  }
   ImageModel network = load_and_say(s.model.model, std::move(model), s.weights, s.device.open(), s.device);
   network.labels = std::move(labels);
   return network;
