@@ -45,7 +45,10 @@ std::shared_ptr<const Plan> Network::plan_for(const std::vector<Shape>& inputs, 
 }
 
 Execution& Network::execution(const std::vector<Shape>& inputs, const Purpose& purpose) {
-  const std::shared_ptr<const Plan> plan = plan_for(inputs, purpose);
+  return execution(plan_for(inputs, purpose));
+}
+
+Execution& Network::execution(const std::shared_ptr<const Plan>& plan) {
   for (auto e = executions_.begin(); e != executions_.end(); ++e)
     if (&(*e)->plan() == plan.get()) {
       executions_.splice(executions_.begin(), executions_, e);
@@ -79,12 +82,6 @@ int64_t Network::batch_for(const Shape& one, int64_t wanted, const Purpose& purp
   const Shape group = one.with(0, together);
   int64_t groups = groups_within_limit(group, std::max<int64_t>(wanted / together, 1), purpose);
   if (!queue_.module) return groups * together;
-  // A part of the memory is left to the scratch of kernels, to libraries and to other networks.
-  const auto is_roomy = [&](const Plan& plan) {
-    const DeviceModule::Memory m = queue_.module->memory();
-    const int64_t free = m.free + (arena_ ? arena_->bytes() : 0);
-    return plan.arena_bytes() <= free - free / 8;
-  };
   for (;; groups /= 2) {
     const std::shared_ptr<const Plan> plan = plan_for({group.with(0, groups * together)}, purpose);
     if (groups > 1 && !is_roomy(*plan)) continue;
@@ -94,6 +91,25 @@ int64_t Network::batch_for(const Shape& one, int64_t wanted, const Purpose& purp
     } catch (const DeviceOutOfMemory&) {
       if (groups == 1) throw;
     }
+  }
+}
+
+// A part of the memory is left to the scratch of kernels, to libraries and to other networks.
+bool Network::is_roomy(const Plan& plan) const {
+  const DeviceModule::Memory m = queue_.module->memory();
+  const int64_t free = m.free + (arena_ ? arena_->bytes() : 0);
+  return plan.arena_bytes() <= free - free / 8;
+}
+
+bool Network::fits(const Plan& plan) {
+  if (memory_limit > 0 && plan.arena_bytes() > memory_limit) return false;
+  if (!queue_.module) return true;
+  if (!is_roomy(plan)) return false;
+  try {
+    prepare(plan);
+    return true;
+  } catch (const DeviceOutOfMemory&) {
+    return false;
   }
 }
 
@@ -115,7 +131,7 @@ void Network::prepare(const Plan& plan) {
     for (const PlanStep& s : plan.steps())
       for (const PlanOperand& o : s.operands)
         if (o.weight.exists())
-          weights_.array(graph_, o.weight,
+          weights_.array(plan.graph(), o.weight,
                          o.packing < 0 ? nullptr : &s.call.packing[static_cast<size_t>(o.packing)]);
     weights_.forget_fold();
   };
