@@ -13,6 +13,8 @@
 namespace loupe {
 namespace {
 
+constexpr int64_t kSamples = 256;
+
 constexpr int64_t kMostForAll = 16;
 
 struct Coalitions {
@@ -107,7 +109,7 @@ KernelShapOptions options_of(const Options& o) {
 
 std::vector<OptionSpec> all_options() {
   std::vector<OptionSpec> options = segment_options();
-  options.push_back({"samples", int64_t{256}, "coalitions that are drawn", 1, 1 << 24});
+  options.push_back({"samples", kSamples, "coalitions that are drawn", 1, 1 << 24});
   options.push_back({"coalitions", std::string("drawn"),
                      "drawn by the kernel; or all, of at most 16 segments: exact Shapley values"});
   options.push_back(noise_option());
@@ -146,7 +148,7 @@ const Method kernel_shap_method{
       found.numbers.push_back({"kernel_shap.value", r.value.row(0)});
       return found;
     },
-    .fit = [](const ImageModel&, const Shape& input, Options& o) { fit_segments(input, o); },
+    .fit = [](const ImageModel&, const Shape& input, Options& o) { fit_segments(input, o, kSamples); },
     .costly = true};
 
 }  // namespace loupe

@@ -13,6 +13,8 @@
 namespace loupe {
 namespace {
 
+constexpr int64_t kSamples = 256;
+
 void expect_sound(const Segments& segments, const LimeOptions& o) {
   if (segments.count > kMostColumns)
     throw UsageError("lime: " + std::to_string(segments.count) + " segments are more than the " +
@@ -67,7 +69,7 @@ LimeResult lime(Network& net, const Tensor& x, const Segments& segments, const L
 namespace {
 std::vector<OptionSpec> all_options() {
   std::vector<OptionSpec> options = segment_options();
-  options.push_back({"samples", int64_t{256}, "pictures with about half of the segments", 1, 1 << 24});
+  options.push_back({"samples", kSamples, "pictures with about half of the segments", 1, 1 << 24});
   options.push_back({"kernel_width", 0.25,
                      "how far from the whole picture, by the cosine of what is there, a sample still counts",
                      1e-3, 1e6});
@@ -112,7 +114,7 @@ const Method lime_method{
               {},
               {{"lime.value", r.value.row(0)}, {"lime.intercept", r.intercept}}};
     },
-    .fit = [](const ImageModel&, const Shape& input, Options& o) { fit_segments(input, o); },
+    .fit = [](const ImageModel&, const Shape& input, Options& o) { fit_segments(input, o, kSamples); },
     .costly = true};
 
 }  // namespace loupe

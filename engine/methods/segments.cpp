@@ -150,8 +150,10 @@ void check_segment_options(const Shape& input, const Options& o) {
                      std::to_string(height * width) + " pixels of the picture");
 }
 
-void fit_segments(const Shape& input, Options& o) {
-  o.suggest("grid", std::clamp<int64_t>(std::min(input[2], input[3]) / kLeastCell, 1, kGrid));
+void fit_segments(const Shape& input, Options& o, int64_t samples) {
+  const int64_t cells = std::clamp<int64_t>(std::min(input[2], input[3]) / kLeastCell, 1, kGrid);
+  o.suggest("grid", cells);
+  if (samples > 0 && cells < kGrid) o.suggest("samples", ceil_div(samples, 4));
   o.suggest("count", std::min<int64_t>(50, ceil_div(input[2] * input[3], kLeastCell * kLeastCell)));
 }
 

@@ -44,7 +44,8 @@ Tensor segment_baseline(const Question& q, const Options& o, const std::string& 
                         const Draws& draws = Draws());
 /// Throws UsageError for options that do not fit inputs of that shape; reads no file.
 void check_segment_options(const Shape& input, const Options& o);
-/// A coarser grid for a picture so small that the default's cells would be less than 4 pixels wide.
-void fit_segments(const Shape& input, Options& o);
+/// A coarser grid for a picture so small that the default's cells would be less than 4 pixels wide; and where the method
+/// has so many samples by default, then a quarter of them.
+void fit_segments(const Shape& input, Options& o, int64_t samples = 0);
 
 }  // namespace loupe

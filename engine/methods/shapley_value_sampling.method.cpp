@@ -12,6 +12,8 @@
 namespace loupe {
 namespace {
 
+constexpr int64_t kSamples = 25;
+
 using Orders = std::vector<std::vector<int64_t>>;
 
 Orders orders_of(int64_t segments, const ShapleyOptions& o) {
@@ -97,7 +99,7 @@ ShapleyResult shapley_value_sampling(Network& net, const Tensor& x, const Segmen
 namespace {
 std::vector<OptionSpec> all_options() {
   std::vector<OptionSpec> options = segment_options();
-  options.push_back({"samples", int64_t{25}, "orders in which the segments appear", 1, 1 << 20});
+  options.push_back({"samples", kSamples, "orders in which the segments appear", 1, 1 << 20});
   options.push_back(
       {"antithetic", std::string("no"), "yes: every second order is the one before it, reversed"});
   options.push_back(noise_option());
@@ -151,7 +153,7 @@ const Method shapley_value_sampling_method{
       found.numbers.push_back({"shapley_value_sampling.standard_error", r.standard_error.row(0)});
       return found;
     },
-    .fit = [](const ImageModel&, const Shape& input, Options& o) { fit_segments(input, o); },
+    .fit = [](const ImageModel&, const Shape& input, Options& o) { fit_segments(input, o, kSamples); },
     .costly = true};
 
 }  // namespace loupe
