@@ -12,7 +12,7 @@ namespace loupe {
 /// ones 1/6 and diagonal ones 1/12 (at the picture's edge the weights of those that are there are made to
 /// sum to 1), all removed pixels at once; then `noise` times a normal draw is added, number c·H·W + p of the
 /// name "road" for channel c of pixel p. Rong, Leemann, Borisov, Kasneci & Kasneci 2022, "A consistent and
-/// efficient evaluation strategy for attribution methods", section 4.2 and appendix; `noise` as in their
+/// efficient evaluation strategy for attribution methods", noisy linear imputation; `noise` as in their
 /// programs.
 ///
 /// The means are a sparse system with the matrix of a graph's Laplacian, symmetric and positive definite as

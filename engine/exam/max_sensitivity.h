@@ -16,7 +16,7 @@ Tensor neighbourhood(const Tensor& x, double radius, int64_t count, const Draws&
 
 /// max ‖Φ(y) − Φ(x)‖ / ‖Φ(x)‖ (Euclidean) over the maps of the pictures around x: 0 where the maps do not
 /// move. Nullopt for a map of zeros. Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, "On the (in)fidelity and
-/// sensitivity of explanations", definition 4.1, by their Monte Carlo draws, and relative as in their
+/// sensitivity of explanations", section 4, by their Monte Carlo draws, and relative as in their
 /// experiments. Quantus 0.6 has the same, with radius 0.2 and 200 draws.
 std::optional<double> max_sensitivity(const Plane& map, const std::vector<Plane>& around);
 

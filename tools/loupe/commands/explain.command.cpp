@@ -168,7 +168,7 @@ ExplainRun prepare(const Settings& s) {
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, {&shape, 1}, s.methods.all());
   leave_out_unsuited(methods, network, asked, s.methods.all(), skipped);
   check_layers(methods, network.graph());
-  return {std::move(network), s.weights.file,     std::move(inputs), orientation,     std::move(first),
+  return {std::move(network), s.weights.file,     std::move(inputs), orientation,      std::move(first),
           std::move(methods), std::move(skipped), s.methods.all(),   std::move(asked), s.checks};
 }
 
