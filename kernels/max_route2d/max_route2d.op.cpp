@@ -108,7 +108,9 @@ void device_forward(const Op& op, const Arguments& a) {
 extern const OpKind max_route2d_kind{"max_route2d",
                                      "each number to where its window of a map is largest; they add up",
                                      {{Direction::forward, ref_forward, cpu_forward, device_forward}},
-                                     {"input", "map"}};
+                                     {"input", "map"},
+                                     false,
+                                     false};
 
 OpPtr max_route2d(const MaxRoute2d& attributes) { return std::make_shared<MaxRoute2dOp>(attributes); }
 

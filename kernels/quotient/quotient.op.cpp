@@ -55,7 +55,9 @@ void device_forward(const Op& op, const Arguments& a) {
 extern const OpKind quotient_kind{"quotient",
                                   "a / b where b is not almost nothing, else a third number",
                                   {{Direction::forward, host_forward, host_forward, device_forward}},
-                                  {"input", "divisor", "otherwise"}};
+                                  {"input", "divisor", "otherwise"},
+                                  false,
+                                  false};
 
 OpPtr quotient(double least) { return std::make_shared<QuotientOp>(least); }
 
