@@ -185,11 +185,19 @@ void Execution::write_edits() {
   }
 }
 
-void Execution::again() {
+void Execution::again(std::span<const std::pair<NodeId, Tensor>> inputs) {
   check_owner();
   int begin = plan_->forward_steps();
+  if (!inputs.empty() && plan_->varying_step() >= 0) begin = plan_->varying_step();
   for (size_t e = 0; e < edits_.size(); ++e)
     if (edits_[e].changed) begin = std::min(begin, plan_->edits()[e].step);
+  for (const auto& [node, values] : inputs) {
+    const std::string name = "input '" + plan_->graph().node(node).name + "'";
+    if (!std::ranges::count(plan_->purpose().varying, node))
+      throw UsageError(name + " does not vary in this pass: name it in the purpose");
+    if (const ValueId v = plan_->input_value(node); v >= 0) write(v, values, name);
+    if (inputs_key_) Recall::add(*inputs_key_, bytes_of(values));  // after what it was before
+  }
   write_edits();
   done_ = Done::nothing;
   compute(begin);
@@ -218,7 +226,7 @@ void Execution::find_weights() {
       of_step.push_back(!o.weight.exists()
                             ? Array{}
                             : network_.weights_.array(
-                                  network_.graph_, o.weight,
+                                  plan_->graph(), o.weight,
                                   o.packing < 0 ? nullptr : &s.call.packing[static_cast<size_t>(o.packing)]));
   }
   network_.weights_.forget_fold();

@@ -40,7 +40,9 @@ class Execution {
   void undo(size_t e);
   /// The forward pass of the same inputs with the edits as they now are. Steps before the first edit that
   /// changed do not run again.
-  void again();
+  void again() { again({}); }
+  /// The same with other values of some of the purpose's varying inputs.
+  void again(std::span<const std::pair<NodeId, Tensor>> inputs);
   /// Steps that the last forward() or again() ran.
   int steps_run() const { return steps_run_; }
 

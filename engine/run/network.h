@@ -43,6 +43,12 @@ class Network {
   Execution& execution(const Shape& input, const Purpose& purpose) {
     return execution(std::vector<Shape>{input}, purpose);
   }
+  /// Of a plan of another graph, which begins with the nodes of this network's and has its parameters
+  /// (engine/plan/windows.h).
+  Execution& execution(const std::shared_ptr<const Plan>& plan);
+  /// Whether the plan's arena fits memory_limit and, on cuda and sim, the device's free memory beside the
+  /// weights; both are then reserved.
+  bool fits(const Plan& plan);
   /// The largest batch ≤ `wanted` of inputs like `one` whose arena fits memory_limit and, on cuda and sim,
   /// the device's free memory beside the weights; both are then reserved. Throws Error with the sizes if one
   /// image does not fit.
@@ -74,6 +80,7 @@ class Network {
   /// Makes the weights and the arena of a plan. Throws DeviceOutOfMemory with the sizes.
   void prepare(const Plan& plan);
   void release_arena();
+  bool is_roomy(const Plan& plan) const;
   int64_t batch_within_limit(const Shape& one, int64_t wanted, const Purpose& purpose);
   std::shared_ptr<const Plan> plan_for(const std::vector<Shape>& inputs, const Purpose& purpose);
 

@@ -22,6 +22,24 @@ Recall::Recall(Network& network, int64_t bytes) : network_(network), outer_(netw
 
 Recall::~Recall() { network_.recall_ = outer_; }
 
+Recall* Recall::of(const Network& network) { return network.recall_; }
+
+Recall::Pause::Pause(Network& network) : network_(network), paused_(network.recall_) {
+  network.recall_ = nullptr;
+}
+Recall::Pause::~Pause() { network_.recall_ = paused_; }
+
+const Tensor* Recall::job(const Key& key) {
+  const auto found = jobs_.find(key);
+  if (found == jobs_.end()) return nullptr;
+  ++recalled_;
+  return &found->second;
+}
+
+void Recall::keep_job(const Key& key, const Tensor& made) {
+  if (bytes_ + made.bytes() <= limit_ && jobs_.emplace(key, made).second) bytes_ += made.bytes();
+}
+
 void Recall::add(Key& key, std::span<const std::byte> bytes) {
   // Two multiplicative hashes with different constants, a word at a time.
   const auto mix = [&](uint64_t word) {

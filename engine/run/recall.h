@@ -33,11 +33,30 @@ class Recall {
   int64_t recalled() const { return recalled_; }
   int64_t bytes() const { return bytes_; }
 
- private:
-  friend class Execution;
   /// Of all that a pass depends on: a digest of 128 bits.
   using Key = std::array<uint64_t, 2>;
   static void add(Key& key, std::span<const std::byte> bytes);
+  /// The innermost that the network has, or null.
+  static Recall* of(const Network& network);
+  /// What a job of many passes made (engine/run/windows.h), kept whole; null if it was not done yet.
+  const Tensor* job(const Key& key);
+  void keep_job(const Key& key, const Tensor& made);
+
+  /// While it lives, passes of the network are computed and not kept.
+  class Pause {
+   public:
+    explicit Pause(Network& network);
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    Network& network_;
+    Recall* paused_;
+  };
+
+ private:
+  friend class Execution;
 
   bool restore(const Key& key, const Queue& queue, std::byte* arena);
   void keep(const Key& key, std::shared_ptr<const Plan> plan, const Queue& queue, const std::byte* arena);
@@ -49,6 +68,7 @@ class Recall {
   Network& network_;
   Recall* outer_;
   std::map<Key, Pass> passes_;
+  std::map<Key, Tensor> jobs_;
   int64_t limit_, bytes_ = 0, recalled_ = 0;
 };
 

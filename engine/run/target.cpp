@@ -99,6 +99,12 @@ Target Target::of(NodeId node) const {
   return other;
 }
 
+Target Target::image(int64_t n) const {
+  Target other = *this;
+  if (each_) other.classes_ = {classes_.at(static_cast<size_t>(n))};
+  return other;
+}
+
 Target Target::repeated(int64_t rows) const {
   Target other = *this;
   if (!each_) return other;

@@ -51,7 +51,7 @@ TEST_CASE("a list of classes, and a difference: the maps of single runs, to the 
     REQUIRE_MESSAGE(said.status == 0, said.err);
     return json::parse(said.out)["images"][0];
   };
-  const json all = run("7,husky, 5-2", "all");
+  const json all = run("7,crab, 5-2", "all");
   CHECK(all["answers"].size() == 3);
   CHECK(all["answers"][0]["class"] == 7);
   CHECK(all["answers"][2]["difference"] == json::array({5, 2}));
@@ -59,7 +59,7 @@ TEST_CASE("a list of classes, and a difference: the maps of single runs, to the 
   CHECK_FALSE(all.contains("class"));
   for (const json& file : all["files"]) CHECK(fs::exists(file.get<std::string>()));
   CHECK(files_in(folder / "all").contains("000000/5-2/grad_cam.png"));
-  for (const char* cls : {"7", "husky", "5-2"}) {
+  for (const char* cls : {"7", "crab", "5-2"}) {
     const json one = run(cls, "one");  // into the folder of the run before
     CHECK(one["explained"].is_string());
     check_same_maps(folder / "one/000000/maps.safetensors",
@@ -70,7 +70,7 @@ TEST_CASE("a list of classes, and a difference: the maps of single runs, to the 
   CHECK(meta.at("explained").find(" − ") != std::string::npos);
   CHECK(json(run("1,2", "all"))["answers"].size() == 2);  // what an earlier list left is replaced
   CHECK(files_in(folder / "all").contains("000000/1/cam.png"));
-  CHECK_FALSE(fs::exists(folder / "all/000000/husky"));
+  CHECK_FALSE(fs::exists(folder / "all/000000/crab"));
 }
 
 TEST_CASE("labels that hold commas, dashes and slashes are found whole, and name their folders") {
