@@ -71,23 +71,20 @@ Tensor class_maps(const Network& net, const CamHead& head, const Shape& shape, c
   if (target.node(net.graph()) != net.graph().output())
     throw UsageError("cam explains the network's scores, not the value of a layer");
   const int64_t count = shape[0], channels = shape[1], places = shape[2] * shape[3];
-  const int64_t classes = scores.numel() / count;
   const Tensor sums = Tensor::zeros(Dtype::f64, {count, shape[2], shape[3]});
-  const Tensor seed = target.seed(scores, first);  // what each score counts for
   Tensor weight;
   if (head.linear)
     weight = net.parameter(net.graph().node(net.graph().parameters(*head.linear).at(0)).name).to(Dtype::f32);
   with_float_type(net.device().compute_dtype(), [&]<typename T>(T) {
     for (int64_t n = 0; n < count; ++n)
-      for (int64_t c = 0; c < classes; ++c) {
-        const double factor = seed.item(n * classes + c);
-        if (factor == 0) continue;
+      for (const auto& [c, factor] : target.weights(scores.slice(n, n + 1), first + n)) {
         double* to = sums.row(n).values<double>().data();
-        const auto add = [&](const T* map, double w) {
-          for (int64_t p = 0; p < places; ++p) to[p] += w * static_cast<double>(map[p]);
+        const auto add = [&](const T* a, double w) {
+          for (int64_t p = 0; p < places; ++p) to[p] += w * static_cast<double>(a[p]);
         };
         if (!head.linear) {
-          add(channel(n, c).template values<const T>().data(), factor);
+          const Tensor map = channel(n, c);
+          add(map.values<const T>().data(), factor);
           continue;
         }
         const T* a = maps.values<const T>().data() + n * channels * places;
@@ -148,6 +145,12 @@ const Method cam_method{
       if (maps[2] * maps[3] > 1) return std::nullopt;
       return "the last maps, '" + net.graph().node(head.maps).name +
              "', have one place alone for inputs of " + Pair(input[2], input[3]).str() + " pixels";
+    },
+    .unsuited_target = [](const ImageModel&, const Target& target,
+                          const Options&) -> std::optional<std::string> {
+      if (target.is_class() || target.is_sum()) return std::nullopt;
+      return "the linear layer has weights for a class, or for a difference of classes, and none for " +
+             target.words();
     },
     .run = [](const Question& q, const Options&) -> Explanation {
       const Graph& graph = q.model.graph();

@@ -135,6 +135,14 @@ Method cam_layer_method(CamMethod m) {
             }
             return std::nullopt;
           },
+          .unsuited_target = [m](const ImageModel& model, const Target& target,
+                                 const Options& o) -> std::optional<std::string> {
+            const Graph& graph = model.graph();
+            const std::string& name = o.text("layer").empty() ? model.trunk : o.text("layer");
+            if (!m.asks_target || leads_to(graph, graph.find(name), target.node(graph))) return std::nullopt;
+            return "the maps of layer " + name + " come after " + target.words() +
+                   ": choose an earlier one with --" + std::string(m.name) + ".layer";
+          },
           .run = [m](const Question& q, const Options& o) -> Explanation {
             const std::string& wanted = o.text("layer");
             const CamLayer layer = cam_layer(q.model, m.name, wanted, q.input.shape());

@@ -9,18 +9,6 @@
 
 namespace loupe {
 
-namespace {
-// Logits (N, classes) of x, in double.
-Tensor all_logits(Network& net, const Tensor& x) {
-  const Tensor logits(Dtype::f64, {x.shape()[0], net.classes()});
-  in_batches(net, x.shape(), x.shape()[0], {.values = {net.graph().output()}}, {},
-             [&](int64_t begin, int64_t end) {
-               copy_rows(net.logits(x.slice(begin, end)).to(Dtype::f64), logits, begin);
-             });
-  return logits;
-}
-}  // namespace
-
 IntegratedGradientsResult integrated_gradients(Network& net, const Tensor& x,
                                                const IntegratedGradientsOptions& options) {
   expect_images(net, x);
@@ -34,19 +22,20 @@ IntegratedGradientsResult integrated_gradients(Network& net, const Tensor& x,
   const int64_t images = x.shape()[0], size = x.numel() / images, steps = options.steps;
   if (start.shape() != x.shape()) start = stack_rows(std::vector<Tensor>(static_cast<size_t>(images), start));
 
-  const Tensor logits = all_logits(net, x), start_logits = all_logits(net, start);
   // The class of an image is that of its end point, all the way.
-  const bool is_class = options.target.is_class();
-  const std::vector<int64_t> classes = is_class ? options.target.classes(logits) : std::vector<int64_t>{};
-  const Target fixed = is_class ? Target(classes) : options.target;
+  const Target target = settled(net, x, options.target);
+  const auto scores = [&](const Tensor& of) {
+    return forward_scores(
+               net, x.shape(), images, [&](int64_t begin, int64_t end) { return of.slice(begin, end); },
+               target)
+        .scores;
+  };
   IntegratedGradientsResult result;
-  result.scores = fixed.scores(logits);
-  result.baseline_scores = fixed.scores(start_logits);
+  result.scores = scores(x);
+  result.baseline_scores = scores(start);
 
   // Row n·steps + k of the job is step k of image n. Sums are in double and in the order of steps, so batches
   // do not matter.
-  std::vector<int64_t> row_classes;
-  for (int64_t c : classes) row_classes.insert(row_classes.end(), static_cast<size_t>(steps), c);
   const auto from = start.values<double>(), to = end_point.values<double>();
   const auto rows = [&](int64_t begin, int64_t end) {
     Tensor points(Dtype::f64, x.shape().with(0, end - begin));
@@ -61,9 +50,8 @@ IntegratedGradientsResult integrated_gradients(Network& net, const Tensor& x,
   const Tensor sums = Tensor::zeros(Dtype::f64, x.shape());
   const auto sum = sums.values<double>();
   const NodeId input = net.graph().inputs()[0];
-  ScorePass pass{
-      net,           x.shape(),       {.gradients = {input}}, is_class ? Target(row_classes) : options.target,
-      options.probe, options.progress};
+  ScorePass pass{net,           x.shape(),       {.gradients = {input}}, target.repeated(steps),
+                 options.probe, options.progress};
   pass.run(images * steps, rows, [&](Execution& e, int64_t begin) {
     const Tensor gradients = e.gradient(input).to(Dtype::f64);
     const auto g = gradients.values<double>();
