@@ -66,7 +66,7 @@ std::string_view kind_of(const Graph& graph, NodeId n) {
 bool flattens(const Graph& graph, NodeId n) {
   const std::string_view kind = kind_of(graph, n);
   if (kind != "flatten" && kind != "reshape") return false;
-  const Shape &in = graph.operand_shapes(n)[0], &out = graph.node(n).shape();
+  const Shape in = graph.operand_shapes(n)[0], out = graph.node(n).shape();
   return in.rank() == 4 && out.rank() == 2 && out[1] == in[1] * in[2] * in[3];
 }
 
@@ -109,7 +109,7 @@ bool is_left_out(const Graph& graph, NodeId flat, NodeId n) {
 Graph dense_head(const Graph& graph) {
   const std::vector<NodeId> head = fully_connected(graph);
   const NodeId flat = head.back();
-  const Shape& maps = graph.operand_shapes(flat)[0];
+  const Shape maps = graph.operand_shapes(flat)[0];
   Pair window(maps[2], maps[3]);  // of the first linear layer; then 1×1
   Copy copy(graph);
   for (NodeId n = 0; n < graph.size(); ++n) {
