@@ -66,7 +66,7 @@ std::string_view kind_of(const Graph& graph, NodeId n) {
 bool flattens(const Graph& graph, NodeId n) {
   const std::string_view kind = kind_of(graph, n);
   if (kind != "flatten" && kind != "reshape") return false;
-  const Shape in = graph.operand_shapes(n)[0], out = graph.node(n).shape();
+  const Shape in = graph.operand_shapes(n)[0], &out = graph.node(n).shape();
   return in.rank() == 4 && out.rank() == 2 && out[1] == in[1] * in[2] * in[3];
 }
 

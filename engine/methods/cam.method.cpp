@@ -70,6 +70,8 @@ Tensor class_maps(const Network& net, const CamHead& head, const Shape& shape, c
                   const Channel& channel, const Tensor& scores, const Target& target, int64_t first) {
   if (target.node(net.graph()) != net.graph().output())
     throw UsageError("cam explains the network's scores, not the value of a layer");
+  if (!target.is_class() && !target.is_sum())
+    throw UsageError("cam explains a class, or a weighted sum of classes, and not " + target.words());
   const int64_t count = shape[0], channels = shape[1], places = shape[2] * shape[3];
   const Tensor sums = Tensor::zeros(Dtype::f64, {count, shape[2], shape[3]});
   Tensor weight;

@@ -135,13 +135,13 @@ Method cam_layer_method(CamMethod m) {
             }
             return std::nullopt;
           },
-          .unsuited_target = [m](const ImageModel& model, const Target& target,
-                                 const Options& o) -> std::optional<std::string> {
+          .unsuited_target = [name = m.name](const ImageModel& model, const Target& target,
+                                             const Options& o) -> std::optional<std::string> {
             const Graph& graph = model.graph();
-            const std::string& name = o.text("layer").empty() ? model.trunk : o.text("layer");
-            if (!m.asks_target || leads_to(graph, graph.find(name), target.node(graph))) return std::nullopt;
-            return "the maps of layer " + name + " come after " + target.words() +
-                   ": choose an earlier one with --" + std::string(m.name) + ".layer";
+            const std::string& layer = o.text("layer").empty() ? model.trunk : o.text("layer");
+            if (leads_to(graph, graph.find(layer), target.node(graph))) return std::nullopt;
+            return "the maps of layer " + layer + " come after " + target.words() +
+                   ": choose an earlier one with --" + std::string(name) + ".layer";
           },
           .run = [m](const Question& q, const Options& o) -> Explanation {
             const std::string& wanted = o.text("layer");

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -62,6 +63,8 @@ struct Check {
   std::string name;
   double value;
   std::string meaning;
+  std::optional<bool> passes = {};  // where there is a limit; `meaning` says in words what fails
+  std::optional<std::pair<double, double>> interval = {};  // where the value lies with 95 % confidence
 };
 
 /// What maps were made of, stored beside them and not drawn: the scores of masked pictures, the weights of channels.

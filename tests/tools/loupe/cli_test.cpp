@@ -397,10 +397,12 @@ TEST_CASE("--method all leaves out what does not suit the network, and says so")
   const Said said = loupe(words);
   REQUIRE_MESSAGE(said.status == 0, said.err);
   const json all = json::parse(said.out);
-  REQUIRE(all["skipped"].size() == 2);
-  CHECK(all["skipped"][0]["method"] == "attention_rollout");
-  CHECK(all["skipped"][1]["method"] == "cam");
-  CHECK(all["images"][0]["methods"].size() == all_methods().size() - 2);
+  REQUIRE(all["skipped"].size() == 4);
+  CHECK(all["skipped"][0]["method"] == "attention_relevance");
+  CHECK(all["skipped"][1]["method"] == "attention_rollout");
+  CHECK(all["skipped"][2]["method"] == "cam");
+  CHECK(all["skipped"][3]["method"] == "last_attention");
+  CHECK(all["images"][0]["methods"].size() == all_methods().size() - 4);
   CHECK(!fs::exists(folder / "out/photo/cam.png"));
 }
 
