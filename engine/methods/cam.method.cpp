@@ -73,20 +73,23 @@ Tensor class_maps(const Network& net, const CamHead& head, const Shape& shape, c
   if (!target.is_class() && !target.is_sum())
     throw UsageError("cam explains a class, or a weighted sum of classes, and not " + target.words());
   const int64_t count = shape[0], channels = shape[1], places = shape[2] * shape[3];
+  const int64_t classes = scores.numel() / count;
   const Tensor sums = Tensor::zeros(Dtype::f64, {count, shape[2], shape[3]});
+  const Tensor seed = target.seed(scores, first);  // what each score counts for
   Tensor weight;
   if (head.linear)
     weight = net.parameter(net.graph().node(net.graph().parameters(*head.linear).at(0)).name).to(Dtype::f32);
   with_float_type(net.device().compute_dtype(), [&]<typename T>(T) {
     for (int64_t n = 0; n < count; ++n)
-      for (const auto& [c, factor] : target.weights(scores.slice(n, n + 1), first + n)) {
+      for (int64_t c = 0; c < classes; ++c) {
+        const double factor = seed.item(n * classes + c);
+        if (factor == 0) continue;
         double* to = sums.row(n).values<double>().data();
-        const auto add = [&](const T* a, double w) {
-          for (int64_t p = 0; p < places; ++p) to[p] += w * static_cast<double>(a[p]);
+        const auto add = [&](const T* map, double w) {
+          for (int64_t p = 0; p < places; ++p) to[p] += w * static_cast<double>(map[p]);
         };
         if (!head.linear) {
-          const Tensor map = channel(n, c);
-          add(map.values<const T>().data(), factor);
+          add(channel(n, c).template values<const T>().data(), factor);
           continue;
         }
         const T* a = maps.values<const T>().data() + n * channels * places;

@@ -83,7 +83,6 @@ struct CamMethod {
   std::function<CamResult(ImageModel&, const Tensor& x, const CamLayerOptions&, const Options&)> run;
   std::vector<OptionSpec> options = {};  // beside `layer`
   bool costly = false;
-  bool asks_target = true;  // false: the map is the same for every class
 };
 Method cam_layer_method(CamMethod method);
 

@@ -45,7 +45,6 @@ const Method eigen_cam_method = cam_layer_method(
        return {eigen_cam(model, x, {.layer = at.layer, .centred = yes(o.text("centred"))})};
      },
      .options = {{"centred", std::string("no"),
-                  "yes: take each map's mean off it first, as pytorch-grad-cam does; the paper does not"}},
-     .asks_target = false});
+                  "yes: take each map's mean off it first, as pytorch-grad-cam does; the paper does not"}}});
 
 }  // namespace loupe

@@ -12,7 +12,6 @@ const Method eigen_cam_centred_method = cam_layer_method(
          "Warm where the maps vary most along their first principal axis, for whatever class, at layer",
      .run = [](ImageModel& model, const Tensor& x, const CamLayerOptions& at, const Options&) -> CamResult {
        return {eigen_cam(model, x, {.layer = at.layer, .centred = true})};
-     },
-     .asks_target = false});
+     }});
 
 }  // namespace loupe
