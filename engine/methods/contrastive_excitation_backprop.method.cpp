@@ -13,6 +13,7 @@ const Method contrastive_excitation_backprop_method{
         "3.3",
     .options = {excitation_layer_option()},
     .unsuited = excitation_unsuited,
+    .unsuited_target = excitation_unsuited_target,
     .run = [](const Question& q, const Options& o) -> Explanation {
       const ExcitationOptions options{.target = q.target, .layer = o.text("layer"), .contrastive = true};
       return excitation_explanation(q, "contrastive_excitation_backprop", options,

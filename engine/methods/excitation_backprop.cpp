@@ -136,6 +136,14 @@ std::optional<std::string> excitation_unsuited(const ImageModel& model, const Sh
   return why;
 }
 
+std::optional<std::string> excitation_unsuited_target(const ImageModel& model, const Target& target,
+                                                      const Options& o) {
+  const Graph& graph = model.graph();
+  const NodeId layer = layer_of(graph, o.text("layer"));
+  if (leads_to(graph, layer, target.node(graph))) return std::nullopt;
+  return "layer '" + graph.node(layer).name + "' comes after " + target.words() + ": choose an earlier one";
+}
+
 Explanation excitation_explanation(const Question& q, const std::string& name,
                                    const ExcitationOptions& options, const std::string& caption) {
   const Graph& graph = q.model.graph();

@@ -38,6 +38,8 @@ std::optional<std::string> excitation_missing(const Graph& graph, NodeId layer);
 /// " of layer …".
 OptionSpec excitation_layer_option();
 std::optional<std::string> excitation_unsuited(const ImageModel& model, const Shape& input, const Options& o);
+std::optional<std::string> excitation_unsuited_target(const ImageModel& model, const Target& target,
+                                                      const Options& o);
 Explanation excitation_explanation(const Question& q, const std::string& name,
                                    const ExcitationOptions& options, const std::string& caption);
 

@@ -10,6 +10,7 @@ const Method excitation_backprop_method{
     .source = "Zhang, Lin, Brandt, Shen & Sclaroff 2016, Top-down neural attention by excitation backprop",
     .options = {excitation_layer_option()},
     .unsuited = excitation_unsuited,
+    .unsuited_target = excitation_unsuited_target,
     .run = [](const Question& q, const Options& o) -> Explanation {
       const ExcitationOptions options{.target = q.target, .layer = o.text("layer")};
       return excitation_explanation(q, "excitation_backprop", options,

@@ -184,15 +184,10 @@ GradientShares gradient_shares(Network& net, const Tensor& x, const Target& targ
   const std::vector<Bias> all = biases(net, from);
   Purpose purpose{.gradients = {input}};
   for (const Bias& b : all) purpose.gradients.push_back(b.parameter);
-  const auto of_image = [&](int64_t n) {
-    if (!target.is_class()) return target;
-    const int64_t classes = net.graph().node(from).shape().numel();
-    return Target(int64_t{all_images.wanted(1, classes, n)[0]}).of(from);
-  };
   GradientShares shares;
   for (int64_t n = 0; n < x.shape()[0]; ++n) {  // a parameter's gradient is that of all images of a pass
     const Tensor image = x.slice(n, n + 1), numbers = image.to(Dtype::f64);
-    ScorePass pass{net, image.shape(), purpose, of_image(n)};
+    ScorePass pass{net, image.shape(), purpose, all_images.image(n)};
     pass.run(
         1, [&](int64_t, int64_t) { return image; },
         [&](Execution& e, int64_t) {

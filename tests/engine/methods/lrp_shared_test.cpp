@@ -55,12 +55,10 @@ TEST_CASE("relevance of photographs: cpu") {
   for (const char* photo : kPhotos) check(photo, Device::cpu(), 1e-3);
 }
 
-// In this network LRP-0 is input × gradient. On the jaguar rounding to float32 moves a ReLU or a pool's winner, and with
-// it the gradient, and these two maps alike: with ref's masks and switches the gradient is what it should be.
-TEST_CASE("relevance of the jaguar on cpu: LRP-0 and LRP-epsilon differ by ties that the gradient has") {
-  Network &ref = shared_squeezenet(Device::ref()), &fast = shared_squeezenet(Device::cpu());
-  const Tensor x = shared_input("jaguar");
-  const Target target = shared_class("jaguar");
+// Where a network is piecewise linear LRP-0 is input × gradient, and LRP-ε nearly. Rounding to float32 moves a ReLU or
+// a pool's winner, and with it the gradient, and these two maps alike: with ref's masks and switches it is as on ref.
+void check_ties(Network& ref, Network& fast, const Tensor& x, const Target& target, const Tensor& map,
+                const std::function<double(const Tensor&)>& distance) {
   Tapes tapes(ref, fast);
   input_x_gradient(ref, x, {.target = target, .probe = tapes.record_and_account()});
   MESSAGE(tapes.report().str());
@@ -68,31 +66,39 @@ TEST_CASE("relevance of the jaguar on cpu: LRP-0 and LRP-epsilon differ by ties 
   CHECK(tapes.report().differing > 0);
   const Tensor tied = input_x_gradient(fast, x, {.target = target}).row(0),
                untied = input_x_gradient(fast, x, {.target = target, .probe = tapes.inject()}).row(0);
-  for (const char* rule : {"0", "epsilon"}) {
+  MESSAGE(distance(untied) << " " << relative_l2(map, tied));
+  CHECK(distance(untied) <= 1e-3);
+  CHECK(relative_l2(map, tied) <= 1e-3);
+}
+
+TEST_CASE("relevance of the jaguar on cpu: LRP-0 and LRP-epsilon differ by ties that the gradient has") {
+  for (const std::string rule : {"0", "epsilon"}) {
     CAPTURE(rule);
-    CHECK(shared_distance("jaguar", std::string("lrp_") + rule, untied) <= 1e-3);
     const Explanation found = explain_shared("jaguar", Device::cpu(), "lrp", {{"rule", rule}});
-    CHECK(relative_l2(map_of(found, "lrp"), tied) <= 1e-3);
+    check_ties(shared_squeezenet(Device::ref()), shared_squeezenet(Device::cpu()), shared_input("jaguar"),
+               shared_class("jaguar"), map_of(found, "lrp"),
+               [&](const Tensor& map) { return shared_distance("jaguar", "lrp_" + rule, map); });
   }
 }
 
+// On cpu as above.
 TEST_CASE("resnet18: batch norms folded, sums shared out, and how the score divides") {
   const auto golden = SafetensorsFile::open(LOUPE_SHARED_DIR "/golden/methods/resnet18_lrp.safetensors");
   const Tensor shares = golden.tensor("gradient_shares");
   const int64_t cls = std::stoll(golden.metadata().at("class"));
   const Tensor x = formula_input({1, 3, 224, 224});
-  for (const Device device : {Device::ref(), Device::cpu()}) {
-    ImageModel model = models::load("resnet18", "formula", device);
-    const Tensor map = lrp(model, x, {.target = cls, .rule = "epsilon"}).row(0);
-    const double error = shared_distance("resnet18_lrp", "lrp_epsilon", map);
-    MESSAGE(device.str() << ": " << error);
-    CHECK(error <= (device == Device::ref() ? 1e-4 : 1e-3));
-    const GradientShares ours = gradient_shares(model, x, cls);
-    MESSAGE(ours.input[0] << " " << ours.biases[0]);
+  ImageModel ref = models::load("resnet18", "formula", Device::ref()),
+             cpu = models::load("resnet18", "formula", Device::cpu());
+  const auto distance = [](const Tensor& map) { return shared_distance("resnet18_lrp", "lrp_epsilon", map); };
+  for (ImageModel* model : {&ref, &cpu}) {
+    const GradientShares ours = gradient_shares(*model, x, cls);
     CHECK(ours.input[0] == doctest::Approx(shares.item(0)).epsilon(1e-5));
     CHECK(ours.biases[0] == doctest::Approx(shares.item(1)).epsilon(1e-3));
     CHECK(ours.input[0] + ours.biases[0] == doctest::Approx(golden.tensor("logit").item()).epsilon(1e-5));
   }
+  const LrpOptions options{.target = cls, .rule = "epsilon"};
+  CHECK(distance(lrp(ref, x, options).row(0)) <= 1e-4);
+  check_ties(ref, cpu, x, cls, lrp(cpu, x, options).row(0), distance);
 }
 
 TEST_CASE("vit_b_16: gradient x attention relevance, and the last layer's attention") {
