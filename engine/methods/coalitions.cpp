@@ -8,17 +8,6 @@
 namespace loupe {
 namespace {
 
-void expect_fitting(const CoalitionJob& job) {
-  expect_images(job.net, job.x);
-  const Shape &x = job.x.shape(), one = x.with(0, 1);
-  if (x.rank() != 4) throw UsageError("segments are of pictures (N, C, H, W), not of inputs " + x.str());
-  if (x[2] != job.segments.height || x[3] != job.segments.width)
-    throw UsageError("segments of " + std::to_string(job.segments.height) + "x" +
-                     std::to_string(job.segments.width) + " pixels for images " + x.str());
-  if (job.baseline.defined() && job.baseline.shape() != x && job.baseline.shape() != one)
-    throw UsageError("the baseline is " + job.baseline.shape().str() + ", but the images are " + x.str());
-}
-
 // One channel: where present[label] the image's pixels, else the baseline's (null: 0).
 template <typename T>
 void compose(const Segments& segments, const std::vector<uint8_t>& present, const T* image, const T* baseline,
@@ -31,8 +20,20 @@ void compose(const Segments& segments, const std::vector<uint8_t>& present, cons
 
 }  // namespace
 
+void expect_segments(const Network& net, const Tensor& x, const Segments& segments, const Tensor& baseline) {
+  expect_images(net, x);
+  const Shape &shape = x.shape(), one = shape.with(0, 1);
+  if (shape.rank() != 4)
+    throw UsageError("segments are of pictures (N, C, H, W), not of inputs " + shape.str());
+  if (shape[2] != segments.height || shape[3] != segments.width)
+    throw UsageError("segments of " + std::to_string(segments.height) + "x" + std::to_string(segments.width) +
+                     " pixels for images " + shape.str());
+  if (baseline.defined() && baseline.shape() != shape && baseline.shape() != one)
+    throw UsageError("the baseline is " + baseline.shape().str() + ", but the images are " + shape.str());
+}
+
 CoalitionScores CoalitionJob::run(int64_t count, const Coalition& coalition) const {
-  expect_fitting(*this);
+  expect_segments(net, x, segments, baseline);
   const Nchw s = Nchw::of(x.shape());
   const int64_t rows = count + 2;  // of an image: it as it is, its baseline, its coalitions
   const Dtype type = net.device().compute_dtype();

@@ -1,5 +1,5 @@
-// Coalitions: some of an image's segments are there, the others show a baseline. What feature ablation, LIME,
-// KernelSHAP and Shapley value sampling ask a network about.
+// Coalitions: some of an image's segments are there, the others show a baseline. What LIME, KernelSHAP and
+// Shapley value sampling ask a network about.
 #pragma once
 #include <functional>
 #include <span>
@@ -9,6 +9,10 @@
 #include "engine/run/passes.h"
 
 namespace loupe {
+
+/// Throws UsageError unless the images (N, C, H, W) fit the network and the segments, and the baseline, if there is one,
+/// is like them or one for all.
+void expect_segments(const Network& net, const Tensor& x, const Segments& segments, const Tensor& baseline);
 
 /// Writes which segments are there, 1 or 0 each, in coalition s.
 using Coalition = std::function<void(int64_t s, std::span<uint8_t> present)>;
@@ -28,8 +32,7 @@ struct CoalitionJob {
   Target target = top1;  // top1: of each whole image, for its coalitions, too
   Progress progress = {};
 
-  /// Runs `count` coalitions of every image, each a forward pass, as one job. Throws UsageError for images that do
-  /// not fit the network, the segments or the baseline.
+  /// Runs `count` coalitions of every image, each a forward pass, as one job. Throws as expect_segments() does.
   CoalitionScores run(int64_t count, const Coalition& coalition) const;
 };
 

@@ -73,6 +73,20 @@ Tensor Segments::map(std::span<const double> values, Dtype type) const {
   return map.to(type);
 }
 
+std::vector<Rect> Segments::boxes() const {
+  std::vector<Rect> boxes(static_cast<size_t>(count), {height, width, 0, 0});
+  for (int64_t y = 0; y < height; ++y)
+    for (int64_t x = 0; x < width; ++x) {
+      Rect& r = boxes[static_cast<size_t>(labels[static_cast<size_t>(y * width + x)])];
+      const int64_t bottom = y + 1, right = std::max(r.x + r.w, x + 1);  // rows come from above
+      r.x = std::min(r.x, x);
+      r.y = std::min(r.y, y);
+      r.h = bottom - r.y;
+      r.w = right - r.x;
+    }
+  return boxes;
+}
+
 Picture Segments::picture() const {
   Picture picture{.style = Picture::Style::contribution};
   if (is_grid())

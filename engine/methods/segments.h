@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/plan/windows.h"
 #include "engine/run/method.h"
 #include "kernels/common/draws.h"
 
@@ -22,6 +23,8 @@ struct Segments {
   bool is_grid() const { return cell_height > 0; }
   /// One value a segment as a map: (rows, columns) of a grid, else (height, width); `type` f32 or f64.
   Tensor map(std::span<const double> values, Dtype type) const;
+  /// The smallest rectangle around each segment.
+  std::vector<Rect> boxes() const;
   /// How such a map of signed shares is drawn: a grid's as squares.
   Picture picture() const;
 };

@@ -112,7 +112,8 @@ TEST_CASE("of a linear network every method finds what a segment contributes") {
       for (const Segments& s : {grid_segments(13, 10, 3), rings(13, 10)}) {
         const std::vector<double> expected = contributions(net, x, baseline, s, 2);
         const double bound = unit(device) * (1 + largest(expected));
-        const Tensor drops = feature_ablation(net, x, s, {.target = 2, .baseline = baseline}).row(0);
+        const Tensor drops =
+            feature_ablation(net, x, s, {.target = 2, .baseline = baseline}).attribution.row(0);
         CHECK(drops.shape() == (s.is_grid() ? Shape{3, 3} : Shape{13, 10}));
         check_near(by_segment(drops, s), expected, bound);
 
@@ -305,7 +306,7 @@ std::vector<Tensor> maps(Network& net, const Tensor& x, const Target& target) {
   const LimeResult slopes = lime(net, x, s, {.target = target, .samples = 12});
   const ShapleyResult orders = shapley_value_sampling(net, x, s, {.target = target, .samples = 2});
   const RiseResult masks = rise(net, x, {.target = target, .samples = 12, .grid = 3});
-  return {feature_ablation(net, x, s, {.target = target}),
+  return {feature_ablation(net, x, s, {.target = target}).attribution,
           shap.attribution,
           shap.value,
           slopes.attribution,
