@@ -66,6 +66,14 @@ Target Target::repeated(int64_t rows) const {
   return other;
 }
 
+Target Target::rows(std::span<const int64_t> images) const {
+  Target other = *this;
+  if (!each_) return other;
+  other.classes_.clear();
+  for (const int64_t n : images) other.classes_.push_back(classes_.at(static_cast<size_t>(n)));
+  return other;
+}
+
 Target Target::sum(std::vector<std::pair<int64_t, double>> weighted) {
   return Scalar([weighted = std::move(weighted)](std::span<const double> result, std::span<double> gradient) {
     double value = 0;

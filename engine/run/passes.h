@@ -50,6 +50,8 @@ class Target {
   NodeId node(const Graph& graph) const { return node_.value_or(graph.output()); }
   /// For jobs of `rows` rows an image: row r is about image r / rows.
   Target repeated(int64_t rows) const;
+  /// For jobs whose row r is about image images[r].
+  Target rows(std::span<const int64_t> images) const;
 
  private:
   std::vector<int64_t> classes_;  // empty: top1

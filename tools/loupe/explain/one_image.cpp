@@ -130,6 +130,10 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
                         .seconds = since(method_start),
                         .peak_bytes = memory_count().peak,
                         .device_peak_bytes = device_peak()};
+    for (const std::string& what : found.unmet) {
+      result.notes.push_back(what);
+      image.unmet.push_back("'" + input.path + "': " + what);
+    }
     image.peak_bytes = std::max(image.peak_bytes, result.peak_bytes);
     image.device_peak_bytes = std::max(image.device_peak_bytes, result.device_peak_bytes);
     for (const Map& map : found.maps) {
