@@ -76,6 +76,16 @@ std::vector<NodeId> Graph::consumers(NodeId id) const {
   return ids;
 }
 
+bool leads_to(const Graph& graph, NodeId from, NodeId to) {
+  std::vector<bool> reached(static_cast<size_t>(graph.size()),
+                            false);  // operands come before what reads them
+  reached[static_cast<size_t>(from)] = true;
+  for (NodeId n = from + 1; n <= to; ++n)
+    for (const Port& p : graph.node(n).inputs)
+      if (reached[static_cast<size_t>(p.node)]) reached[static_cast<size_t>(n)] = true;
+  return from <= to && reached[static_cast<size_t>(to)];
+}
+
 std::optional<NodeId> Graph::try_find(const std::string& name) const {
   for (NodeId i = 0; i < size(); ++i)
     if (!node(i).is_weight() && node(i).name == name) return i;

@@ -87,6 +87,9 @@ class Graph {
   NodeId output_ = -1;
 };
 
+/// Whether what node `to` makes depends on node `from`.
+bool leads_to(const Graph& graph, NodeId from, NodeId to);
+
 /// Whether gradients teach it: all but a batch norm's running statistics.
 bool is_learned(ParameterSpec::Role role);
 

@@ -105,6 +105,11 @@ const Method attention_rollout_method{
       if (attention.missing.empty()) return std::nullopt;
       return attention.missing;
     },
+    .unsuited_target = [](const ImageModel&, const Target& target,
+                          const Options&) -> std::optional<std::string> {
+      if (!target.is_unit()) return std::nullopt;
+      return "it follows attention to the class token, not to " + target.words();
+    },
     .run = [](const Question& q, const Options&) -> Explanation {
       const Graph& graph = q.model.graph();
       const TokenGrid grid = attention_layers(graph, q.input.shape()).tokens;

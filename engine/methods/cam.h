@@ -12,9 +12,10 @@ struct CamOptions {
 };
 
 /// The class's evidence at each place of the last maps, (N, h, w), signed, without the linear layer's bias:
-/// Σ_k W[c,k]·A_k. Where the classes' maps themselves are averaged (SqueezeNet), the class's map before its
-/// ReLU. Throws UsageError for a network whose head is not global average pooling. Zhou et al. 2016,
-/// "Learning deep features for discriminative localization".
+/// Σ_k W[c,k]·A_k; of a weighted sum of scores, such as a difference of two classes, the same sum of their maps.
+/// Where the classes' maps themselves are averaged (SqueezeNet), the class's map before its ReLU. Throws UsageError
+/// for a network whose head is not global average pooling, and for a target that is no class or sum of them. Zhou et
+/// al. 2016, "Learning deep features for discriminative localization".
 Tensor cam(Network& net, const Tensor& x, const CamOptions& options = {});
 
 /// Where a class activation map comes from: the class's map is Σ_k weight[c,k]·maps_k, or channel c of `maps`

@@ -70,19 +70,19 @@ Tensor cam(Network& net, const Tensor& x, const CamOptions& options) {
   in_batches(net, x.shape(), count, purpose, {}, [&](int64_t begin, int64_t end) {
     Execution& pass = net.execution(x.shape().with(0, end - begin), purpose);
     pass.forward(x.slice(begin, end));
-    const std::vector<int64_t> classes = options.target.classes(pass.value(scores), begin);
+    const Tensor results = pass.value(scores);
     const Tensor maps = pass.value(head.maps).to(Dtype::f64);
     for (int64_t n = begin; n < end; ++n) {
-      const int64_t cls = classes[static_cast<size_t>(n - begin)];
       const double* a = maps.values<double>().data() + (n - begin) * channels * places;
       double* to = sums.values<double>().data() + n * places;
       const auto add = [&](int64_t k, double w) {
         for (int64_t p = 0; p < places; ++p) to[p] += w * a[k * places + p];
       };
-      if (!head.linear)
-        add(cls, 1);
-      else
-        for (int64_t k = 0; k < channels; ++k) add(k, weight.item(cls * channels + k));
+      for (const auto& [cls, factor] : options.target.weights(results.slice(n - begin, n - begin + 1), n)) {
+        if (!head.linear) add(cls, factor);
+        for (int64_t k = 0; head.linear && k < channels; ++k)
+          add(k, factor * weight.item(cls * channels + k));
+      }
     }
   });
   return sums.to(net.device().compute_dtype());
@@ -103,6 +103,12 @@ const Method cam_method{
       if (maps[2] * maps[3] > 1) return std::nullopt;
       return "the last maps, '" + net.graph().node(head.maps).name +
              "', have one place alone for inputs of " + Pair(input[2], input[3]).str() + " pixels";
+    },
+    .unsuited_target = [](const ImageModel&, const Target& target,
+                          const Options&) -> std::optional<std::string> {
+      if (target.is_class() || target.is_sum()) return std::nullopt;
+      return "the linear layer has weights for a class, or for a difference of classes, and none for " +
+             target.words();
     },
     .run = [](const Question& q, const Options&) -> Explanation {
       const Graph& graph = q.model.graph();

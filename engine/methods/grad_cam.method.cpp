@@ -96,6 +96,14 @@ const Method grad_cam_method{
       }
       return std::nullopt;
     },
+    .unsuited_target = [](const ImageModel& model, const Target& target,
+                          const Options& o) -> std::optional<std::string> {
+      const Graph& graph = model.graph();
+      const std::string& name = o.text("layer").empty() ? model.trunk : o.text("layer");
+      if (leads_to(graph, graph.find(name), target.node(graph))) return std::nullopt;
+      return "the maps of layer " + name + " come after " + target.words() +
+             ": choose an earlier one with --grad_cam.layer";
+    },
     .run = [](const Question& q, const Options& o) -> Explanation {
       const std::string& layer = o.text("layer");
       const Layer found = layer_of(q.model, layer, q.input.shape());

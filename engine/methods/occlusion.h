@@ -10,7 +10,10 @@ struct OcclusionOptions {
   Target target = top1;
   int64_t window = 32;  // side of the square, pixels; at most the image's sides
   int64_t stride = 8;   // at most the window, so that every pixel is covered
-  double fill = 0;      // the square's value, all channels, normalised: 0 is the mean colour, a grey
+  double fill = 0;      // the square's value, normalised: 0 is the mean colour, a grey
+  Tensor picture =
+      {};  // like x, or (1, C, H, W) for all images: what the square shows, in the place of `fill`
+  bool each_channel = false;  // squares cover one channel at a time
   Progress progress = {};
 };
 
@@ -20,9 +23,12 @@ struct OcclusionResult {
   Tensor logit;        // (N, h, w): the score with the square at (i, j)
   Tensor probability;  // (N, h, w): class_probability() of the same; undefined where the target is no class
   Tensor attribution;  // (N, H, W): the drop of the score, averaged over the squares that cover a pixel
+  double part = 1;     // of a whole pass's multiplications, that a place took
 };
 
-/// Zeiler & Fergus 2014, section 4.2.
+/// Zeiler & Fergus 2014, section 4.2. With each_channel results are (N, C, …), of squares over channel c. A
+/// place computes again what its square can have changed, and no more (engine/plan/windows.h); the bits are those of
+/// whole passes.
 OcclusionResult occlusion(Network& net, const Tensor& x, const OcclusionOptions& options = {});
 
 }  // namespace loupe

@@ -46,12 +46,21 @@ void PlanBuilder::lifetimes() {
   }
 }
 
-// What is made before an edit and read after it stays to the end, so that the steps from the edit on can run
-// again with other numbers, also after a way back.
+// What is made before an edit, or before a varying input is read, and read after it stays to the end, so that
+// the steps from there on can run again with other numbers, also after a way back.
 void PlanBuilder::keep_across_edits() {
-  for (const Plan::PlannedEdit& e : plan_.edits_)
+  const auto keep_at = [&](int step) {
     for (PlanSlot& s : plan_.slots_)
-      if (s.first < e.step && s.last >= e.step) s.last = std::max(s.last, step_count());
+      if (s.first < step && s.last >= step) s.last = std::max(s.last, step_count());
+  };
+  for (const Plan::PlannedEdit& e : plan_.edits_) keep_at(e.step);
+  for (NodeId n : purpose_.varying)
+    for (int i = unedited(n) < 0 ? plan_.forward_steps_ : 0; i < plan_.forward_steps_; ++i)
+      each_value(plan_.steps_[at(i)], [&](ValueId v) {
+        const bool reads = plan_.value(v).slot == plan_.value(unedited(n)).slot;
+        if (reads && (plan_.varying_step_ < 0 || i < plan_.varying_step_)) plan_.varying_step_ = i;
+      });
+  if (plan_.varying_step_ >= 0) keep_at(plan_.varying_step_);
 }
 
 // An in-place step writes over the value that dies in it.

@@ -25,6 +25,7 @@ std::string Purpose::key() const {
   list(" gradients ", gradients);
   list(" records ", records);
   for (const Edit& e : edits) k += " edit " + std::to_string(static_cast<int>(e.kind)) + " " + port(e.at);
+  if (!varying.empty()) list(" varying ", varying);
   if (parameters) k += " parameters";
   return k + " from " + (from ? std::to_string(*from) : "-");
 }

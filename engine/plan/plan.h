@@ -20,6 +20,8 @@ struct Purpose {
   std::vector<NodeId> records =
       {};  // ReLU masks and pool switches to hand out or to inject, on top of what backward needs
   std::vector<Edit> edits = {};  // in the order of Execution::edit()
+  /// Inputs that change from run to run while the others stay: Execution::again() takes new ones.
+  std::vector<NodeId> varying = {};
   bool parameters = false;       // the gradient of every learned parameter is wanted, too (training)
   Rule rule = gradient_rule();
   /// A text that is the same for the same purpose.
@@ -98,6 +100,7 @@ class Plan {
   /// Steps before this one are the forward pass.
   int forward_steps() const { return forward_steps_; }
   const PlanValue& value(ValueId id) const { return values_.at(static_cast<size_t>(id)); }
+  const std::vector<PlanSlot>& slots() const { return slots_; }
   const PlanSlot& slot(int id) const { return slots_.at(static_cast<size_t>(id)); }
 
   /// The types of a node's outputs for these inputs.
@@ -122,6 +125,8 @@ class Plan {
     int step = -1;
   };
   const std::vector<PlannedEdit>& edits() const { return edits_; }
+  /// The first step that reads one of the varying inputs; −1 without any.
+  int varying_step() const { return varying_step_; }
 
   int64_t arena_bytes() const { return arena_bytes_; }
   /// Bytes that the tape (masks, switches, kept values) holds between forward and backward.
@@ -141,7 +146,7 @@ class Plan {
   std::vector<ValueId> node_gradient_, node_record_, node_input_;
   std::vector<PlannedEdit> edits_;
   ValueId seed_ = -1, wanted_ = -1;
-  int forward_steps_ = 0;
+  int forward_steps_ = 0, varying_step_ = -1;
   int64_t arena_bytes_ = 0, tape_bytes_ = 0;
 };
 

@@ -8,6 +8,13 @@
 
 namespace loupe {
 
+namespace {
+std::span<const std::byte> bytes_of(const Tensor& t) {
+  if (!t.defined()) return {};
+  return {t.raw(), static_cast<size_t>(t.bytes())};
+}
+}  // namespace
+
 Execution::Execution(Network& network, std::shared_ptr<const Plan> plan)
     : network_(network), plan_(std::move(plan)), edits_(plan_->purpose().edits.size()) {}
 
@@ -50,14 +57,42 @@ void Execution::begin_forward(const std::vector<Tensor>& inputs) {
   for (size_t i = 0; i < ids.size(); ++i)
     if (const ValueId v = plan_->input_value(ids[i]); v >= 0)
       write(v, inputs[i], "input '" + plan_->graph().node(ids[i]).name + "'");
+  inputs_key_.reset();
+  if (network_.recall_) {
+    inputs_key_.emplace();
+    for (const Tensor& x : inputs) Recall::add(*inputs_key_, bytes_of(x));
+  }
   for (Given& g : edits_) g.changed = true;
   write_edits();
 }
 
+// Of the inputs, the edits, the weights and the plan.
+Recall::Key Execution::key() const {
+  Recall::Key key = *inputs_key_;
+  for (const Given& g : edits_)
+    for (const Tensor& t : {g.mask, g.numbers}) Recall::add(key, bytes_of(t));
+  const std::array<uint64_t, 2> of_plan{reinterpret_cast<uintptr_t>(plan_.get()), network_.weights_.epoch()};
+  Recall::add(key, std::as_bytes(std::span(of_plan)));
+  return key;
+}
+
+// The forward steps from `begin` on, or what they left before.
+void Execution::compute(int begin) {
+  Recall* recall = inputs_key_ ? network_.recall_ : nullptr;
+  const Recall::Key key = recall ? this->key() : Recall::Key{};
+  if (recall && recall->restore(key, network_.queue(), network_.arena_->data())) {
+    steps_run_ = 0;
+  } else {
+    run(begin, plan_->forward_steps());
+    ++network_.forward_passes_;
+    if (recall) recall->keep(key, plan_, network_.queue(), network_.arena_->data());
+  }
+  done_ = Done::forward;
+}
+
 void Execution::forward(const std::vector<Tensor>& inputs) {
   begin_forward(inputs);
-  run(0, plan_->forward_steps());
-  done_ = Done::forward;
+  compute(0);
 }
 
 void Execution::forward_and_back(const std::vector<Tensor>& inputs, std::span<const int32_t> classes) {
@@ -72,7 +107,7 @@ void Execution::forward_and_back(const std::vector<Tensor>& inputs, std::span<co
       throw UsageError("there is no class " + std::to_string(c) + ": the network has " +
                        std::to_string(scores[1]) + ", counted from 0");
   const Queue& queue = network_.queue();
-  if (!queue.module) {
+  if (!queue.module || network_.recall_) {
     this->forward(inputs);
     const Tensor values = value(*plan_->purpose().from).to(Dtype::f64);
     const Tensor seed(Dtype::f64, scores);
@@ -89,6 +124,7 @@ void Execution::forward_and_back(const std::vector<Tensor>& inputs, std::span<co
     seed_classes();
     for (int i = forward; i < all; ++i) run_step(static_cast<size_t>(i));
   });
+  ++network_.forward_passes_;
   steps_run_ = forward;
   done_ = Done::backward;
 }
@@ -149,15 +185,22 @@ void Execution::write_edits() {
   }
 }
 
-void Execution::again() {
+void Execution::again(std::span<const std::pair<NodeId, Tensor>> inputs) {
   check_owner();
   int begin = plan_->forward_steps();
+  if (!inputs.empty() && plan_->varying_step() >= 0) begin = plan_->varying_step();
   for (size_t e = 0; e < edits_.size(); ++e)
     if (edits_[e].changed) begin = std::min(begin, plan_->edits()[e].step);
+  for (const auto& [node, values] : inputs) {
+    const std::string name = "input '" + plan_->graph().node(node).name + "'";
+    if (!std::ranges::count(plan_->purpose().varying, node))
+      throw UsageError(name + " does not vary in this pass: name it in the purpose");
+    if (const ValueId v = plan_->input_value(node); v >= 0) write(v, values, name);
+    if (inputs_key_) Recall::add(*inputs_key_, bytes_of(values));  // after what it was before
+  }
   write_edits();
   done_ = Done::nothing;
-  run(begin, plan_->forward_steps());
-  done_ = Done::forward;
+  compute(begin);
 }
 
 void Execution::backward(const Tensor& seed) {
@@ -183,7 +226,7 @@ void Execution::find_weights() {
       of_step.push_back(!o.weight.exists()
                             ? Array{}
                             : network_.weights_.array(
-                                  network_.graph_, o.weight,
+                                  plan_->graph(), o.weight,
                                   o.packing < 0 ? nullptr : &s.call.packing[static_cast<size_t>(o.packing)]));
   }
   network_.weights_.forget_fold();

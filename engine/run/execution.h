@@ -3,11 +3,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "engine/plan/plan.h"
+#include "engine/run/recall.h"
 #include "engine/tensor/tensor.h"
 
 namespace loupe {
@@ -38,7 +40,9 @@ class Execution {
   void undo(size_t e);
   /// The forward pass of the same inputs with the edits as they now are. Steps before the first edit that
   /// changed do not run again.
-  void again();
+  void again() { again({}); }
+  /// The same with other values of some of the purpose's varying inputs.
+  void again(std::span<const std::pair<NodeId, Tensor>> inputs);
   /// Steps that the last forward() or again() ran.
   int steps_run() const { return steps_run_; }
 
@@ -80,6 +84,8 @@ class Execution {
   void write(ValueId, const Tensor&, const std::string& what);
   void write_edits();
   void begin_forward(const std::vector<Tensor>& inputs);
+  void compute(int begin);
+  Recall::Key key() const;
   void seed_classes();
   void queue(std::pair<int, int> part, const std::function<void()>& work);
   void run(int begin, int end);
@@ -93,6 +99,7 @@ class Execution {
   std::vector<std::vector<Array>> weights_;  // by step and operand
   uint64_t weights_epoch_ = 0;
   std::vector<Given> edits_;
+  std::optional<Recall::Key> inputs_key_;  // of the last forward pass, where the network had a Recall
   // Steps as the device was given them, to be given again with one call: kept from their second run on, when
   // weights are packed, scratch memory is large enough and libraries have made their choices.
   struct Captured {

@@ -1,4 +1,4 @@
-// Method: one way to explain a class score, with its options, as the command line and the report see it. A
+// Method: one way to explain a score, with its options, as the command line and the report see it. A
 // new method is one file engine/methods/<name>.method.cpp that defines `extern const Method <name>_method`;
 // the build lists it in all_methods().
 #pragma once
@@ -14,6 +14,7 @@
 
 #include "engine/image/picture.h"
 #include "engine/run/image_model.h"
+#include "engine/run/passes.h"
 
 namespace loupe {
 
@@ -83,9 +84,9 @@ struct Explanation {
 struct Question {
   ImageModel& model;
   Tensor input;  // (1, 3, H, W), preprocessed
-  int64_t target = 0;
-  Tensor logits;                                         // (1, classes), of `input`
-  std::function<void(double)> progress = [](double) {};  // takes the part that is done, 0 to 1
+  Target target = top1;
+  Tensor logits;  // (1, classes), of `input`
+  Progress progress = [](double) {};
 };
 
 struct Method {
@@ -97,6 +98,9 @@ struct Method {
   /// UsageError for options that were set and do not fit.
   std::function<std::optional<std::string>(const ImageModel&, const Shape& input, const Options&)> unsuited =
       {};
+  /// Why it cannot explain that target, or nullopt; empty: it explains a class, a difference, and a unit of a layer.
+  std::function<std::optional<std::string>(const ImageModel&, const Target&, const Options&)>
+      unsuited_target = {};
   std::function<Explanation(const Question&, const Options&)> run;
   /// Suggests defaults that fit inputs of that shape; empty: those above fit every network.
   std::function<void(const ImageModel&, const Shape& input, Options&)> fit = {};

@@ -45,7 +45,10 @@ std::shared_ptr<const Plan> Network::plan_for(const std::vector<Shape>& inputs, 
 }
 
 Execution& Network::execution(const std::vector<Shape>& inputs, const Purpose& purpose) {
-  const std::shared_ptr<const Plan> plan = plan_for(inputs, purpose);
+  return execution(plan_for(inputs, purpose));
+}
+
+Execution& Network::execution(const std::shared_ptr<const Plan>& plan) {
   for (auto e = executions_.begin(); e != executions_.end(); ++e)
     if (&(*e)->plan() == plan.get()) {
       executions_.splice(executions_.begin(), executions_, e);
@@ -71,12 +74,6 @@ int64_t Network::batch_for(const Shape& one, int64_t wanted, const Purpose& purp
   if (batch_limit) wanted = std::min(wanted, batch_limit);
   int64_t batch = batch_within_limit(one, wanted, purpose);
   if (!queue_.module) return batch;
-  // A part of the memory is left to the scratch of kernels, to libraries and to other networks.
-  const auto is_roomy = [&](const Plan& plan) {
-    const DeviceModule::Memory m = queue_.module->memory();
-    const int64_t free = m.free + (arena_ ? arena_->bytes() : 0);
-    return plan.arena_bytes() <= free - free / 8;
-  };
   for (;; batch /= 2) {
     const std::shared_ptr<const Plan> plan = plan_for({one.with(0, batch)}, purpose);
     if (batch > 1 && !is_roomy(*plan)) continue;
@@ -86,6 +83,25 @@ int64_t Network::batch_for(const Shape& one, int64_t wanted, const Purpose& purp
     } catch (const DeviceOutOfMemory&) {
       if (batch == 1) throw;
     }
+  }
+}
+
+// A part of the memory is left to the scratch of kernels, to libraries and to other networks.
+bool Network::is_roomy(const Plan& plan) const {
+  const DeviceModule::Memory m = queue_.module->memory();
+  const int64_t free = m.free + (arena_ ? arena_->bytes() : 0);
+  return plan.arena_bytes() <= free - free / 8;
+}
+
+bool Network::fits(const Plan& plan) {
+  if (memory_limit > 0 && plan.arena_bytes() > memory_limit) return false;
+  if (!queue_.module) return true;
+  if (!is_roomy(plan)) return false;
+  try {
+    prepare(plan);
+    return true;
+  } catch (const DeviceOutOfMemory&) {
+    return false;
   }
 }
 
@@ -107,7 +123,7 @@ void Network::prepare(const Plan& plan) {
     for (const PlanStep& s : plan.steps())
       for (const PlanOperand& o : s.operands)
         if (o.weight.exists())
-          weights_.array(graph_, o.weight,
+          weights_.array(plan.graph(), o.weight,
                          o.packing < 0 ? nullptr : &s.call.packing[static_cast<size_t>(o.packing)]);
     weights_.forget_fold();
   };

@@ -9,6 +9,7 @@
 #include "engine/graph/graph.h"
 #include "engine/plan/plan.h"
 #include "engine/run/execution.h"
+#include "engine/run/recall.h"
 #include "engine/run/weights.h"
 #include "engine/tensor/tensor.h"
 
@@ -42,6 +43,12 @@ class Network {
   Execution& execution(const Shape& input, const Purpose& purpose) {
     return execution(std::vector<Shape>{input}, purpose);
   }
+  /// Of a plan of another graph, which begins with the nodes of this network's and has its parameters
+  /// (engine/plan/windows.h).
+  Execution& execution(const std::shared_ptr<const Plan>& plan);
+  /// Whether the plan's arena fits memory_limit and, on cuda and sim, the device's free memory beside the
+  /// weights; both are then reserved.
+  bool fits(const Plan& plan);
   /// The largest batch ≤ `wanted` of inputs like `one` whose arena fits memory_limit and, on cuda and sim,
   /// the device's free memory beside the weights; both are then reserved. Throws Error with the sizes if one
   /// image does not fit.
@@ -62,14 +69,18 @@ class Network {
   /// Images of the last forward pass, and how many passes, or halves of one, were queued as graphs so far.
   int64_t last_batch() const { return last_batch_; }
   int64_t replays() const { return replays_; }
+  /// Forward passes that were computed so far, those that a Recall put back not counted.
+  int64_t forward_passes() const { return forward_passes_; }
 
  private:
   friend class Execution;
+  friend class Recall;
   Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device,
           const KernelOptions& kernels, std::shared_ptr<void> stream);
   /// Makes the weights and the arena of a plan. Throws DeviceOutOfMemory with the sizes.
   void prepare(const Plan& plan);
   void release_arena();
+  bool is_roomy(const Plan& plan) const;
   int64_t batch_within_limit(const Shape& one, int64_t wanted, const Purpose& purpose);
   std::shared_ptr<const Plan> plan_for(const std::vector<Shape>& inputs, const Purpose& purpose);
 
@@ -86,8 +97,9 @@ class Network {
     Executions(Executions&&) noexcept {}
   } executions_;
   std::shared_ptr<Storage> arena_;
-  uint64_t ticket_ = 0;           // of the execution that last ran
-  int64_t last_batch_ = 0, replays_ = 0;
+  uint64_t ticket_ = 0;  // of the execution that last ran
+  int64_t last_batch_ = 0, replays_ = 0, forward_passes_ = 0;
+  Recall* recall_ = nullptr;      // the innermost that lives
   std::shared_ptr<void> stream_;  // last, so that its work ends before the memory goes
 };
 

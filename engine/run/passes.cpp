@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "engine/run/probability.h"
-#include "kernels/class_seed/class_seed.h"
 
 namespace loupe {
 
@@ -21,110 +20,6 @@ void append(std::vector<T>& to, const std::vector<T>& more) {
     if (std::ranges::count(to, n) == 0) to.push_back(n);
 }
 }  // namespace
-
-std::vector<int32_t> Target::wanted(int64_t count, int64_t classes, int64_t first) const {
-  if (scalar_)
-    throw UsageError("this method explains the score of a class, not another function of the result");
-  if (each_ && first + count > std::ssize(classes_))
-    throw UsageError("the target names " + std::to_string(classes_.size()) + " classes for " +
-                     std::to_string(first + count) + " images: give one class for all, or one for each");
-  std::vector<int32_t> wanted;
-  for (int64_t n = 0; n < count; ++n) {
-    const int64_t cls = classes_.empty() ? -1
-                        : each_          ? classes_[static_cast<size_t>(first + n)]
-                                         : classes_[0];
-    if (!classes_.empty() && (cls < 0 || cls >= classes))
-      throw UsageError("there is no class " + std::to_string(cls) + ": the network has " +
-                       std::to_string(classes) + ", counted from 0");
-    wanted.push_back(static_cast<int32_t>(cls));
-  }
-  return wanted;
-}
-
-std::vector<int64_t> Target::classes(const Tensor& logits, int64_t first) const {
-  const int64_t count = logits.shape()[0], classes = logits.numel() / std::max<int64_t>(count, 1);
-  const std::vector<int32_t> wanted = this->wanted(count, classes, first);
-  const Tensor rows = logits.to(Dtype::f64);
-  std::vector<int64_t> chosen;
-  for (int64_t n = 0; n < count; ++n)
-    chosen.push_back(
-        class_of(rows.values<const double>().data() + n * classes, classes, wanted[static_cast<size_t>(n)]));
-  return chosen;
-}
-
-Target Target::of(NodeId node) const {
-  Target other = *this;
-  other.node_ = node;
-  return other;
-}
-
-Target Target::repeated(int64_t rows) const {
-  Target other = *this;
-  if (!each_) return other;
-  other.classes_.clear();
-  for (const int64_t c : classes_) other.classes_.insert(other.classes_.end(), static_cast<size_t>(rows), c);
-  return other;
-}
-
-Target Target::rows(std::span<const int64_t> images) const {
-  Target other = *this;
-  if (!each_) return other;
-  other.classes_.clear();
-  for (const int64_t n : images) other.classes_.push_back(classes_.at(static_cast<size_t>(n)));
-  return other;
-}
-
-Target Target::sum(std::vector<std::pair<int64_t, double>> weighted) {
-  return Scalar([weighted = std::move(weighted)](std::span<const double> result, std::span<double> gradient) {
-    double value = 0;
-    for (const auto& [cls, weight] : weighted) {
-      if (cls < 0 || cls >= std::ssize(result))
-        throw UsageError("there is no class " + std::to_string(cls) + ": the network has " +
-                         std::to_string(result.size()) + ", counted from 0");
-      value += weight * result[static_cast<size_t>(cls)];
-      gradient[static_cast<size_t>(cls)] += weight;
-    }
-    return value;
-  });
-}
-
-Target Target::loss(int64_t cls) {
-  return Scalar([cls](std::span<const double> result, std::span<double> gradient) {
-    if (cls < 0 || cls >= std::ssize(result))
-      throw UsageError("there is no class " + std::to_string(cls) + ": the network has " +
-                       std::to_string(result.size()) + ", counted from 0");
-    const double top = *std::ranges::max_element(result);
-    double sum = 0;
-    for (const double v : result) sum += std::exp(v - top);
-    for (size_t i = 0; i < result.size(); ++i) gradient[i] = std::exp(result[i] - top) / sum;
-    gradient[static_cast<size_t>(cls)] -= 1;
-    return std::log(sum) + top - result[static_cast<size_t>(cls)];
-  });
-}
-
-std::vector<double> Target::scores(const Tensor& result, int64_t first) const {
-  const int64_t count = result.shape()[0], size = result.numel() / std::max<int64_t>(count, 1);
-  std::vector<double> values;
-  if (scalar_) {
-    const Tensor rows = result.to(Dtype::f64);
-    std::vector<double> gradient(static_cast<size_t>(size));
-    for (int64_t n = 0; n < count; ++n)
-      values.push_back(scalar_(rows.row(n).values<const double>(), gradient));
-    return values;
-  }
-  const std::vector<int64_t> chosen = classes(result, first);
-  for (int64_t n = 0; n < count; ++n)
-    values.push_back(result.item(n * size + chosen[static_cast<size_t>(n)]));
-  return values;
-}
-
-Tensor Target::seed(const Tensor& result, int64_t first) const {
-  if (!scalar_) return seed_channels(result.shape(), classes(result, first));
-  const Tensor rows = result.to(Dtype::f64), seed = Tensor::zeros(Dtype::f64, result.shape());
-  for (int64_t n = 0; n < result.shape()[0]; ++n)
-    scalar_(rows.row(n).values<const double>(), seed.row(n).values<double>());
-  return seed;
-}
 
 void expect_images(const Network& net, const Tensor& x) {
   const std::vector<NodeId> inputs = net.graph().inputs();

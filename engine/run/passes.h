@@ -1,5 +1,5 @@
-// Passes: what methods share. Which class is explained, how many images run at once, and the pass forward and
-// back down from a class score.
+// Passes: what methods share. What is explained, how many images run at once, and the pass forward and back down
+// from that scalar.
 #pragma once
 #include <functional>
 #include <optional>
@@ -7,58 +7,9 @@
 
 #include "engine/image/picture.h"
 #include "engine/run/network.h"
+#include "engine/run/target.h"
 
 namespace loupe {
-
-struct Top1 {};
-/// The class with the highest score, of each image its own.
-inline constexpr Top1 top1{};
-
-/// What is explained: a scalar of each image's result. The score of a class (top1, one for all images, or one
-/// for each), or any function of the result: the difference of two classes, a weighted sum, a loss.
-class Target {
- public:
-  /// A function of one image's result, its numbers in a row: returns its value and writes its gradient.
-  using Scalar = std::function<double(std::span<const double> result, std::span<double> gradient)>;
-
-  Target(Top1) {}                         // NOLINT: implicit on purpose, `{.target = top1}`
-  Target(int64_t cls) : classes_{cls} {}  // NOLINT
-  Target(std::vector<int64_t> classes) : classes_(std::move(classes)), each_(true) {}  // NOLINT
-  Target(Scalar scalar) : scalar_(std::move(scalar)) {}                                // NOLINT
-
-  /// score_a − score_b: what speaks for a rather than b.
-  static Target difference(int64_t a, int64_t b) { return sum({{a, 1.0}, {b, -1.0}}); }
-  /// Σ weight·score.
-  static Target sum(std::vector<std::pair<int64_t, double>> weighted);
-  /// −log softmax(result)_cls, the cross-entropy loss.
-  static Target loss(int64_t cls);
-
-  /// One class for each of the `count` rows that begin at `first`, whose scores are logits (count, classes).
-  /// Throws UsageError for a class that the network does not have, for a list that is shorter than the
-  /// images, and for a target that is not a class.
-  std::vector<int64_t> classes(const Tensor& logits, int64_t first = 0) const;
-  /// The same before there are scores: −1 for top1.
-  std::vector<int32_t> wanted(int64_t count, int64_t classes, int64_t first = 0) const;
-  /// The scalar's value of each row, and its gradient, f64 like `result` (count, …): the seed of a way back.
-  std::vector<double> scores(const Tensor& result, int64_t first = 0) const;
-  Tensor seed(const Tensor& result, int64_t first = 0) const;
-  bool is_class() const { return !scalar_; }
-
-  /// The same scalar, of that node's value in the place of the network's result.
-  Target of(NodeId node) const;
-  /// The node whose value the scalar reads.
-  NodeId node(const Graph& graph) const { return node_.value_or(graph.output()); }
-  /// For jobs of `rows` rows an image: row r is about image r / rows.
-  Target repeated(int64_t rows) const;
-  /// For jobs whose row r is about image images[r].
-  Target rows(std::span<const int64_t> images) const;
-
- private:
-  std::vector<int64_t> classes_;  // empty: top1
-  bool each_ = false;
-  Scalar scalar_;
-  std::optional<NodeId> node_;
-};
 
 /// Takes the part that is done, 0 to 1.
 using Progress = std::function<void(double)>;

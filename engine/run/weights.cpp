@@ -39,9 +39,11 @@ int64_t Weights::loaded_bytes() const {
 }
 
 Array Weights::array(const Graph& graph, const PlanWeight& weight, const Packing* packing) {
+  // By what is read: other graphs that share the parameters have convolutions and norms of other numbers.
+  const auto operand = [&](NodeId n) { return n < 0 ? n : graph.node(n).inputs.at(1).node; };
   const Key key{weight.node,
-                weight.folded,
-                weight.batch_norm,
+                operand(weight.folded),
+                operand(weight.batch_norm),
                 weight.operand,
                 weight.transform ? weight.transform->name : std::string(),
                 packing ? packing->format : std::string()};

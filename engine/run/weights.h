@@ -23,7 +23,8 @@ class Weights {
 
   /// A parameter, f32 (f64 on ref once it was trained). Throws UsageError if there is none of that name.
   const Tensor& tensor(const std::string& name) const;
-  /// The form that a step's operand reads. `packing`: null for planar.
+  /// The form that a step's operand reads. `packing`: null for planar. `graph`: the network's, or one that
+  /// begins with its nodes.
   Array array(const Graph& graph, const PlanWeight& weight, const Packing* packing);
   /// Rises when arrays that were handed out are no longer good.
   uint64_t epoch() const { return epoch_; }
@@ -44,7 +45,7 @@ class Weights {
 
  private:
   struct Key {
-    NodeId node, folded, batch_norm;
+    NodeId node, folded, batch_norm;  // of a fold: operand 1 of the convolution and of the norm
     int operand;
     std::string transform, format;
     friend auto operator<=>(const Key&, const Key&) = default;

@@ -30,6 +30,12 @@ class AvgPool2dOp final : public MeanOp {
   std::optional<Window> window() const override {
     return Window{pooling_.kernel, pooling_.stride, pooling_.padding, pooling_.dilation};
   }
+  // Not where the divisor depends on how much of its window lies in the map.
+  std::optional<OnWindow> on_window(Shapes) const override {
+    const bool counts_cells = pooling_.ceil_mode || (pooling_.padding != Pair(0) && !count_include_pad_);
+    if (counts_cells && !divisor_) return std::nullopt;
+    return OnWindow{.op = avg_pool2d({.kernel = pooling_.kernel, .stride = pooling_.stride, .divisor = divisor_})};
+  }
   MeanAxes axes(Pair map) const override {
     const auto& [kernel, stride, padding, dilation, ceil_mode] = pooling_;
     const Pair pooled = pooling_.windows(map);

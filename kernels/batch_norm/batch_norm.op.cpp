@@ -22,6 +22,7 @@ class RunningBatchNormOp final : public BatchNormOp {
     if (direction == Direction::vjp_weight) return {.operands = 1 << kInput | kStatistics};
     return {};
   }
+  std::optional<OnWindow> on_window(Shapes) const override { return OnWindow{}; }
   int64_t accumulation_length(Direction direction, Shapes inputs) const override {
     const bool sums = direction == Direction::vjp_weight || direction == Direction::vjp_bias;
     return sums ? inputs[0].numel() / inputs[0][1] : 0;

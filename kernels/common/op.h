@@ -98,6 +98,7 @@ struct Arguments {
 };
 
 class Op;
+using OpPtr = std::shared_ptr<const Op>;
 using Kernel = void (*)(const Op&, const Arguments&);
 
 /// What a plan may choose of kernels. Results of different choices differ in rounding alone.
@@ -122,6 +123,9 @@ struct Call {
   std::vector<Packing> packing = {};
   int64_t workspace = 0;  // bytes
   std::function<void(const Arguments&)> run;
+  /// Cells of a map that are computed together, counted from its first row and column: a window of the output
+  /// that begins and ends at a multiple of it has the whole map's bits. 0: only the whole map has them.
+  Pair tile{1};
 };
 
 /// A row family of the op table: which kernels exist.
@@ -162,6 +166,13 @@ struct Window {
   Pair kernel{1}, stride{1}, padding{0}, dilation{1};
 };
 
+/// How an op computes a window of its maps, bit for bit, from the part of each operand that the window sees.
+struct OnWindow {
+  OpPtr op = nullptr;   // what then runs: the op without padding; null: the op as it is
+  double outside = 0;   // what it takes cells beyond the maps for
+  uint64_t maps = 1;    // bit i: of operand i it sees a part, (N, C, H, W); others it reads whole
+};
+
 /// What forward leaves on the tape for the vjp.
 struct Record {
   Dtype dtype;  // bit: a mask; u8: switches; f32: numbers, f64 where ref computes in double
@@ -195,6 +206,9 @@ class Op {
   virtual int64_t macs(Shapes) const { return 0; }
   /// nullopt: every output cell of a map sees the whole map (global pool, linear).
   virtual std::optional<Window> window() const { return Window{}; }
+
+  /// Nullopt where a window takes all of the maps, or nobody has said how. Geometry is window()'s.
+  virtual std::optional<OnWindow> on_window(Shapes /*inputs*/) const { return std::nullopt; }
 
   /// The layout of operands that are no parameters, of outputs and of their gradients. (A row of at most two
   /// dimensions whose last is a multiple of 16 lies the same way in both.)
@@ -233,8 +247,6 @@ class Op {
   /// parameters of the shapes that parameters() says.
   void expect_parameters(Shapes inputs, size_t given) const;
 };
-
-using OpPtr = std::shared_ptr<const Op>;
 
 /// For *.op.cpp: runs `body(T{})` with T = float or double by the arrays' type.
 template <typename Body>

@@ -38,6 +38,10 @@ class ConcatOp final : public MoveOp {
   LayoutWish layout(Backend backend, Shapes inputs) const override {
     return axis(inputs[0]) == 1 ? maps_wish(backend, inputs[0]) : LayoutWish::planar;
   }
+  std::optional<OnWindow> on_window(Shapes inputs) const override {
+    if (inputs[0].rank() != 4 || axis(inputs[0]) != 1 || inputs.size() > 64) return std::nullopt;
+    return OnWindow{.maps = ~uint64_t{0}};
+  }
   int axis(const Shape& s) const { return axis_ < 0 ? axis_ + s.rank() : axis_; }
 
  private:

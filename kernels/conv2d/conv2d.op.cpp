@@ -36,6 +36,11 @@ class Conv2dOp : public ConvolutionOp {
   std::optional<Window> window() const override {
     return Window{config().kernel, config().stride, config().padding, config().dilation};
   }
+  std::optional<OnWindow> on_window(Shapes) const override {
+    Conv2d unpadded = config();
+    unpadded.padding = 0;
+    return OnWindow{.op = conv2d(unpadded)};
+  }
 };
 
 }  // namespace

@@ -107,11 +107,12 @@ std::optional<int> ConvolutionOp::folds_batch_norm() const {
 namespace {
 
 // All that a weight's packed form depends on but its values. Of the sizes of a map only those count that
-// change how the loop nest is cut.
+// change how the loop nest is cut, and padding where it says which taps a phase has.
 std::string format_of(const std::string& kernel, const ConvSizes& s, Direction d) {
   const auto pair = [](Pair p) { return " " + p.str(); };
-  return kernel + (d == Direction::forward ? " forward" : " adjoint") + pair(s.kernel) + pair(s.stride) +
-         pair(s.padding) + pair(s.dilation) + " groups " + std::to_string(s.groups);
+  const bool forward = d == Direction::forward;
+  return kernel + (forward ? " forward" : " adjoint" + pair(s.padding)) + pair(s.kernel) + pair(s.stride) +
+         pair(s.dilation) + " groups " + std::to_string(s.groups);
 }
 
 void cpu_forward_winograd(const ConvSizes& s, const Arguments& a, Direction d) {
@@ -181,6 +182,7 @@ Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOpt
   const Direction conv = convolution_direction(d);
   if (options.winograd && !adjoint_ && !is_linear() && cpu::winograd_fits(s)) {
     call.describe = "Winograd F(4×4, 3×3), a product for each of 36 positions";
+    call.tile = 4;
     call.workspace = cpu::winograd_workspace(s, d);
     if (d == Direction::vjp_weight) {
       call.run = [s](const Arguments& a) {
@@ -197,6 +199,7 @@ Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOpt
   if (d == Direction::vjp_weight) return call;
   if (!is_linear() && cpu::one_cell_fits(s)) {
     call.describe = "dot products, 16 sums each (1×1 maps)";
+    call.tile = 0;
     call.packing.push_back(
         {1, cpu::one_cell_packed_size(s), format_of("one cell", s, conv),
          [s, conv](const float* from, float* to) { cpu::one_cell_pack(s, conv, from, to); }});
@@ -224,6 +227,7 @@ Call ConvolutionOp::prepare_device(Backend b, Direction d, const ConvSizes& s, c
   }
   if (options.library_convolution && b == Backend::cuda && !is_linear()) {
     call.describe = "cuDNN, the fastest of its float32 algorithms";
+    call.tile = 0;
     if (d == Direction::vjp_weight)
       call.run = [s, swap = adjoint_](const Arguments& a) {
         const float *x = a.inputs[0].as<float>(), *gy = a.grad_output.as<float>();

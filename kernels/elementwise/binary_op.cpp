@@ -78,6 +78,20 @@ Shape BinaryOp::shape(Shapes inputs) const {
   return Shape(dims);
 }
 
+std::optional<OnWindow> BinaryOp::on_window(Shapes inputs) const {
+  const Shape y = shape(inputs);
+  OnWindow w{.maps = 0};
+  for (size_t i = 0; i < 2; ++i) {
+    const Shape& s = inputs[i];
+    const bool whole_maps = s.rank() < 2 ? s.numel() == 1 : s[s.rank() - 2] == 1 && s[s.rank() - 1] == 1;
+    if (s == y)
+      w.maps |= uint64_t{1} << i;
+    else if (!whole_maps)
+      return std::nullopt;
+  }
+  return w;
+}
+
 // Blocked operands must agree in the channels of their blocks.
 LayoutWish BinaryOp::layout(Backend backend, Shapes inputs) const {
   const Shape &a = inputs[0], &b = inputs[1];

@@ -14,6 +14,8 @@ class BinaryOp : public Op {
   bool vjp_is_identity(Shapes inputs) const override {
     return binary_ == Binary::add && inputs[0] == inputs[1];
   }
+  /// Of maps of equal sizes, and of numbers that serve whole maps.
+  std::optional<OnWindow> on_window(Shapes inputs) const override;
   bool in_place() const override { return true; }
   bool fuses(Backend, Direction, const Epilogue&, Shapes inputs) const override;
   Needs needs(Direction) const override;

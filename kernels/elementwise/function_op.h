@@ -13,6 +13,7 @@ class FunctionOp : public Op {
   std::string describe() const override { return loupe::describe(function_, false); }
   Shape shape(Shapes inputs) const override;
   LayoutWish layout(Backend, Shapes) const override { return LayoutWish::any; }
+  std::optional<OnWindow> on_window(Shapes) const override { return OnWindow{}; }
   bool in_place() const override { return true; }
   Function function() const override { return function_; }
   std::optional<Record> record(Shapes inputs) const override { return function_record(function_, inputs[0]); }

@@ -1,5 +1,7 @@
 #include "kernels/max_pool2d/max_pool2d.h"
 
+#include <limits>
+
 #include "kernels/max_unpool2d/max_unpool2d.h"
 
 namespace loupe {
@@ -20,6 +22,10 @@ class MaxPool2dOp final : public Op {
   }
   std::optional<Window> window() const override {
     return Window{pooling_.kernel, pooling_.stride, pooling_.padding, pooling_.dilation};
+  }
+  std::optional<OnWindow> on_window(Shapes) const override {
+    const MaxPool2d unpadded{.kernel = pooling_.kernel, .stride = pooling_.stride, .dilation = pooling_.dilation};
+    return OnWindow{.op = max_pool2d(unpadded), .outside = -std::numeric_limits<double>::infinity()};
   }
   std::optional<Record> record(Shapes inputs) const override { return Record{Dtype::u8, shape(inputs)}; }
   LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[0]); }

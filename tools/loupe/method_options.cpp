@@ -75,6 +75,37 @@ std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, cons
   return skipped;
 }
 
+void leave_out_unsuited(std::vector<ChosenMethod>& methods, const ImageModel& model,
+                        std::span<const Asked> asked, bool may_skip, std::vector<Skipped>& skipped) {
+  std::erase_if(methods, [&](const ChosenMethod& c) {
+    if (!c.method->unsuited_target) return false;
+    for (const Asked& a : asked) {
+      const auto why = c.method->unsuited_target(model, a.target, c.options);
+      if (!why) continue;
+      if (!may_skip)
+        throw UsageError("--method " + std::string(c.method->name) + " cannot explain " + a.target.words() +
+                         ": " + *why);
+      skipped.push_back({std::string(c.method->name), *why});
+      return true;
+    }
+    return false;
+  });
+  if (methods.empty()) throw UsageError("no method can explain what was asked of " + model.name());
+}
+
+void choose_layer(std::vector<ChosenMethod>& methods, const std::string& layer) {
+  if (layer.empty()) return;
+  bool any = false;
+  for (ChosenMethod& c : methods)
+    if (std::ranges::count(c.method->options, "layer", &OptionSpec::name)) {
+      c.options.suggest("layer", layer);
+      any = true;
+    }
+  if (!any)
+    throw UsageError(
+        "--layer is for --unit, or for methods with an option `layer`, and none of these has one");
+}
+
 void fit(ChosenMethod& method, const ImageModel& model, const Shape& input) {
   if (method.method->fit) method.method->fit(model, input, method.options);
 }

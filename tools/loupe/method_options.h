@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/run/method.h"
+#include "tools/loupe/targets.h"
 
 namespace CLI {
 class App;
@@ -34,6 +35,11 @@ struct Skipped {
 /// for them instead unless `may_skip`, and where none is left).
 std::vector<Skipped> leave_out_unsuited(std::vector<ChosenMethod>& methods, const ImageModel& model,
                                         std::span<const Shape> inputs, bool may_skip);
+/// The same of those that cannot explain all that was asked; adds to `skipped`.
+void leave_out_unsuited(std::vector<ChosenMethod>& methods, const ImageModel& model,
+                        std::span<const Asked> asked, bool may_skip, std::vector<Skipped>& skipped);
+/// --layer on its own: the option `layer` of the methods that have it. Throws UsageError where none has.
+void choose_layer(std::vector<ChosenMethod>& methods, const std::string& layer);
 /// Defaults of options that nobody set, for inputs of that shape.
 void fit(ChosenMethod& method, const ImageModel& model, const Shape& input);
 

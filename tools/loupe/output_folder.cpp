@@ -117,8 +117,11 @@ void OutputFolder::publish(const std::string& subfolder, const std::vector<File>
   publish(subfolder, [&](const Path& temporary) {
     std::vector<std::string> names;
     for (const File& f : files) {
-      f.write(temporary / f.name);
-      names.push_back(f.name);
+      const Path path = temporary / f.name;
+      fs::create_directories(path.parent_path());
+      f.write(path);
+      const std::string first = Path(f.name).begin()->string();  // the file, or the folder that holds it
+      if (std::ranges::count(names, first) == 0) names.push_back(first);
     }
     return names;
   });

@@ -12,7 +12,7 @@ class OutputFolder {
  public:
   using Path = std::filesystem::path;
   struct File {
-    std::string name;
+    std::string name;  // or a path below the folder
     std::function<void(const Path&)> write;
   };
   /// Whether something in the folder was left by an earlier run.

@@ -59,13 +59,13 @@ Method method(std::string_view name, std::function<Explanation(const Question&, 
 
 /// Knows the truth: the target's channel.
 const Method oracle = method("oracle", [](const Question& q, const Options&) -> Explanation {
-  return {{{"oracle", q.input.row(0).row(q.target), {.style = Style::evidence}, ""}}, {}};
+  return {{{"oracle", q.input.row(0).row(*q.target.one_class()), {.style = Style::evidence}, ""}}, {}};
 });
 /// Points at the other of the three classes' channels.
 const Method liar = method("liar", [](const Question& q, const Options&) -> Explanation {
   const Tensor map = Tensor::zeros(Dtype::f64, {kSide, kSide});
   for (int64_t c = 0; c < 3; ++c)
-    for (int64_t i = 0; c != q.target && i < kSide * kSide; ++i)
+    for (int64_t i = 0; c != *q.target.one_class() && i < kSide * kSide; ++i)
       map.values<double>()[static_cast<size_t>(i)] += q.input.item(c * kSide * kSide + i);
   return {{{"liar", map, {.style = Style::evidence}, ""}}, {}};
 });

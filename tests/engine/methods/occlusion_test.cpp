@@ -138,6 +138,38 @@ TEST_CASE("occlusion: the same bits in any batch and memory, and top1 of the who
   }
 }
 
+// One channel's square by hand, and a picture under the square.
+TEST_CASE("occlusion: each channel for itself, and another picture under the square") {
+  const Tensor x = formula_input({2, 3, 14, 11}), other = formula_input({3, 3, 14, 11}).slice(2, 3);
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    OcclusionOptions options{.target = 1, .window = 4, .stride = 4, .picture = other, .each_channel = true};
+    const OcclusionResult r = occlusion(net, x, options);
+    REQUIRE(r.logit.shape() == Shape{2, 3, 4, 3});
+    REQUIRE(r.attribution.shape() == Shape{2, 3, 14, 11});
+    for (int64_t n = 0; n < 2; ++n)
+      for (int64_t c = 0; c < 3; ++c) {
+        const Tensor hidden = x.slice(n, n + 1).clone();
+        for (int64_t y = 12; y < 14; ++y)  // the last square of the first column, cut below
+          for (int64_t col = 0; col < 4; ++col) {
+            const int64_t at = (c * 14 + y) * 11 + col;
+            hidden.values<float>()[static_cast<size_t>(at)] = other.values<float>()[static_cast<size_t>(at)];
+          }
+        CHECK(r.logit.row(n).item(c * 12 + 9) == net.logits(hidden).item(1));
+      }
+    options.each_channel = false;
+    const OcclusionResult all = occlusion(net, x, options);
+    options.picture = {};
+    options.fill = 0.5;
+    const OcclusionResult filled = occlusion(net, x, options);
+    options.picture = Tensor(Dtype::f32, {1, 3, 14, 11});
+    std::ranges::fill(options.picture.values<float>(), 0.5f);
+    CHECK(same_bits(filled.logit, occlusion(net, x, options).logit));
+    CHECK_FALSE(same_bits(filled.logit, all.logit));
+  }
+}
+
 TEST_CASE("occlusion: progress rises to one") {
   Network net = with_formula_weights(linear_graph(8, 8), Device::cpu());
   std::vector<double> done;

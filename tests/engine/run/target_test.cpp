@@ -129,6 +129,82 @@ TEST_CASE("targets: what does not fit is refused") {
   CHECK(usage_error([&] { cam(net, x, {.target = Target::loss(1)}); }) == no_class);
 }
 
+TEST_CASE("targets: a unit of a layer, at a place, over all places, of tokens and of rows") {
+  const Tensor maps = Tensor::from(std::vector<double>{1, 2, 3, 4, 5, 6, 7, 8}, {1, 2, 2, 2});
+  CHECK(Target::unit(1, {{1, 0}}).scores(maps) == std::vector<double>{7});
+  CHECK(values_of(Target::unit(1, {{1, 0}}).seed(maps)) == std::vector<double>{0, 0, 0, 0, 0, 0, 1, 0});
+  CHECK(Target::unit(0).scores(maps) == std::vector<double>{10});
+  CHECK(values_of(Target::unit(0).seed(maps)) == std::vector<double>{1, 1, 1, 1, 0, 0, 0, 0});
+  const Tensor tokens = maps.reshape({1, 4, 2});
+  CHECK(Target::unit(1).scores(tokens) == std::vector<double>{20});
+  CHECK(values_of(Target::unit(1).seed(tokens)) == std::vector<double>{0, 1, 0, 1, 0, 1, 0, 1});
+  CHECK(Target::unit(1).scores(maps.reshape({4, 2})) == std::vector<double>{2, 4, 6, 8});
+  CHECK(usage_error([&] { Target::unit(2).seed(maps); }) ==
+        "there is no unit 2: the layer (1, 2, 2, 2) has 2, counted from 0");
+  CHECK(usage_error([&] {
+          Target::unit(0, {{2, 0}}).seed(maps);
+        }) == "there is no place (2, 0) in maps of 2×2");
+  CHECK(usage_error([&] {
+          Target::unit(0, {{0, 0}}).seed(tokens);
+        }) == "a layer (1, 4, 2) has no maps: its unit is C alone, without a place");
+}
+
+TEST_CASE("targets: what they are called") {
+  CHECK(Target(top1).words() == "the likeliest class");
+  CHECK(Target(3).words() == "class 3");
+  CHECK(Target::difference(3, 5).words() == "class 3 − class 5");
+  CHECK(Target::sum({{1, -0.5}, {2, 2}}).words() == "−0.5·class 1 + 2·class 2");
+  CHECK(Target::unit(7, {{6, 5}}).words() == "unit 7 at (6, 5)");
+  CHECK(Target(3).called("jaguar").words() == "jaguar");
+}
+
+// The methods see the unit as they see a class: its gradient is that of a network which ends there, its shares add
+// up to its difference, and it falls where it is covered.
+TEST_CASE("targets: every method explains a unit of a layer") {
+  const Tensor x = random_tensor({2, 3, 14, 11}, 3);
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    const NodeId layer = net.graph().find("relu2");
+    const Purpose purpose{.values = {layer}, .from = layer, .gradients = {0}};
+    for (const Target& unit : {Target::unit(2, {{1, 2}}), Target::unit(2)}) {
+      const Target target = unit.of(layer);
+      Execution& pass = net.execution(x.shape(), purpose);
+      pass.forward(x);
+      const Tensor values = pass.value(layer);
+      pass.backward(unit.seed(values));
+      CHECK(same_bits(gradient(net, x, {.target = target}), pass.gradient(0)));
+      const IntegratedGradientsResult r = integrated_gradients(net, x, {.target = target, .steps = 300});
+      const OcclusionResult o = occlusion(net, x, {.target = target, .window = 5, .stride = 4});
+      CHECK_FALSE(o.probability.defined());
+      for (size_t n = 0; n < 2; ++n) {
+        CHECK(r.scores[n] == unit.scores(values)[n]);
+        CHECK(std::abs(r.residuals[n]) < 2e-3 * (1 + std::abs(r.scores[n])));
+      }
+      Tensor covered = x.clone();
+      for (int64_t c = 0; c < 3; ++c)
+        for (int64_t y = 0; y < 5; ++y)
+          for (int64_t k = 4; k < 9; ++k)
+            covered.values<double>()[static_cast<size_t>((c * 14 + y) * 11 + k)] = 0;
+      pass.forward(covered);
+      const double score = unit.scores(pass.value(layer))[0];  // a sum over places, rounded once
+      CHECK(o.logit.item(1) == (device == Device::ref() ? score : static_cast<float>(score)));
+    }
+  }
+}
+
+TEST_CASE("targets: the map of a difference is the difference of maps, and a unit has none of CAM's") {
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    const Tensor x = formula_input({2, 3, 14, 11});
+    const Tensor both = cam(net, x, {.target = Target::difference(1, 3)}), a = cam(net, x, {.target = 1}),
+                 b = cam(net, x, {.target = 3});
+    for (int64_t i = 0; i < both.numel(); ++i)
+      CHECK(both.item(i) == doctest::Approx(a.item(i) - b.item(i)).epsilon(1e-5));
+  }
+}
+
 // Σ attribution = F(x) − F(baseline) for any scalar F; a drop of a difference is the difference of drops.
 TEST_CASE("targets: integrated gradients and occlusion of a difference and a loss") {
   const Tensor x = formula_input({2, 3, 14, 11});

@@ -308,7 +308,7 @@ TEST_CASE("names and values that do not exist") {
   occlusion("window", "99999999999999999999");
   occlusion("stride", "0");
   occlusion("fill", "nan");
-  occlusion("fill", "grey");
+  occlusion("channels", "two");
   refused({"--method", "integrated_gradients", "--integrated_gradients.steps", "0"}, {"steps"});
   refused({"--no-such-option"}, {"--no-such-option"});
   refused({"--orientation", "up"}, {"--orientation", "exif or ignore", "up"});

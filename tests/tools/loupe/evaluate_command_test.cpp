@@ -71,7 +71,7 @@ TEST_CASE("the mask itself scores 1 on the zoo's pictures, and beats the baselin
       .options = {},
       .run = [&](const Question& q, const Options&) -> Explanation {
         const Scene& scene = seen.at(q.input.raw());
-        const SceneObject& object = *std::ranges::find(scene.objects, q.target, &SceneObject::cls);
+        const SceneObject& object = *std::ranges::find(scene.objects, *q.target.one_class(), &SceneObject::cls);
         const Tensor map = Tensor::from(std::span<const uint8_t>(object.region.inside), {64, 64});
         return {{{"oracle", map.to(Dtype::f32), {.style = Picture::Style::evidence}, ""}}, {}};
       }};

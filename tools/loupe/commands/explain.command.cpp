@@ -20,8 +20,8 @@
 #include "tools/loupe/preprocessing_choice.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
+#include "tools/loupe/targets.h"
 #include "tools/loupe/text.h"
-#include "tools/loupe/verdict.h"
 
 namespace loupe {
 namespace {
@@ -36,7 +36,8 @@ struct Settings {
   PreprocessingChoice preprocessing;
   DeviceChoice device;
   WeightsChoice weights;
-  std::string labels, target, out = "out", memory, threads;
+  TargetChoice target;
+  std::string labels, out = "out", memory, threads;
   bool json = false, verbose = false, stop_on_error = false;
 
   void add_to(CLI::App& app);
@@ -56,9 +57,7 @@ void Settings::add_to(CLI::App& app) {
                  "`formula`: made-up weights, for a try without a file",
                  what);
   value_option(app, "--labels", labels, "FILE", "Names of the classes, one a line", what);
-  value_option(
-      app, "--class", target, "C",
-      "The class to explain: its index, its label, or a part that no other label has (the likeliest)", what);
+  target.add_to(app, what);
   preprocessing.add_to(app, "How photographs are prepared");
   methods.add_to(app, how);
   device.add_to(app, how);
@@ -87,10 +86,12 @@ void check_layers(const std::vector<ChosenMethod>& methods, const Graph& graph) 
 
 // One image's tensor, which fits the network.
 Tensor read_fitting(const std::string& path, const std::string& model, const Graph& graph,
-                    const Preprocessing& how, Orientation orientation) {
+                    const Preprocessing& how, Orientation orientation, std::span<const Asked> asked) {
   Tensor x = read_input(path, how, orientation);
   try {
     expect_fits(model, graph, x.shape());
+    const std::vector<Shape> shapes = graph.shapes(x.shape());
+    for (const Asked& a : asked) a.target.check(shapes[static_cast<size_t>(a.target.node(graph))]);
   } catch (const UsageError& e) {
     throw UsageError("'" + path + "': " + e.what());
   }
@@ -124,6 +125,7 @@ Shape likely_shape(const Graph& graph, const Preprocessing& how) {
 
 ExplainRun prepare(const Settings& s) {
   // What needs no large file first.
+  s.target.check();
   s.preprocessing.check();
   s.model.check_name();
   std::vector<std::string> labels;
@@ -143,15 +145,15 @@ ExplainRun prepare(const Settings& s) {
   if (!s.labels.empty() && std::ssize(labels) != classes)
     throw UsageError("'" + s.labels + "' holds " + std::to_string(labels.size()) +
                      " labels, but the model has " + std::to_string(classes) + " classes");
-  std::optional<int64_t> target;
-  if (!s.target.empty()) target = find_class(s.target, labels, classes);
+  std::vector<Asked> asked = s.target.chosen(model.graph, labels, classes);
+  if (s.target.unit.empty()) choose_layer(methods, s.target.layer);
 
   std::vector<Input> inputs = name_inputs(s.images);
   const Orientation orientation = s.preprocessing.orientation();
   Tensor first;
   if (inputs.size() == 1 || s.stop_on_error)
     for (const Input& i : inputs)
-      first = read_fitting(i.path, s.model.model, model.graph, model.preprocessing, orientation);
+      first = read_fitting(i.path, s.model.model, model.graph, model.preprocessing, orientation, asked);
   if (inputs.size() > 1) first = {};
 
   ImageModel network = load_and_say(s.model.model, std::move(model), s.weights, device, s.device);
@@ -159,9 +161,10 @@ ExplainRun prepare(const Settings& s) {
   network.network.memory_limit = memory;
   const Shape shape = first.defined() ? first.shape() : likely_shape(network.graph(), network.preprocessing);
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, {&shape, 1}, s.methods.all());
+  leave_out_unsuited(methods, network, asked, s.methods.all(), skipped);
   check_layers(methods, network.graph());
-  return {std::move(network), s.weights.file,     std::move(inputs), orientation, std::move(first),
-          std::move(methods), std::move(skipped), s.methods.all(),   target};
+  return {std::move(network), s.weights.file,     std::move(inputs), orientation,     std::move(first),
+          std::move(methods), std::move(skipped), s.methods.all(),   std::move(asked)};
 }
 
 void write_text(const OutputFolder::Path& path, const std::string& text) {
@@ -189,9 +192,12 @@ void count_memory(Explained& all, const Network& network) {
 // a vector's memory.)
 void forget_pictures(ExplainedImage& image, bool methods_too) {
   image.photo = std::vector<uint8_t>();
-  for (MethodResult& r : image.methods)
-    for (DrawnMap& m : r.maps) m.png = std::vector<uint8_t>();
-  if (methods_too) image.methods = std::vector<MethodResult>(), image.top = std::vector<Verdict>();
+  for (Answer& a : image.answers) {
+    for (MethodResult& r : a.methods)
+      for (DrawnMap& m : r.maps) m.png = std::vector<uint8_t>(), m.numbers.halves = std::vector<uint16_t>();
+    if (methods_too) a.methods = std::vector<MethodResult>();
+  }
+  if (methods_too) image.top = std::vector<Verdict>();
 }
 
 // Explains what can be read, and notes what cannot.
@@ -204,7 +210,7 @@ void explain_all(ExplainRun& run, const Settings& s, Explained& all, OutputFolde
     std::vector<ChosenMethod> methods = run.methods;
     if (!x.defined()) try {
         x = read_fitting(input.path, all.model, run.network.graph(), run.network.preprocessing,
-                         run.orientation);
+                         run.orientation, run.asked);
         const Shape shape = x.shape();
         for (const Skipped& k : leave_out_unsuited(methods, run.network, {&shape, 1}, run.may_skip))
           all.skipped.push_back({k.method, "'" + input.path + "': " + k.why});

@@ -5,6 +5,7 @@
 
 #include "engine/image/resize.h"
 #include "tools/loupe/explain/page_parts.h"
+#include "tools/loupe/file_name.h"
 #include "tools/loupe/page/html.h"
 #include "tools/loupe/text.h"
 
@@ -13,24 +14,13 @@ namespace {
 
 constexpr int64_t kLongest = 160;  // pixels of a thumbnail's longer side
 
-// A path below the output folder as an address: what is not plain is written as %XX.
-std::string address(const std::string& path) {
-  std::string out;
-  for (const char c : path) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '/';
-    char code[4] = {c};
-    if (!plain) std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned char>(c));
-    out += code;
-  }
-  return out;
-}
-
 std::string card(const ExplainedImage& image) {
+  const Answer& answer = image.answers.at(0);
   const std::string folder = "./" + address(image.name) + "/";
   return "<a href=\"" + folder + kPageFile + "\" title=\"" + escaped(image.path) +
          "\"><img loading=lazy alt=\"\" src=\"" + folder + kThumbnailFile + "\"><span class=small>" +
-         escaped(image.target.label) + "<br><span class=soft>" + percent(image.target.probability) + "<br>" +
+         escaped(answer.words) + "<br><span class=soft>" +
+         (answer.verdict ? percent(answer.verdict->probability) : short_number(answer.score)) + "<br>" +
          escaped(image.name) + "</span></span></a>\n";
 }
 

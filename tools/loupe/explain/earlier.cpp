@@ -20,7 +20,7 @@ bool begins_as_page(const fs::path& file) {
 }
 
 // The tensors' metadata name the pictures beside them.
-bool is_folder_of_image(const fs::path& folder) {
+bool is_folder_of_answer(const fs::path& folder) {
   std::set<std::string> known{kTensorsFile, kPageFile, kThumbnailFile};
   try {
     const auto tensors = SafetensorsFile::open((folder / kTensorsFile).string());
@@ -32,6 +32,19 @@ bool is_folder_of_image(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder))
     if (!entry.is_regular_file() || !known.contains(entry.path().filename().string())) return false;
   return true;
+}
+
+// An answer, or a folder with one for each thing that was asked.
+bool is_folder_of_image(const fs::path& folder) {
+  if (is_folder_of_answer(folder)) return true;
+  int answers = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_regular_file() && (name == kPageFile || name == kThumbnailFile)) continue;
+    if (entry.is_symlink() || !entry.is_directory() || !is_folder_of_answer(entry.path())) return false;
+    ++answers;
+  }
+  return answers > 0;
 }
 
 }  // namespace

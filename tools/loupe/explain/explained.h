@@ -15,13 +15,24 @@
 
 namespace loupe {
 
+/// A map's numbers for a page, one a cell: summed over channels, or where the picture shows magnitudes the largest of
+/// them. Each is a 16-bit float times `scale`, so that three digits are right.
+struct CellNumbers {
+  int64_t height = 0, width = 0;
+  std::optional<Grid> grid = {};
+  double scale = 0;
+  std::vector<uint16_t> halves = {};
+};
+CellNumbers cell_numbers(const Map&);
+
 struct DrawnMap {
   std::string name, caption;
-  std::string file;  // in the image's folder
+  std::string file;  // in the answer's folder
   Shape shape = {};
   double minimum = 0, maximum = 0;
   Picture::Style style = Picture::Style::magnitude;
   std::vector<uint8_t> png = {};
+  CellNumbers numbers = {};
 };
 
 struct MethodResult {
@@ -34,13 +45,24 @@ struct MethodResult {
   int64_t peak_bytes = 0, device_peak_bytes = 0;  // of the host's memory; of cuda's or sim's
 };
 
+/// What was found about one thing that was asked.
+struct Answer {
+  std::string words;                    // "jaguar", "jaguar − leopard", "unit 100 at (6, 6) of features.10"
+  std::string asked;                    // as it was said, or empty
+  std::string folder;                   // of its files, below the image's; empty where it is the only answer
+  double score = 0;                     // the scalar that is explained
+  std::optional<Verdict> verdict = {};  // of a class
+  std::optional<std::pair<int64_t, int64_t>> minus = {};  // of a difference
+  std::string layer = {}, unit = {};                      // of a unit
+  std::vector<MethodResult> methods = {};
+};
+
 struct ExplainedImage {
   std::string path;
-  std::string name;  // the folder of its files
-  Shape input = {};  // (1, 3, H, W)
-  Verdict target = {};
+  std::string name;               // the folder of its files
+  Shape input = {};               // (1, 3, H, W)
   std::vector<Verdict> top = {};  // the five likeliest classes
-  std::vector<MethodResult> methods = {};
+  std::vector<Answer> answers = {};
   std::vector<std::string> unmet = {};  // what methods were asked for and did not reach
   std::vector<uint8_t> photo = {};      // PNG of what the network saw
   double seconds = 0;
@@ -76,6 +98,9 @@ struct Explained {
 inline constexpr const char* kTensorsFile = "maps.safetensors";
 inline constexpr const char* kPageFile = "report.html";
 inline constexpr const char* kThumbnailFile = "thumbnail.jpg";
+
+/// "score 52.22, probability 99.3 %", "a difference of 12.3", "value 0.25"
+std::string worth(const Answer&);
 
 /// The page about one picture or a few, everything inline; `of_many`: about one of many, with a way back.
 std::string report(const Explained&, std::span<const ExplainedImage>, bool of_many);

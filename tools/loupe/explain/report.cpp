@@ -1,75 +1,26 @@
-// The page about one picture or a few. It needs nothing but itself: every picture is inline, there is no script.
-#include <array>
+// The page about one picture or a few. It needs nothing but itself: pictures, numbers and script are inline. Without its
+// script it shows the same, all of it, one below the other.
 #include <cstdio>
 #include <filesystem>
 #include <string>
 
-#include "engine/image/colour.h"
 #include "tools/loupe/explain/explained.h"
 #include "tools/loupe/explain/page_parts.h"
+#include "tools/loupe/file_name.h"
+#include "tools/loupe/page/embedded.h"
 #include "tools/loupe/page/html.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {
 namespace {
 
-// The colours that overlay() gives from `from` to 1.
-template <typename Colour>
-std::string gradient(const Colour& colour, float from) {
-  std::string css = "linear-gradient(90deg";
-  constexpr int kStops = 9;
-  for (int i = 0; i < kStops; ++i) {
-    const Rgb c = to_rgb(colour(from + (1 - from) * static_cast<float>(i) / (kStops - 1)));
-    char stop[24];
-    std::snprintf(stop, sizeof stop, ",#%02x%02x%02x", c[0], c[1], c[2]);
-    css += stop;
-  }
-  return css + ")";
-}
-
-std::string scale(const DrawnMap& map) {
-  std::array<std::string, 2> ends;
-  std::string colours;
-  using enum Picture::Style;
-  switch (map.style) {
-    case reconstruction:
-      return {};
-    case magnitude:
-      ends = {"matters less", "more"};
-      break;
-    case evidence:
-      ends = {"no evidence", "most"};
-      break;
-    case level:
-      ends = {short_number(map.minimum), short_number(map.maximum)};
-      break;
-    case contribution:
-      ends = {"against", "for"};
-      break;
-  }
-  if (map.style == contribution)
-    colours = gradient(signed_colour, -1);
-  else if (map.style == level)
-    colours = gradient(level_colour, 0);
-  else
-    colours = gradient(heat_colour, 0.25f);  // what overlay() draws over the photograph
-  return "<div class=scale>" + ends[0] + "<i style=\"background:" + colours + "\"></i>" + ends[1] + "</div>";
-}
-
-std::string figure(const DrawnMap& map, bool titled, size_t photo) {
-  std::string out = "<figure><div class=\"map photo" + std::to_string(photo) + "\"><img alt=\"" +
-                    title(map.name) + "\" src=\"" + data_url(map.png) + "\"></div>" + scale(map) +
-                    "<figcaption>";
-  if (titled) out += "<h3>" + title(map.name) + "</h3>";
-  return out + "<p class=small>" + escaped(map.caption) + "</p></figcaption></figure>";
-}
-
-std::string article(const MethodResult& r, size_t photo) {
+std::string article(const MethodResult& r, const std::string& photo, const Shape& input) {
   const bool wide = r.maps.size() > 1;
-  std::string out = std::string("<article") + (wide ? " class=wide" : "") + "><div class=head><h3>" +
-                    title(r.method->name) + "</h3><span class=\"small soft\">" + short_seconds(r.seconds) +
+  std::string out = "<article data-method=\"" + std::string(r.method->name) + "\"" +
+                    (wide ? " class=wide" : "") + "><div class=head><h3>" + title(r.method->name) +
+                    "</h3><span class=\"small soft\">" + short_seconds(r.seconds) +
                     "</span></div><div class=maps>";
-  for (const DrawnMap& m : r.maps) out += figure(m, wide, photo);
+  for (const DrawnMap& m : r.maps) out += map_figure(m, wide ? title(m.name) : "", photo, input);
   out += "</div>";
   for (const std::string& note : r.notes) out += "<p class=small>" + escaped(note) + "</p>";
   if (!r.options.empty() || !r.checks.empty()) {
@@ -88,39 +39,86 @@ std::string article(const MethodResult& r, size_t photo) {
 }
 
 std::string likeliest(const ExplainedImage& image) {
-  std::string out = "<ol class=\"top small\">";
+  std::string out = "<ol class=\"top small\" aria-label=\"The likeliest classes\">";
   for (const Verdict& v : image.top) {
     char width[16];
     std::snprintf(width, sizeof width, "%.2f", v.probability * 100);
-    out += std::string("<li") + (v.index == image.target.index ? " class=is" : "") +
-           "><b style=\"width:" + width + "%\"></b><span>" + escaped(v.label) + "</span><span>" +
-           percent(v.probability) + "</span></li>";
+    bool asked = false;
+    for (const Answer& a : image.answers) asked |= a.verdict && a.verdict->index == v.index;
+    out += std::string("<li") + (asked ? " class=is" : "") + "><b style=\"width:" + width + "%\"></b><span>" +
+           escaped(v.label) + "</span><span>" + percent(v.probability) + "</span></li>";
   }
   return out + "</ol>";
 }
 
-std::string section(const ExplainedImage& image, size_t i) {
+// What is explained, in a line, and where its numbers are. `folder`: the image's, as the page sees it.
+std::string asked(const Answer& a, const std::string& folder, size_t i) {
+  const std::string what = a.verdict ? "class " + std::to_string(a.verdict->index) + " · score " +
+                                           short_number(a.score) + " · " + percent(a.verdict->probability)
+                                     : worth(a);
+  const std::string file = folder + (a.folder.empty() ? "" : a.folder + "/") + kTensorsFile;
+  return "<div class=asked data-answer=" + std::to_string(i) + "><h2>" + escaped(a.words) +
+         "</h2><p class=soft>" + what + "</p><p class=\"small soft\">numbers: <a href=\"./" + address(file) +
+         "\">" + escaped(file) + "</a></p></div>";
+}
+
+// One of a group of choices: a radio button, which the arrow keys move.
+std::string choice(const std::string& group, const std::string& value, const std::string& text, bool chosen) {
+  return "<label><input type=radio name=\"" + group + "\" value=\"" + value + "\"" +
+         (chosen ? " checked" : "") + "><span>" + text + "</span></label>";
+}
+
+std::string controls(const ExplainedImage& image, size_t i) {
+  const std::string number = std::to_string(i);
+  std::string out = "<form class=controls hidden>";
+  if (image.answers.size() > 1) {
+    out += "<fieldset class=\"choices classes\"><legend>Explained</legend>";
+    for (size_t a = 0; a < image.answers.size(); ++a)
+      out += choice("answer" + number, std::to_string(a), escaped(image.answers[a].words), a == 0);
+    out += "</fieldset>";
+  }
+  const std::vector<MethodResult>& methods = image.answers.at(0).methods;
+  if (methods.size() > 1) {
+    out += "<fieldset class=\"choices tabs\"><legend>Method</legend>" +
+           choice("method" + number, "", "All " + std::to_string(methods.size()), true);
+    for (const MethodResult& r : methods)
+      out += choice("method" + number, std::string(r.method->name), title(r.method->name), false);
+    out += "</fieldset>";
+  }
+  return out +
+         "<label class=opacity>photograph<input type=range min=0 max=100 value=100 aria-label=\"How much of "
+         "the "
+         "map covers the photograph\">map</label></form>";
+}
+
+std::string section(const ExplainedImage& image, size_t i, bool of_many) {
   const std::string size = std::to_string(image.input[3]) + " / " + std::to_string(image.input[2]);
-  std::string out = "<section id=image" + std::to_string(i) + "><aside><i class=photo" + std::to_string(i) +
-                    " style=\"aspect-ratio:" + size + "\" role=img aria-label=\"The input\"></i><h2>" +
-                    escaped(image.target.label) + "</h2><p class=soft>class " +
-                    std::to_string(image.target.index) + " · score " + short_number(image.target.score) +
-                    " · " + percent(image.target.probability) + "</p>" + likeliest(image) +
-                    "<p class=\"small soft\">" + escaped(image.path) +
-                    "<br>as the network sees it: " + std::to_string(image.input[3]) + "×" +
-                    std::to_string(image.input[2]) + " pixels<br>numbers: <code>" + escaped(image.name) +
-                    "/maps.safetensors</code></p></aside><div class=methods>\n";
-  for (const MethodResult& r : image.methods) out += article(r, i);
+  const std::string photo = "photo" + std::to_string(i), folder = of_many ? "" : image.name + "/";
+  std::string out = "<section id=image" + std::to_string(i) + "><aside><i class=" + photo +
+                    " style=\"aspect-ratio:" + size + "\" role=img aria-label=\"The input\"></i>";
+  for (size_t a = 0; a < image.answers.size(); ++a) out += asked(image.answers[a], folder, a);
+  out += likeliest(image) + "<p class=\"small soft\">" + escaped(image.path) +
+         "<br>as the network sees it: " + std::to_string(image.input[3]) + "×" +
+         std::to_string(image.input[2]) + " pixels</p></aside><div class=answers>" + controls(image, i);
+  for (size_t a = 0; a < image.answers.size(); ++a) {
+    out += "<div class=answer data-answer=" + std::to_string(a) + ">";
+    if (image.answers.size() > 1) out += "<h2>" + escaped(image.answers[a].words) + "</h2>";
+    out += "<div class=methods>\n";
+    for (const MethodResult& r : image.answers[a].methods) out += article(r, photo, image.input);
+    out += "</div></div>";
+  }
   return out + "</div></section>\n";
 }
 
 // Few pictures: one after another, with links to each at the top.
 std::string contents(std::span<const ExplainedImage> images) {
-  std::string out = "<nav>";
-  for (size_t i = 0; i < images.size(); ++i)
+  std::string out = "<nav aria-label=Pictures>";
+  for (size_t i = 0; i < images.size(); ++i) {
+    const Answer& a = images[i].answers.at(0);
     out += "<a href=\"#image" + std::to_string(i) + "\"><i class=photo" + std::to_string(i) +
-           "></i><span class=small>" + escaped(images[i].target.label) + "<br><span class=soft>" +
-           percent(images[i].target.probability) + "</span></span></a>";
+           "></i><span class=small>" + escaped(a.words) + "<br><span class=soft>" +
+           (a.verdict ? percent(a.verdict->probability) : short_number(a.score)) + "</span></span></a>";
+  }
   return out + "</nav>\n";
 }
 
@@ -145,20 +143,24 @@ std::string page_end(const Explained& all, bool whole_run) {
     out += "<p>" + title(s.method) + " was left out: " + escaped(s.why) + "</p>";
   if (whole_run)
     for (const Failure& f : all.failed) out += "<p>Not explained: " + escaped(f.why) + "</p>";
-  return out + "<p>Made by Loupe " LOUPE_VERSION
-               ". The score is the class's logit, before softmax; maps explain the score unless they say "
-               "otherwise.</p></footer></body></html>\n";
+  return out +
+         "<p>Made by Loupe " LOUPE_VERSION
+         ". The score is the class's logit, before softmax; maps explain the score, the difference of two "
+         "scores "
+         "or the unit that is named, unless they say otherwise.</p></footer><script>" +
+         std::string(embedded("report.js")) + "</script></body></html>\n";
 }
 
 std::string report(const Explained& all, std::span<const ExplainedImage> images, bool of_many) {
   std::string photos;
   for (size_t i = 0; i < images.size(); ++i)
     photos += ".photo" + std::to_string(i) + "{background-image:url(" + data_url(images[i].photo) + ")}\n";
-  std::string out = page_begin(all, photos,
-                               std::string("hold the pointer on a map to see the photograph under it") +
-                                   (of_many ? " · <a href=\"../report.html\">all pictures</a>" : ""));
+  std::string out =
+      page_begin(all, photos,
+                 std::string("point at a map, or step over it with the arrow keys, to read its numbers") +
+                     (of_many ? " · <a href=\"../report.html\">all pictures</a>" : ""));
   if (images.size() > 1) out += contents(images);
-  for (size_t i = 0; i < images.size(); ++i) out += section(images[i], i);
+  for (size_t i = 0; i < images.size(); ++i) out += section(images[i], i, of_many);
   return out + page_end(all, !of_many);
 }
 

@@ -10,6 +10,7 @@
 #include "tools/loupe/method_options.h"
 #include "tools/loupe/output_folder.h"
 #include "tools/loupe/progress_bar.h"
+#include "tools/loupe/targets.h"
 
 namespace loupe {
 
@@ -22,12 +23,18 @@ struct ExplainRun {
   Tensor first = {};  // of a single input, which is read before the weights
   std::vector<ChosenMethod> methods;
   std::vector<Skipped> skipped;
-  bool may_skip;                  // methods that suit an image's size not
-  std::optional<int64_t> target;  // none: each image's likeliest class
+  bool may_skip;             // methods that suit an image's size not
+  std::vector<Asked> asked;  // one that says nothing: each image's likeliest class
 };
 
 /// Throws Interrupted once Ctrl-C has come.
 void stop_if_interrupted();
+
+/// The question settled for an image, whose classes are ranked: what is asked, and an answer without methods yet.
+std::pair<Target, Answer> settle(const Asked& asked, ImageModel& network, const Tensor& x,
+                                 const std::vector<Verdict>& ranking);
+/// What a method finds, drawn.
+MethodResult drawn_by(const ChosenMethod& chosen, const Question& question, Explanation& found);
 
 /// Explains one image by these methods, and writes everything about it into its folder: when it returns, that is there,
 /// whole. Throws Error, and Interrupted between two batches.

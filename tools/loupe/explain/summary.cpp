@@ -10,8 +10,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string path_of(const Explained& all, const ExplainedImage& image, const std::string& file) {
-  return (std::filesystem::path(all.out) / image.name / file).string();
+std::string path_of(const Explained& all, const ExplainedImage& image, const std::string& folder,
+                    const std::string& file) {
+  return (std::filesystem::path(all.out) / image.name / folder / file).string();
 }
 
 Json verdict(const Verdict& v) {
@@ -21,14 +22,14 @@ Json verdict(const Verdict& v) {
 // Of a device with a memory of its own; null for ref and cpu.
 Json on_device(const Explained& all, int64_t bytes) { return all.device_name.empty() ? Json() : Json(bytes); }
 
-Json method(const Explained& all, const ExplainedImage& image, const MethodResult& r) {
+Json method(const Explained& all, const ExplainedImage& image, const Answer& answer, const MethodResult& r) {
   Json maps = Json::array(), checks = Json::array();
   for (const DrawnMap& m : r.maps)
     maps.push_back({{"name", m.name},
                     {"shape", std::vector<int64_t>(m.shape.dims().begin(), m.shape.dims().end())},
                     {"minimum", m.minimum},
                     {"maximum", m.maximum},
-                    {"picture", path_of(all, image, m.file)},
+                    {"picture", path_of(all, image, answer.folder, m.file)},
                     {"caption", m.caption}});
   for (const Check& c : r.checks)
     checks.push_back({{"name", c.name}, {"value", c.value}, {"meaning", c.meaning}});
@@ -42,21 +43,39 @@ Json method(const Explained& all, const ExplainedImage& image, const MethodResul
           {"device_peak_bytes", on_device(all, r.device_peak_bytes)}};
 }
 
+Json answered(const Explained& all, const ExplainedImage& image, const Answer& answer) {
+  Json row{{"explained", valid_utf8(answer.words)}};
+  if (answer.verdict) row.update(verdict(*answer.verdict));
+  if (!answer.verdict) row["score"] = answer.score;
+  if (answer.minus) row["difference"] = {answer.minus->first, answer.minus->second};
+  if (!answer.layer.empty()) row["layer"] = valid_utf8(answer.layer), row["unit"] = answer.unit;
+  row["tensors"] = path_of(all, image, answer.folder, kTensorsFile);
+  for (const MethodResult& r : answer.methods) row["methods"].push_back(method(all, image, answer, r));
+  row["files"] = Json::array({row["tensors"]});
+  for (const MethodResult& r : answer.methods)
+    for (const DrawnMap& m : r.maps) row["files"].push_back(path_of(all, image, answer.folder, m.file));
+  return row;
+}
+
 }  // namespace
 
 void print_json_summary(const Explained& all) {
   Json images = Json::array();
   for (const ExplainedImage& image : all.images) {
     Json row{{"image", valid_utf8(image.path)}};
-    row.update(verdict(image.target));
     for (const Verdict& v : image.top) row["top"].push_back(verdict(v));
-    row["tensors"] = path_of(all, image, "maps.safetensors");
-    for (const MethodResult& r : image.methods) row["methods"].push_back(method(all, image, r));
-    row["files"] = Json::array({row["tensors"]});
-    for (const MethodResult& r : image.methods)
-      for (const DrawnMap& m : r.maps) row["files"].push_back(path_of(all, image, m.file));
+    if (image.answers.size() == 1) {
+      row.update(answered(all, image, image.answers[0]));
+    } else {  // of several, each with what is otherwise the picture's own
+      row["files"] = Json::array();
+      for (const Answer& answer : image.answers) {
+        row["answers"].push_back(answered(all, image, answer));
+        for (const Json& file : row["answers"].back()["files"]) row["files"].push_back(file);
+      }
+    }
     if (all.many())
-      for (const char* file : {kThumbnailFile, kPageFile}) row["files"].push_back(path_of(all, image, file));
+      for (const char* file : {kThumbnailFile, kPageFile})
+        row["files"].push_back(path_of(all, image, "", file));
     row["seconds"] = image.seconds;
     row["peak_bytes"] = image.peak_bytes;
     row["device_peak_bytes"] = on_device(all, image.device_peak_bytes);
@@ -93,28 +112,43 @@ void print_json_summary(const Explained& all) {
        {"gradient_tape_bytes", all.tape_bytes}});
 }
 
-void print_image(const Explained& all, const ExplainedImage& image, bool verbose) {
-  const Verdict& t = image.target;
-  const std::string index = " (" + std::to_string(t.index) + ")";
-  std::string out = valid_utf8(image.path) + ": " + t.label +
-                    (t.label.ends_with(index.substr(2, index.size() - 3)) ? "" : index) + ", score " +
-                    short_number(t.score) + ", probability " + percent(t.probability) + "\n";
+namespace {
+
+std::string heading(const ExplainedImage& image, const Answer& answer) {
+  std::string out = valid_utf8(image.path) + ": " + valid_utf8(answer.words);
+  if (answer.verdict) {
+    const std::string index = std::to_string(answer.verdict->index);
+    if (!answer.words.ends_with(index)) out += " (" + index + ")";
+  }
+  return out + ", " + worth(answer) + "\n";
+}
+
+std::string answer_lines(const Explained& all, const ExplainedImage& image, const Answer& answer,
+                         bool verbose) {
+  std::string out = heading(image, answer);
   size_t width = 11;  // so that the last line's words fit, too
-  for (const MethodResult& r : image.methods) width = std::max(width, r.method->name.size());
-  for (const MethodResult& r : image.methods) {
+  for (const MethodResult& r : answer.methods) width = std::max(width, r.method->name.size());
+  for (const MethodResult& r : answer.methods) {
     std::string left = padded(r.method->name, width) + "  " + padded(short_seconds(r.seconds), 7, true);
     if (verbose)  // of the memory in which the kernels compute
       left +=
           "  " + padded(short_bytes(all.device_name.empty() ? r.peak_bytes : r.device_peak_bytes), 10, true);
     for (const DrawnMap& m : r.maps) {
-      out += "  " + left + "  " + path_of(all, image, m.file) + "\n";
+      out += "  " + left + "  " + path_of(all, image, answer.folder, m.file) + "\n";
       left = std::string(columns(left), ' ');
     }
     for (const Check& c : r.checks) out += "  " + left + "  " + c.name + " " + short_number(c.value) + "\n";
     for (const std::string& note : r.notes) out += "  " + left + "  " + note + "\n";
   }
-  out += "  " + padded("every map as numbers", width + 9 + (verbose ? 12 : 0)) + "  " +
-         path_of(all, image, "maps.safetensors") + "\n";
+  return out + "  " + padded("every map as numbers", width + 9 + (verbose ? 12 : 0)) + "  " +
+         path_of(all, image, answer.folder, kTensorsFile) + "\n";
+}
+
+}  // namespace
+
+void print_image(const Explained& all, const ExplainedImage& image, bool verbose) {
+  std::string out;
+  for (const Answer& answer : image.answers) out += answer_lines(all, image, answer, verbose);
   if (verbose)
     out += "  in " + short_seconds(image.seconds) + ", at most " + short_bytes(image.peak_bytes) +
            " of tensors at once" +

@@ -1,4 +1,4 @@
-// Data that the command carries: style sheets.
+// Data that the command carries: style sheets and scripts of pages.
 #pragma once
 #include <string_view>
 

@@ -1,5 +1,6 @@
 #include "tools/loupe/page/html.h"
 
+#include <map>
 #include <ranges>
 
 #include "engine/image/image.h"
@@ -36,13 +37,21 @@ std::string style_sheet(std::string_view file) {
 }
 
 std::string title(std::string_view name) {
+  static const std::map<std::string_view, std::string_view> kWords{
+      {"x", "×"},       {"cam", "CAM"},   {"xgrad", "XGrad"},       {"lrp", "LRP"},
+      {"rise", "RISE"}, {"lime", "LIME"}, {"deeplift", "DeepLIFT"}, {"shap", "SHAP"}};
   std::string text;
   for (const auto& word : std::views::split(name, '_')) {
     const std::string_view w(word.begin(), word.end());
+    const auto known = kWords.find(w);
     text += text.empty() ? "" : " ";
-    text += w == "cam" ? "CAM" : w == "x" ? "×" : w;
+    text += known == kWords.end() ? w : known->second;
   }
-  if (text == "grad CAM") return "Grad-CAM";
+  const auto replace = [&](std::string_view from, std::string_view to) {
+    if (const size_t at = text.find(from); at != text.npos) text.replace(at, from.size(), to);
+  };
+  replace("grad CAM", "grad-CAM");
+  replace(" plus plus", "++");
   if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
   return escaped(text);
 }
