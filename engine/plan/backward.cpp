@@ -155,6 +155,8 @@ void PlanBuilder::backward() {
     if (signals_.contains(u->tail)) signal = unedit(u->tail, signals_[u->tail]);
     const auto passed = [&](ValueId v, int) { signal = v; };
     if (u->function) row(*u, *u->function, signal, passed);
+    for (const auto& member : {std::optional(u->head), u->batch_norm, u->sum})
+      if (member && *member != u->tail && wanted(*member)) signals_[*member] = signal;
     // A sum hands the signal on to both sides; a folded batch norm's scale is in the weights.
     if (u->sum) arrive(graph_.node(*u->sum).inputs[at(u->residual)], signal);
     row(*u, u->head, signal, [&](ValueId v, int i) { arrive(graph_.node(u->head).inputs[at(i)], v); });

@@ -78,6 +78,9 @@ struct Explanation {
   std::vector<Check> checks;
   std::vector<std::string> notes = {};  // sentences about this result, where one is needed
   std::vector<Numbers> numbers = {};
+  /// What was asked for and not reached, a line each. The result is the best there was; `loupe explain` writes it, says
+  /// this and ends with exit status 1.
+  std::vector<std::string> unmet = {};
 };
 
 /// What a method gets to explain.

@@ -236,9 +236,20 @@ void publish_page(const Explained& all, OutputFolder& out) {
                     }}});
 }
 
+// The error of a run in which a method did not reach what was asked for, though all is written.
+void complain_of_unmet(const Explained& all) {
+  std::vector<std::string> unmet;
+  for (const ExplainedImage& image : all.images)
+    unmet.insert(unmet.end(), image.unmet.begin(), image.unmet.end());
+  if (unmet.empty()) return;
+  for (size_t i = 0; i + 1 < unmet.size(); ++i)
+    std::fprintf(stderr, "loupe: %s\n", one_line(unmet[i]).c_str());
+  throw Error(unmet.back());
+}
+
 // The error of a run that could not read all of its pictures; one that it is alone says the rest of the line.
 void complain(const Explained& all) {
-  if (all.failed.empty()) return;
+  if (all.failed.empty()) return complain_of_unmet(all);
   const auto done = std::ssize(all.images);
   if (all.failed.size() == 1 && done > 0)
     throw Error(

@@ -170,6 +170,10 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
       const double seconds = since(method_start);
       const int64_t peak = memory_count().peak;
       MethodResult result = drawn_by(chosen, question, found);
+      for (const std::string& what : found.unmet) {
+        result.notes.push_back(what);
+        image.unmet.push_back("'" + input.path + "': " + what);
+      }
       result.seconds = seconds;
       result.peak_bytes = peak;
       result.device_peak_bytes = device_peak();
