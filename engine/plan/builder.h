@@ -33,6 +33,7 @@ class PlanBuilder {
   Backend backend() const { return plan_.backend_; }
   Dtype real() const { return backend() == Backend::ref ? Dtype::f64 : Dtype::f32; }
   Dtype concrete(Dtype graph_type) const { return graph_type == Dtype::f32 ? real() : graph_type; }
+  bool kept(NodeId n) const;
   bool wanted(NodeId n) const;
   bool edited(NodeId n) const;
   void find_needed();
@@ -41,7 +42,7 @@ class PlanBuilder {
 
   // units.cpp
   void make_units();
-  std::optional<NodeId> only_consumer(NodeId n) const;
+  std::optional<NodeId> only_consumer(NodeId n, bool folding) const;
   void fold(Unit& u);
   void fuse_sum(Unit& u);
   void fuse_function(Unit& u);

@@ -32,6 +32,7 @@ std::string Purpose::key() const {
 
 PlanBuilder::PlanBuilder(Plan& plan, PlanOptions options)
     : plan_(plan), graph_(plan.graph_), purpose_(plan.purpose_), options_(options) {
+  if (purpose_.rule.folds) options_.fold_batch_norm = true;
   // Learned weights are those of the nodes as they stand.
   if (purpose_.parameters) options_.fold_batch_norm = false;
   for (NodeId n : purpose_.gradients)
@@ -69,10 +70,12 @@ bool PlanBuilder::edited(NodeId n) const {
   return std::ranges::any_of(purpose_.edits, [&](const Edit& e) { return e.at.node == n; });
 }
 
-bool PlanBuilder::wanted(NodeId n) const {
-  return std::ranges::count(purpose_.values, n, &Port::node) > 0 || contains(purpose_.gradients, n) ||
-         purpose_.from == n || edited(n);
+// Its value is asked for.
+bool PlanBuilder::kept(NodeId n) const {
+  return std::ranges::count(purpose_.values, n, &Port::node) > 0 || purpose_.from == n || edited(n);
 }
+
+bool PlanBuilder::wanted(NodeId n) const { return kept(n) || contains(purpose_.gradients, n); }
 
 void PlanBuilder::find_needed() {
   needed_.assign(at(graph_.size()), false);

@@ -7,9 +7,9 @@
 namespace loupe {
 
 // The one node that reads n, if n itself need not exist and the reader has no other operand but weights (or,
-// for sums, whatever it has).
-std::optional<NodeId> PlanBuilder::only_consumer(NodeId n) const {
-  if (wanted(n) || graph_.node(n).types.size() != 1) return std::nullopt;
+// for sums, whatever it has). The signal at n exists whatever is fused, but not where a batch norm is folded.
+std::optional<NodeId> PlanBuilder::only_consumer(NodeId n, bool folding) const {
+  if ((folding ? wanted(n) : kept(n)) || graph_.node(n).types.size() != 1) return std::nullopt;
   std::optional<NodeId> found;
   for (NodeId c : graph_.consumers(n)) {
     if (!needed_[at(c)]) continue;
@@ -28,14 +28,16 @@ void PlanBuilder::fold(Unit& u) {
   if (!options_.fold_batch_norm || !head.op->folds_batch_norm()) return;
   for (size_t i = 1; i < head.inputs.size(); ++i)
     if (!graph_.node(head.inputs[i].node).is_weight()) return;
-  const auto c = only_consumer(u.tail);
-  if (!c || graph_.node(*c).op->kind().name != "batch_norm" || purpose_.rule.find(graph_.node(*c))) return;
+  const auto c = only_consumer(u.tail, true);
+  if (!c || graph_.node(*c).op->kind().name != "batch_norm") return;
+  const Rule& rule = purpose_.rule;
+  if (rule.folds ? rule.nodes.contains(graph_.node(*c).name) : rule.find(graph_.node(*c)) != nullptr) return;
   u.batch_norm = u.tail = *c;
 }
 
 // A sum with something that was computed before the head.
 void PlanBuilder::fuse_sum(Unit& u) {
-  const auto c = only_consumer(u.tail);
+  const auto c = only_consumer(u.tail, false);
   if (!c || graph_.node(*c).op->kind().name != "add" || purpose_.rule.find(graph_.node(*c))) return;
   const std::vector<Port>& in = graph_.node(*c).inputs;
   const int other = in[0].node == u.tail ? 1 : 0;
@@ -53,7 +55,7 @@ void PlanBuilder::fuse_sum(Unit& u) {
 }
 
 void PlanBuilder::fuse_function(Unit& u) {
-  const auto c = only_consumer(u.tail);
+  const auto c = only_consumer(u.tail, false);
   if (!c || !graph_.node(*c).op->function() || purpose_.rule.needs_values(graph_.node(*c))) return;
   Epilogue with = u.epilogue;
   with.function = graph_.node(*c).op->function();
@@ -68,7 +70,7 @@ void PlanBuilder::make_units() {
     if (!needed_[at(n)] || unit_of_[at(n)] >= 0 || !graph_.node(n).op) continue;
     Unit u{.head = n};
     const bool alone = purpose_.rule.needs_values(graph_.node(n));
-    if (!alone) fold(u);
+    if (!alone || purpose_.rule.folds) fold(u);
     if (options_.fuse && !alone) {
       fuse_sum(u);
       fuse_function(u);

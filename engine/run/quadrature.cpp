@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <string>
 
 #include "kernels/common/error.h"
 
@@ -33,6 +34,22 @@ Quadrature gauss_legendre(int64_t n) {
     q.points[low] = (1 - x) / 2;
     q.points[high] = (1 + x) / 2;
     q.weights[low] = q.weights[high] = weight;
+  }
+  return q;
+}
+
+Quadrature quadrature(std::string_view rule, int64_t n) {
+  if (rule == "gauss_legendre") return gauss_legendre(n);
+  const bool trapezoid = rule == "trapezoid";
+  const double shift = rule == "midpoint" ? 0.5 : rule == "right" ? 1 : 0;
+  if (!trapezoid && shift == 0 && rule != "left")
+    throw UsageError("there is no quadrature '" + std::string(rule) +
+                     "'; there are gauss_legendre, trapezoid, midpoint, left and right");
+  if (n < 1) throw UsageError("a quadrature needs at least one step, not " + std::to_string(n));
+  Quadrature q;
+  for (int64_t k = 0; k < n + (trapezoid ? 1 : 0); ++k) {
+    q.points.push_back((static_cast<double>(k) + shift) / static_cast<double>(n));
+    q.weights.push_back((trapezoid && (k == 0 || k == n) ? 0.5 : 1.0) / static_cast<double>(n));
   }
   return q;
 }

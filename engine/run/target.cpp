@@ -145,6 +145,14 @@ std::string Target::words() const {
   return text;
 }
 
+Target Target::rows(std::span<const int64_t> images) const {
+  Target other = *this;
+  if (!each_) return other;
+  other.classes_.clear();
+  for (const int64_t n : images) other.classes_.push_back(classes_.at(static_cast<size_t>(n)));
+  return other;
+}
+
 Target Target::sum(std::vector<std::pair<int64_t, double>> weighted) {
   if (weighted.empty()) throw UsageError("a sum of scores names at least one class");
   Target target(top1);

@@ -71,6 +71,8 @@ class Target {
   NodeId node(const Graph& graph) const { return node_.value_or(graph.output()); }
   /// For jobs of `rows` rows an image: row r is about image r / rows.
   Target repeated(int64_t rows) const;
+  /// For jobs whose row r is about image images[r].
+  Target rows(std::span<const int64_t> images) const;
   /// Of image n alone.
   Target image(int64_t n) const;
 

@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "engine/image/image.h"
+#include "engine/methods/gradient.h"
 #include "engine/methods/integrated_gradients.h"
+#include "engine/methods/layer_integrated_gradients.h"
 #include "engine/run/method.h"
 #include "engine/run/quadrature.h"
 #include "models/io/formula.h"
@@ -177,6 +179,260 @@ TEST_CASE("integrated_gradients: baselines by name and from a picture") {
   net.preprocessing.crop = 14;
   CHECK(usage_error([&] { run(path); }).ends_with("becomes (1, 3, 14, 14), but the input is (1, 3, 14, 11)"));
   CHECK_THROWS_WITH_AS(run("/no/such/picture.png"), doctest::Contains("/no/such/picture.png"), Error);
+}
+
+TEST_CASE("integrated_gradients: trapezoid, midpoint, left and right") {
+  const auto rule = [](const char* name, std::vector<double> points, std::vector<double> weights) {
+    CAPTURE(name);
+    const Quadrature q = quadrature(name, 4);
+    REQUIRE(q.points.size() == points.size());
+    for (size_t i = 0; i < points.size(); ++i) {
+      CHECK(q.points[i] == points[i] / 8);
+      CHECK(q.weights[i] == weights[i] / 8);
+    }
+  };
+  rule("trapezoid", {0, 2, 4, 6, 8}, {1, 2, 2, 2, 1});
+  rule("midpoint", {1, 3, 5, 7}, {2, 2, 2, 2});
+  rule("left", {0, 2, 4, 6}, {2, 2, 2, 2});
+  rule("right", {2, 4, 6, 8}, {2, 2, 2, 2});
+  CHECK(quadrature("gauss_legendre", 3).points == gauss_legendre(3).points);
+  CHECK(usage_error([] { quadrature("simpson", 3); }).starts_with("there is no quadrature 'simpson'"));
+  CHECK(usage_error([] { quadrature("left", 0); }) == "a quadrature needs at least one step, not 0");
+}
+
+// What the definition says, one gradient a point; the signals are added up behind the first convolution.
+TEST_CASE("integrated_gradients: every quadrature is its sum of gradients") {
+  const Tensor x = formula_input({2, 3, 14, 11}), baseline = formula_input({4, 3, 14, 11}).slice(3, 4);
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    for (const char* rule : {"gauss_legendre", "trapezoid", "midpoint", "left", "right"}) {
+      if (device == Device::sim() && rule != std::string("trapezoid")) continue;
+      CAPTURE(rule);
+      const IntegratedGradientsResult r =
+          integrated_gradients(net, x, {.target = 3, .steps = 4, .baseline = baseline, .rule = rule});
+      const Quadrature q = quadrature(rule, 4);
+      const Tensor wanted = Tensor::zeros(Dtype::f64, x.shape());
+      for (size_t k = 0; k < q.points.size(); ++k) {
+        const Tensor point(Dtype::f64, x.shape());
+        for (int64_t i = 0; i < x.numel(); ++i)
+          point.values<double>()[i] =
+              baseline.item(i % 462) + q.points[k] * (x.item(i) - baseline.item(i % 462));
+        const Tensor g = gradient(net, point, {.target = 3});
+        for (int64_t i = 0; i < x.numel(); ++i)
+          wanted.values<double>()[i] += q.weights[k] * g.item(i) * (x.item(i) - baseline.item(i % 462));
+      }
+      CHECK(relative_l2(r.attribution, wanted) < (device == Device::ref() ? 1e-14 : 1e-6));
+      CHECK(r.gradients == std::vector<int64_t>(2, static_cast<int64_t>(q.points.size())));
+    }
+  }
+}
+
+TEST_CASE("integrated_gradients: where the signals of a network's beginning are added up") {
+  Network net = with_formula_weights(SmallNetwork{}.graph(), Device::ref());
+  const Graph& graph = net.graph();
+  const auto node = affine_beginning(graph, graph.output());
+  REQUIRE(node);
+  const std::string_view kind = graph.node(*node).op->kind().name;
+  CHECK((kind == "conv2d" || kind == "batch_norm"));
+  CHECK(!affine_beginning(graph, graph.inputs()[0] + 1));
+  CHECK(!affine_beginning(linear_graph(6, 5), 5));
+}
+
+// The chord of a network with ReLUs is not that of the whole, so few intervals differ from the integral; but their shares
+// always add up, and the integral is reached with far fewer of them.
+TEST_CASE("integrated_gradients: secant is complete with any number of intervals, and converges faster") {
+  const Tensor x = formula_input({2, 3, 14, 11});
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    Tensor truth;
+    if (device != Device::sim())
+      truth = integrated_gradients(net, x, {.target = 3, .steps = 4000, .rule = "midpoint"}).attribution;
+    for (const int64_t steps : {1, 2, 7, 40}) {
+      CAPTURE(steps);
+      if (device == Device::sim() && steps > 7) continue;
+      const IntegratedGradientsResult r =
+          integrated_gradients(net, x, {.target = 3, .steps = steps, .rule = "secant"});
+      for (size_t n = 0; n < 2; ++n)
+        CHECK(std::abs(r.residuals[n]) < (device == Device::ref() ? 1e-13 : 2e-5));
+      CHECK(r.gradients[0] == steps);
+      if (steps < 40 || !truth.defined()) continue;
+      const double secant = relative_l2(r.attribution, truth),
+                   points = relative_l2(integrated_gradients(net, x, {.target = 3, .steps = 40}).attribution,
+                                        truth);
+      MESSAGE(device.str() << ": secant " << secant << ", Gauss-Legendre " << points);
+      CHECK(secant < 0.5 * points);
+    }
+  }
+}
+
+TEST_CASE("integrated_gradients: secant, the same bits in any batch and memory") {
+  const Tensor x = formula_input({2, 3, 14, 11});
+  for (const Device device : devices()) {
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    const auto run = [&](const Tensor& images) {
+      return integrated_gradients(net, images, {.target = 2, .steps = 11, .rule = "secant"}).attribution;
+    };
+    const Tensor all = run(x);
+    CHECK(same_bits(run(x.slice(1, 2)).row(0), all.row(1)));
+    if (device == Device::sim()) continue;  // slow
+    int runs = 0;
+    for (const int64_t limit : memory_limits(device)) {
+      net.memory_limit = limit;
+      try {
+        CHECK(same_bits(run(x), all));
+        ++runs;
+      } catch (const Error&) {  // two points need more
+      }
+    }
+    CHECK(runs >= 2);
+  }
+}
+
+TEST_CASE("integrated_gradients: adaptive bisects until the intervals' residuals are small") {
+  const Tensor x = formula_input({2, 3, 14, 11});
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    int64_t before = 0;
+    for (const double tolerance : {0.1, 0.01}) {
+      if (device == Device::sim() && tolerance < 0.1) continue;  // slow
+      const IntegratedGradientsResult r =
+          integrated_gradients(net, x, {.target = 3, .rule = "adaptive", .tolerance = tolerance});
+      CHECK(r.met);
+      for (size_t n = 0; n < 2; ++n) {
+        CHECK(r.interval_residuals[n] <= tolerance * std::abs(r.scores[n] - r.baseline_scores[n]));
+        CHECK(r.gradients[n] >= 8);
+        CHECK(std::abs(r.residuals[n]) < (device == Device::ref() ? 1e-13 : 2e-5));
+      }
+      CHECK(r.gradients[0] >= before);
+      before = r.gradients[0];
+      if (device == Device::sim() || tolerance > 0.01) continue;
+      const Tensor truth =
+          integrated_gradients(net, x, {.target = 3, .steps = 4000, .rule = "midpoint"}).attribution;
+      CHECK(relative_l2(r.attribution, truth) < 0.01);
+    }
+    const IntegratedGradientsResult r =
+        integrated_gradients(net, x, {.target = 3, .rule = "adaptive", .tolerance = 0, .max_steps = 11});
+    CHECK(!r.met);
+    CHECK(r.gradients == std::vector<int64_t>{11, 11});
+    CHECK(r.interval_residuals[0] > 0);
+  }
+}
+
+// Attention has no chords: each interval takes the gradient at its middle.
+TEST_CASE("integrated_gradients: adaptive of a transformer") {
+  const Tensor x = formula_input({1, 3, 12, 8});
+  Network net = with_formula_weights(small_transformer_graph(), Device::ref());
+  CHECK(secant_unsuited(net.graph(), net.graph().inputs()[0], net.graph().output()));
+  const IntegratedGradientsResult r = integrated_gradients(net, x, {.target = 3, .rule = "adaptive"});
+  const Tensor truth = integrated_gradients(net, x, {.target = 3, .steps = 100}).attribution;
+  CHECK(r.met);
+  CHECK(relative_l2(r.attribution, truth) < 0.01);
+  CHECK(usage_error([&] {
+          integrated_gradients(net, x, {.rule = "secant"});
+        }).starts_with("the rule secant has chords for"));
+}
+
+TEST_CASE(
+    "integrated_gradients: a set of baselines has the mean of their shares; what cannot be met is said") {
+  ImageModel net = model_with_formula_weights(SmallNetwork{}.graph(), Device::ref());
+  const Tensor x = formula_input({1, 3, 14, 11});
+  const Method& method = find_method("integrated_gradients");
+  const auto run = [&](const std::map<std::string, std::string>& chosen) {
+    Options options("integrated_gradients", method.options);
+    for (const auto& [name, text] : chosen) options.set(name, text);
+    return method.run({.model = net, .input = x, .target = 1, .logits = net.logits(x)}, options);
+  };
+  const Tensor zero = run({{"steps", "3"}}).maps[0].values,
+               black = run({{"steps", "3"}, {"baseline", "black"}}).maps[0].values,
+               both = run({{"steps", "3"}, {"baseline", "zero,black"}}).maps[0].values;
+  for (int64_t i = 0; i < both.numel(); ++i)
+    CHECK(both.item(i) == doctest::Approx((zero.item(i) + black.item(i)) / 2).epsilon(1e-13));
+  const Explanation met = run({{"rule", "adaptive"}});
+  CHECK(met.unmet.empty());
+  REQUIRE(met.checks.size() == 3);
+  CHECK(met.checks[2].name == "gradients");
+  REQUIRE(met.notes.size() == 1);
+  const Explanation poor = run({{"rule", "adaptive"}, {"tolerance", "0"}, {"max_steps", "9"}});
+  REQUIRE(poor.unmet.size() == 1);
+  CHECK(poor.unmet[0].find("with 9 gradients the intervals' residuals add up to") != std::string::npos);
+  CHECK(poor.maps[0].values.numel() == x.numel());
+  CHECK(usage_error([&] {
+          run({{"rule", "simpson"}});
+        }).starts_with("there is no rule 'simpson' of an integral"));
+  CHECK(usage_error([&] { run({{"max_steps", "0"}}); }).find("max_steps") != std::string::npos);
+}
+
+// ---- of a layer
+
+TEST_CASE(
+    "layer_integrated_gradients: of the input it is integrated_gradients, and shares add up at every cut") {
+  const Tensor x = formula_input({2, 3, 14, 11}), baseline = formula_input({4, 3, 14, 11}).slice(3, 4);
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{.residual = false}.graph(), device);
+    const Graph& graph = net.graph();
+    const double near = device == Device::ref() ? 1e-12 : 2e-5;
+    for (NodeId n = 0; n < graph.output(); ++n) {
+      if (!graph.node(n).op || (device == Device::sim() && graph.node(n).op->kind().name != "max_pool2d"))
+        continue;
+      CAPTURE(graph.node(n).name);
+      const PathResult r = layer_integrated_gradients(net, x,
+                                                      {.target = 3,
+                                                       .layer = graph.node(n).name,
+                                                       .baseline = baseline,
+                                                       .path = {.rule = "secant", .steps = 2}});
+      for (size_t i = 0; i < 2; ++i) CHECK(std::abs(r.residuals[i]) < near);
+      CHECK(r.attribution.shape()[0] == 2);
+    }
+  }
+}
+
+// By hand: each point's gradient comes from a pass whose layer is set to it.
+TEST_CASE("layer_integrated_gradients: the straight way between two activations") {
+  const Tensor x = formula_input({2, 3, 14, 11});
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(SmallNetwork{}.graph(), device);
+    const Graph& graph = net.graph();
+    NodeId layer = -1;
+    for (NodeId n = 0; n < graph.size(); ++n)
+      if (graph.node(n).op && graph.node(n).op->kind().name == "max_pool2d") layer = n;
+    const Purpose read{.values = {layer}};
+    const auto value = [&](const Tensor& image) {
+      Execution& pass = net.execution(image.shape(), read);
+      pass.forward(image);
+      return pass.value(layer).to(Dtype::f64);
+    };
+    const PathResult r = layer_integrated_gradients(
+        net, x, {.target = 3, .layer = graph.node(layer).name, .path = {.steps = 3}});
+    const Quadrature q = gauss_legendre(3);
+    for (int64_t n = 0; n < 2; ++n) {
+      const Tensor image = x.slice(n, n + 1), a = value(image),
+                   a0 = value(Tensor::zeros(Dtype::f32, image.shape()));
+      const Tensor wanted = Tensor::zeros(Dtype::f64, a.shape());
+      const Purpose edited{.values = {graph.output()},
+                           .from = graph.output(),
+                           .gradients = {layer},
+                           .edits = {{Port(layer), Edit::Kind::set}}};
+      for (size_t k = 0; k < 3; ++k) {
+        const Tensor point(Dtype::f64, a.shape());
+        for (int64_t i = 0; i < a.numel(); ++i)
+          point.values<double>()[i] = a0.item(i) + q.points[k] * (a.item(i) - a0.item(i));
+        Execution& pass = net.execution(image.shape(), edited);
+        pass.edit(0, Cells::everything(), point);
+        pass.forward(image);
+        pass.backward(Target(3).seed(pass.value(graph.output())));
+        const Tensor g = pass.gradient(layer);
+        for (int64_t i = 0; i < a.numel(); ++i)
+          wanted.values<double>()[i] += q.weights[k] * g.item(i) * (a.item(i) - a0.item(i));
+      }
+      CHECK(relative_l2(r.attribution.slice(n, n + 1), wanted) < (device == Device::ref() ? 1e-13 : 1e-6));
+    }
+    CHECK_THROWS_AS(layer_integrated_gradients(net, x, {.layer = "nowhere"}), UsageError);
+  }
 }
 
 }  // namespace

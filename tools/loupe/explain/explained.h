@@ -63,7 +63,8 @@ struct ExplainedImage {
   Shape input = {};               // (1, 3, H, W)
   std::vector<Verdict> top = {};  // the five likeliest classes
   std::vector<Answer> answers = {};
-  std::vector<uint8_t> photo = {};  // PNG of what the network saw
+  std::vector<std::string> unmet = {};  // what methods were asked for and did not reach
+  std::vector<uint8_t> photo = {};      // PNG of what the network saw
   double seconds = 0;
   int64_t peak_bytes = 0, device_peak_bytes = 0;
 };

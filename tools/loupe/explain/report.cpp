@@ -30,10 +30,18 @@ std::string article(const MethodResult& r, const std::string& photo, const Shape
              "</dd></div>";
     for (const Check& c : r.checks)
       out += "<div title=\"" + escaped(c.meaning) + "\"><dt>" + title(c.name) + "</dt><dd>" +
-             short_number(c.value) + "</dd></div>";
+             short_number(c.value) +
+             (c.interval
+                  ? " (" + short_number(c.interval->first) + " to " + short_number(c.interval->second) + ")"
+                  : "") +
+             (!c.passes   ? ""
+              : *c.passes ? " <b class=passes>passes</b>"
+                          : " <b class=fails>fails</b>") +
+             "</dd></div>";
     out += "</dl>";
     for (const Check& c : r.checks)
-      out += "<p class=source>" + title(c.name) + ": " + escaped(c.meaning) + "</p>";
+      out += std::string(c.passes == false ? "<p class=\"source fails\">" : "<p class=source>") +
+             title(c.name) + ": " + escaped(c.meaning) + "</p>";
   }
   return out + "<p class=source>" + escaped(r.method->source) + "</p></article>\n";
 }
