@@ -313,16 +313,17 @@ bool PlanBuilder::fuse_meeting(ValueId earlier, ValueId later) {
   return true;
 }
 
-// The vjp step that makes a signal which at most `readers` others read.
+// The vjp step that makes a signal which at most `readers` others read, by its own name or as a view.
 PlanStep* PlanBuilder::only_maker(ValueId signal, int readers) {
   const auto maker = std::ranges::find(plan_.steps_.rbegin(), plan_.steps_.rend(), signal, &PlanStep::grad);
   if (maker == plan_.steps_.rend()) return nullptr;
+  const auto reads = [&](ValueId v) { return v >= 0 && plan_.value(v).slot == plan_.value(signal).slot; };
   for (const PlanStep& s : plan_.steps_) {
-    readers -= std::ranges::count(s.grad_outputs, signal) > 0;
-    readers -= std::ranges::count(s.operands, signal, &PlanOperand::value) > 0;
-    readers -= s.residual == signal;
+    readers -= std::ranges::any_of(s.grad_outputs, reads);
+    readers -= std::ranges::any_of(s.operands, reads, &PlanOperand::value);
+    readers -= reads(s.residual);
   }
-  for (const auto& [port, value] : signals_) readers -= value == signal;
+  for (const auto& [port, value] : signals_) readers -= reads(value);
   return readers < 0 ? nullptr : &*maker;
 }
 

@@ -140,7 +140,6 @@ struct OpKind {
   std::vector<Row> kernels;
   std::vector<std::string_view> operands = {"input"};  // names, for people and for parameters: "weight"
   bool variadic = false;  // any number of inputs, all served by the rows of vjp_input
-  bool has_vjp = true;    // false: only rules apply it, on the way back
 
   bool has(Backend, Direction) const;
   /// Throws Error naming op, direction and backend where the cell is empty.

@@ -6,7 +6,8 @@
 //   v (N, C, H', W'), x (N, C, H, W)  →  (N, C, H, W)
 //
 // The numbers of x are compared after rounding to multiples of 2^−bits (halves to even): sums that differ in
-// rounding alone are then equal, and the first in row-major order wins. NaN as in max_pool2d. There is no vjp.
+// rounding alone are then equal, and the first in row-major order wins. NaN as in max_pool2d.
+// The vjp to v reads dL/dy where v went; there is none to x.
 #pragma once
 #include <cstdint>
 

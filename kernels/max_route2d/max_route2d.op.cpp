@@ -45,7 +45,10 @@ class MaxRoute2dOp final : public Op {
   // A place is reached from several windows.
   std::optional<Window> window() const override { return std::nullopt; }
   LayoutWish layout(Backend b, Shapes inputs) const override { return maps_wish(b, inputs[1]); }
-  int64_t accumulation_length(Direction, Shapes) const override { return attributes_.pooling.overlap(); }
+  Needs needs(Direction) const override { return {.operands = 2}; }  // the map
+  int64_t accumulation_length(Direction direction, Shapes) const override {
+    return direction.is_forward() ? attributes_.pooling.overlap() : 0;
+  }
   Call prepare(Backend backend, Direction direction, Shapes inputs, const KernelOptions&) const override {
     Call call = table_call(backend, direction);
     if (backend == Backend::ref)  // it may be called in double
@@ -64,53 +67,59 @@ class MaxRoute2dOp final : public Op {
 
 const MaxRoute2d& attributes_of(const Op& op) { return static_cast<const MaxRoute2dOp&>(op).attributes(); }
 
-void ref_forward(const Op& op, const Arguments& a) {
+void ref_run(const Op& op, const Arguments& a) {
   const auto& [pooling, bits] = attributes_of(op);
   const Shape &v = a.inputs[0].shape, &x = a.inputs[1].shape;
-  const Scratch scratch(a.output.dtype, Layout::planar, v, x);
-  with_float_type(a.output.dtype, [&](auto t) {
+  const bool forward = a.direction.is_forward();
+  const Array& to = forward ? a.output : a.grad;
+  const Scratch scratch(to.dtype, Layout::planar, v, x);
+  with_float_type(to.dtype, [&](auto t) {
     using T = decltype(t);
     auto* map = reinterpret_cast<T*>(a.workspace.data() + scratch.map);
     auto* switches = reinterpret_cast<uint8_t*>(a.workspace.data() + scratch.switches);
     host::round_to_grid(bits, a.inputs[1].as<T>(), map, x.numel());
     ref::max_pool2d(pooling, map_of(x), map_of(v), map,
                     reinterpret_cast<T*>(a.workspace.data() + scratch.pooled), switches, x[0] * x[1]);
-    ref::max_unpool2d(pooling, map_of(x), map_of(v), a.inputs[0].as<T>(), switches, a.output.as<T>(),
-                      x[0] * x[1]);
+    const T* from = forward ? a.inputs[0].as<T>() : a.grad_output.as<T>();
+    (forward ? ref::max_unpool2d<T> : ref::max_unpool2d_vjp<T>)(pooling, map_of(x), map_of(v), from, switches,
+                                                                to.as<T>(), x[0] * x[1]);
   });
 }
 
-void cpu_forward(const Op& op, const Arguments& a) {
+void cpu_run(const Op& op, const Arguments& a) {
   const auto& [pooling, bits] = attributes_of(op);
   const Shape &v = a.inputs[0].shape, &x = a.inputs[1].shape;
+  const bool forward = a.direction.is_forward();
   const Scratch scratch(Dtype::f32, Layout::blocked, v, x);
   auto* map = reinterpret_cast<float*>(a.workspace.data() + scratch.map);
   auto* switches = reinterpret_cast<uint8_t*>(a.workspace.data() + scratch.switches);
   host::round_to_grid(bits, a.inputs[1].as<float>(), map, a.inputs[1].bytes() / int64_t{sizeof(float)});
   cpu::max_pool2d(pooling, map_of(x), map_of(v), map,
                   reinterpret_cast<float*>(a.workspace.data() + scratch.pooled), switches, x[0], x[1]);
-  cpu::max_unpool2d(pooling, map_of(x), map_of(v), a.inputs[0].as<float>(), switches, a.output.as<float>(),
-                    x[0], x[1]);
+  (forward ? cpu::max_unpool2d : cpu::max_unpool2d_vjp)(
+      pooling, map_of(x), map_of(v), (forward ? a.inputs[0] : a.grad_output).as<float>(), switches,
+      (forward ? a.output : a.grad).as<float>(), x[0], x[1]);
 }
 
-void device_forward(const Op& op, const Arguments& a) {
+void device_run(const Op& op, const Arguments& a) {
   const auto& [pooling, bits] = attributes_of(op);
   const Shape &v = a.inputs[0].shape, &x = a.inputs[1].shape;
+  const bool forward = a.direction.is_forward();
   auto* switches = reinterpret_cast<uint8_t*>(a.workspace.data());
   device::rounded_switches(a.queue, pooling, bits, map_of(x), map_of(v), a.inputs[1].as<float>(), switches,
                            x[0] * x[1]);
-  device::max_unpool2d(a.queue, pooling, map_of(x), map_of(v), a.inputs[0].as<float>(), switches,
-                       a.output.as<float>(), x[0] * x[1]);
+  (forward ? device::max_unpool2d : device::max_unpool2d_vjp)(
+      a.queue, pooling, map_of(x), map_of(v), (forward ? a.inputs[0] : a.grad_output).as<float>(), switches,
+      (forward ? a.output : a.grad).as<float>(), x[0] * x[1]);
 }
 
 }  // namespace
 
 extern const OpKind max_route2d_kind{"max_route2d",
                                      "each number to where its window of a map is largest; they add up",
-                                     {{Direction::forward, ref_forward, cpu_forward, device_forward}},
-                                     {"input", "map"},
-                                     false,
-                                     false};
+                                     {{Direction::forward, ref_run, cpu_run, device_run},
+                                      {Direction::vjp_input, ref_run, cpu_run, device_run}},
+                                     {"input", "map"}};
 
 OpPtr max_route2d(const MaxRoute2d& attributes) { return std::make_shared<MaxRoute2dOp>(attributes); }
 

@@ -28,6 +28,7 @@ class QuotientOp final : public Op {
     return inputs[0];
   }
   LayoutWish layout(Backend, Shapes) const override { return LayoutWish::any; }
+  Needs needs(Direction d) const override { return {.operands = d == Direction::vjp(1) ? 0b011u : 0b010u}; }
   double least() const { return least_; }
 
  private:
@@ -50,14 +51,30 @@ void device_forward(const Op& op, const Arguments& a) {
                    a.inputs[1].as<float>(), a.inputs[2].as<float>(), a.output.as<float>(), cells(a.output));
 }
 
+// What is not read has no data.
+void host_vjp(const Op& op, const Arguments& a) {
+  with_float_type(a.grad.dtype, [&](auto t) {
+    using T = decltype(t);
+    host::quotient_vjp(a.direction.operand, static_cast<T>(least_of(op)), a.grad_output.as<T>(),
+                       a.inputs[0].as<T>(), a.inputs[1].as<T>(), a.grad.as<T>(), cells(a.grad));
+  });
+}
+
+void device_vjp(const Op& op, const Arguments& a) {
+  device::quotient_vjp(a.queue, a.direction.operand, static_cast<float>(least_of(op)),
+                       a.grad_output.as<float>(), a.inputs[0].as<float>(), a.inputs[1].as<float>(),
+                       a.grad.as<float>(), cells(a.grad));
+}
+
 }  // namespace
 
 extern const OpKind quotient_kind{"quotient",
                                   "a / b where b is not almost nothing, else a third number",
-                                  {{Direction::forward, host_forward, host_forward, device_forward}},
-                                  {"input", "divisor", "otherwise"},
-                                  false,
-                                  false};
+                                  {{Direction::forward, host_forward, host_forward, device_forward},
+                                   {Direction::vjp(0), host_vjp, host_vjp, device_vjp},
+                                   {Direction::vjp(1), host_vjp, host_vjp, device_vjp},
+                                   {Direction::vjp(2), host_vjp, host_vjp, device_vjp}},
+                                  {"input", "divisor", "otherwise"}};
 
 OpPtr quotient(double least) { return std::make_shared<QuotientOp>(least); }
 

@@ -225,6 +225,25 @@ TEST_CASE("deeplift: the same bits in any batch and memory") {
     }
 }
 
+// Rows that are 16 wide lie the same way in both layouts: what a rule reads of a signal is then a view of it.
+TEST_CASE("deeplift: complete through linear layers of 16 numbers") {
+  Graph g;
+  NodeId n = g.add("flatten", flatten(), {g.input("input", {1, 3, 6, 5})});
+  n = g.add("relu", relu(), {g.add("fc1", linear({.out_features = 16}), {n})});
+  g.add("fc2", linear({.out_features = 4}), {n});
+  const Tensor x = formula_input({1, 3, 6, 5}), baseline = formula_input({2, 3, 6, 5}).slice(1, 2);
+  for (const Device device : devices()) {
+    CAPTURE(device.str());
+    Network net = with_formula_weights(g, device);
+    for (int64_t cls = 0; cls < 4; ++cls) {
+      const Tensor map = deeplift(net, x, {.target = cls, .baselines = {baseline}}).attribution;
+      double sum = 0;
+      for (int64_t i = 0; i < map.numel(); ++i) sum += map.item(i);
+      CHECK(std::abs(sum - (net.logits(x).item(cls) - net.logits(baseline).item(cls))) < 1e-4);
+    }
+  }
+}
+
 TEST_CASE("deeplift: what does not fit") {
   Network net = with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
   CHECK(usage_error([&] {

@@ -27,6 +27,7 @@ Rejection refuse(std::string name, MaxRoute2d attributes, Shape v, Shape x, std:
 std::vector<double> magnitude(const OpCase& c, Direction d, const Operands& o) {
   Operands all = o;
   for (double& v : all.inputs[0]) v = std::fabs(v);
+  for (double& g : all.grad_output) g = std::fabs(g);
   return call(*c.op, d, {}, all).value.numbers();
 }
 

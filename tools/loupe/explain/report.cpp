@@ -155,8 +155,7 @@ std::string page_end(const Explained& all, bool whole_run) {
          "<p>Made by Loupe " LOUPE_VERSION
          ". The score is the class's logit, before softmax; maps explain the score, the difference of two "
          "scores "
-         "or the unit that is named, unless they say otherwise.</p></footer><script>" +
-         std::string(embedded("report.js")) + "</script></body></html>\n";
+         "or the unit that is named, unless they say otherwise.</p></footer></body></html>\n";
 }
 
 std::string report(const Explained& all, std::span<const ExplainedImage> images, bool of_many) {
@@ -169,6 +168,7 @@ std::string report(const Explained& all, std::span<const ExplainedImage> images,
                      (of_many ? " · <a href=\"../report.html\">all pictures</a>" : ""));
   if (images.size() > 1) out += contents(images);
   for (size_t i = 0; i < images.size(); ++i) out += section(images[i], i, of_many);
+  out += "<script>" + std::string(embedded("report.js")) + "</script>\n";
   return out + page_end(all, !of_many);
 }
 
