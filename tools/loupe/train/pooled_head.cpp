@@ -122,7 +122,8 @@ void write_text(const fs::path& path, const std::string& text) {
 }
 
 ImageModel trunk_of(const HeadTraining& s) {
-  const WeightsChoice weights{.file = s.init, .extra = "ignore"};
+  const bool built_in = models::has_built_in_weights(s.init);  // by the name of a network
+  const WeightsChoice weights{.file = built_in ? "" : s.init, .extra = "ignore"};
   if (s.init.empty() && !models::has_built_in_weights(s.network))
     throw UsageError("--head pooled needs --init: the trunk's weights, which stay as they are");
   const ModelChoice choice{.model = s.network};
@@ -130,6 +131,12 @@ ImageModel trunk_of(const HeadTraining& s) {
                                    : choice.build(0, 0, s.init);
   model = models::with_pooled_head(std::move(model), 0);
   if (s.pictures.empty()) expect_fits(s.network, model.graph, {1, 3, zoo::kSize, zoo::kSize});
+  if (built_in) {
+    model.parameters =
+        read_weights(s.network, model.graph, models::built_in_file(s.init), "the weights of " + s.init,
+                     model.weight_names, weights.extra_tensors(), model.notes);
+    model.has_weights = true;
+  }
   return load_and_say(s.network, std::move(model), weights, s.device.open(), s.device);
 }
 

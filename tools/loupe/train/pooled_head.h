@@ -11,7 +11,8 @@ namespace loupe {
 
 struct HeadTraining {
   std::string network;
-  std::string init;      // weights of the trunk: a file, "formula", or "" for those built in
+  std::string
+      init;  // weights of the trunk: a file, a network whose are built in, "formula", or "" for its own
   std::string pictures;  // a folder with a folder of pictures for each class; empty: the zoo
   int64_t count;         // pictures of the zoo
   TrainingSettings settings;
