@@ -19,6 +19,13 @@ bool is_file(const std::string& name);
 /// file that cannot be read.
 Model build(const std::string& name, const ModelOptions& options = {});
 
+/// The model with its fully connected layers as convolutions: dense_head() of engine/graph/heads.h. Files of weights
+/// serve it as they are. Throws UsageError where it has none.
+Model with_dense_head(Model model);
+/// The model with global average pooling and a linear layer for so many classes behind its trunk: pooled_head(). With 0
+/// classes without that layer: pooled_features(). Throws UsageError where it has no trunk of maps.
+Model with_pooled_head(Model model, int64_t classes);
+
 /// Architectures whose weights this program carries: the zoo's.
 std::vector<std::string> with_built_in_weights();
 /// Whether it needs no file of weights: the zoo's, and files that are a network.

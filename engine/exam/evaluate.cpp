@@ -20,6 +20,7 @@ constexpr int64_t kStretch = 32;
 struct Asked {
   Scene scene;
   Tensor logits;
+  Once once = {};
 };
 
 /// The maps of one method for one scene, each made when it is first asked for.
@@ -43,6 +44,16 @@ class Answers {
     return *untrained_map_;
   }
 
+  std::vector<Plane> maps_of(const Tensor& pictures) const {
+    std::vector<Plane> maps;
+    const int64_t cls = asked_.scene.objects.at(0).cls;
+    for (int64_t n = 0; n < pictures.shape()[0]; ++n) {
+      const Scene scene{.input = pictures.slice(n, n + 1)};
+      maps.push_back(contestant_.answer(network_, scene, network_.logits(scene.input), cls));
+    }
+    return maps;
+  }
+
   std::vector<double> seconds;  // of each map of the network itself
 
  private:
@@ -58,29 +69,85 @@ class Answers {
   std::optional<Plane> untrained_map_;
 };
 
-bool looks_at(const Metric& m, int objects, bool costly) {
-  return m.objects == objects && (costly || !m.costly);
+/// The same network for metrics, which ask for scores of changed pictures by the hundred: on cpu with Winograd's
+/// convolutions, whose rounding is too coarse for maps but not for these.
+ImageModel for_scores(const ImageModel& model) {
+  const Network& network = model.network;
+  const Graph& graph = network.graph();
+  std::map<std::string, Tensor> parameters;
+  for (NodeId n = 0; n < graph.size(); ++n)
+    for (const NodeId p : graph.parameters(n))
+      parameters.insert_or_assign(graph.node(p).name, network.parameter(graph.node(p).name));
+  KernelOptions kernels = network.options().kernels;
+  kernels.winograd = true;
+  ImageModel other{Network(network.name(), graph, std::move(parameters), network.device(), kernels),
+                   model.preprocessing, model.labels, model.trunk};
+  other.network.memory_limit = network.memory_limit;
+  other.network.batch_limit = network.batch_limit;
+  return other;
 }
 
-/// How much there is to do for a scene: its map, and what costly metrics ask for beside it.
-int64_t work(int objects, bool costly) {
-  int64_t sum = objects == 1;
-  for (const Metric* m : all_metrics()) sum += m->costly && looks_at(*m, objects, costly);
-  return sum;
-}
+/// Which metrics look at a scene, of a method.
+struct Looks {
+  int64_t costly_count;  // scenes from the first
+
+  bool at(const Metric& m, const Method& method, int64_t index, int objects) const {
+    if (m.objects != objects) return false;
+    if (m.costly && method.costly) return index < (costly_count + 9) / 10;
+    return !(m.costly || method.costly) || index < costly_count;
+  }
+  /// How much there is to do: the map, and what costly metrics ask for beside it.
+  int64_t work(std::span<const Metric* const> metrics, const Method& method, int64_t index,
+               int objects) const {
+    int64_t costly = 0, any = 0;
+    for (const Metric* m : metrics) {
+      const bool looks = at(*m, method, index, objects);
+      any |= looks;
+      costly += looks && m->costly;
+    }
+    return any + costly;
+  }
+};
+
+/// Asks one method about one scene, and lets every metric that looks at it judge the answer.
+struct Examiner {
+  ImageModel &network, &scores;
+  const Exam& exam;
+  Looks looks;
+
+  void ask(Asked& asked, int64_t index, int objects, ImageModel* untrained, Standing& standing,
+           std::vector<double>& seconds) const {
+    Answers answers(network, untrained, standing.contestant, asked);
+    const Trial trial{.network = scores,
+                      .scene = asked.scene,
+                      .settings = exam.settings,
+                      .once = asked.once,
+                      .map = [&](size_t object) -> const Plane& { return answers.map(object); },
+                      .untrained_map = [&]() -> const Plane& { return answers.untrained_map(); },
+                      .maps_of = [&](const Tensor& x) { return answers.maps_of(x); }};
+    for (Verdicts& v : standing.verdicts) {
+      if (!looks.at(*v.metric, *standing.contestant.method, index, objects)) continue;
+      const std::optional<Score> score = v.metric->score(trial);
+      if (!score) continue;
+      v.tally.add(score->value);
+      if (!score->note.empty()) ++v.notes[{asked.scene.objects.at(0).cls, score->note}];
+    }
+    seconds.insert(seconds.end(), answers.seconds.begin(), answers.seconds.end());
+  }
+};
 
 bool beats(const Metric& m, double score, double baseline) {
   return m.better == Metric::Better::higher ? score > baseline : score < baseline;
 }
 
-void compare_with_baselines(std::vector<Standing>& standings) {
-  for (size_t i = 0; i < all_metrics().size(); ++i) {
-    const Metric& m = *all_metrics()[i];
+void compare_with_baselines(std::span<const Metric* const> metrics, std::vector<Standing>& standings) {
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    const Metric& m = *metrics[i];
     std::vector<double> baselines;
     for (const Standing& s : standings)
       if (s.contestant.baseline && s.verdicts[i].tally.count())
         baselines.push_back(s.verdicts[i].tally.mean());
-    if (m.passes_below || baselines.empty()) continue;
+    if (m.passes_below || m.descriptive || baselines.empty()) continue;
     for (Standing& s : standings)
       if (!s.contestant.baseline && s.verdicts[i].tally.count())
         s.verdicts[i].beats_baselines = std::ranges::all_of(
@@ -94,23 +161,27 @@ Evaluation evaluate(ImageModel& network, const std::vector<Contestant>& contesta
   if (exam.count < 1)
     throw UsageError("an evaluation needs at least 1 picture, not " + std::to_string(exam.count));
   const int64_t costly_count = std::clamp<int64_t>(exam.costly, 0, exam.count);
+  const Looks looks{costly_count};
 
-  Evaluation result;
+  Evaluation result{.metrics = exam.metrics};
+  if (result.metrics.empty()) result.metrics.assign(standard_metrics().begin(), standard_metrics().end());
+  const std::vector<const Metric*>& metrics = result.metrics;
   std::vector<std::vector<double>> seconds(contestants.size());
+  int64_t all_work = 0;
   for (const Contestant& c : contestants) {
     result.standings.push_back({.contestant = c});
-    for (const Metric* m : all_metrics()) result.standings.back().verdicts.push_back({.metric = m});
+    for (const Metric* m : metrics) result.standings.back().verdicts.push_back({.metric = m});
+    for (int64_t i = 0; i < exam.count; ++i)
+      for (const int objects : {1, 2}) all_work += looks.work(metrics, *c.method, i, objects);
   }
-
-  int64_t all_work = 0;
-  for (const Contestant& c : contestants)
-    all_work += (c.method->costly ? costly_count : exam.count) * work(1, false) +
-                costly_count * (work(1, true) - work(1, false)) + costly_count * work(2, true);
   int64_t done = 0;
+  ImageModel scores = for_scores(network);
+  const Examiner examiner{network, scores, exam, looks};
   const NodeId upper_half = middle_layer(network.graph());
   const auto advance = [&](int64_t by) {
     done += by;
-    if (exam.progress) exam.progress(static_cast<double>(done) / static_cast<double>(all_work));
+    if (exam.progress)
+      exam.progress(static_cast<double>(done) / static_cast<double>(std::max<int64_t>(all_work, 1)));
   };
 
   for (int64_t begin = 0; begin < exam.count; begin += kStretch) {
@@ -120,38 +191,25 @@ Evaluation evaluate(ImageModel& network, const std::vector<Contestant>& contesta
       fresh.emplace(untrained(network, scrambled(exam.seed, static_cast<uint64_t>(begin)), upper_half));
 
     for (const int objects : {1, 2}) {
+      if (objects == 2 && std::ranges::count(metrics, 2, &Metric::objects) == 0) continue;
       std::vector<Asked> stretch;
       for (int64_t i = begin; i < (objects == 1 ? end : std::min(end, costly_count)); ++i) {
         Scene scene = exam.scene(i, objects);
         Tensor logits = network.logits(scene.input);
         if (objects == 1) result.right.add(Target(top1).classes(logits)[0] == scene.objects.at(0).cls);
-        stretch.push_back({std::move(scene), std::move(logits)});
+        stretch.push_back({.scene = std::move(scene), .logits = std::move(logits)});
       }
       for (size_t c = 0; c < contestants.size(); ++c)
         for (size_t k = 0; k < stretch.size(); ++k) {
-          const Scene& scene = stretch[k].scene;
-          const bool costly = begin + static_cast<int64_t>(k) < costly_count;
-          if (!costly && contestants[c].method->costly) continue;
-          Answers answers(network, fresh ? &*fresh : nullptr, contestants[c], stretch[k]);
-          const Trial trial{.network = network,
-                            .scene = scene,
-                            .settings = exam.settings,
-                            .map = [&](size_t object) -> const Plane& { return answers.map(object); },
-                            .untrained_map = [&]() -> const Plane& { return answers.untrained_map(); }};
-          for (Verdicts& v : result.standings[c].verdicts) {
-            if (!looks_at(*v.metric, objects, costly)) continue;
-            const std::optional<Score> score = v.metric->score(trial);
-            if (!score) continue;
-            v.tally.add(score->value);
-            if (!score->note.empty()) ++v.notes[{scene.objects.at(0).cls, score->note}];
-          }
-          seconds[c].insert(seconds[c].end(), answers.seconds.begin(), answers.seconds.end());
-          advance(work(objects, costly));
+          const int64_t index = begin + static_cast<int64_t>(k);
+          examiner.ask(stretch[k], index, objects, fresh ? &*fresh : nullptr, result.standings[c],
+                       seconds[c]);
+          advance(looks.work(metrics, *contestants[c].method, index, objects));
         }
     }
   }
   for (size_t c = 0; c < contestants.size(); ++c) result.standings[c].seconds = median(std::move(seconds[c]));
-  compare_with_baselines(result.standings);
+  compare_with_baselines(metrics, result.standings);
   return result;
 }
 

@@ -2,35 +2,59 @@
 // the report see it. A new metric is one file engine/exam/<name>.metric.cpp that defines
 // `extern const Metric <name>_metric`; the build lists it in all_metrics().
 #pragma once
+#include <any>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/exam/scene.h"
 #include "engine/image/plane.h"
-#include "engine/run/network.h"
+#include "engine/run/image_model.h"
 
 namespace loupe {
 
 struct MetricSettings {
   double tolerance = 4;       // pixels by which a maximum may miss an object
   double part_tolerance = 1;  // or a part of one
-  int64_t steps = 32;         // of the insertion and the deletion curve
+  int64_t steps = 32;         // of the curves of insertion, deletion and pixel flipping
+  int64_t draws = 50;         // sets of pixels: of each size for sensitivity-n, squares for infidelity
+  int64_t neighbours = 10;    // pictures around a scene's, for max-sensitivity
+  double radius = 0.2;        // how far they lie from it, in normalised units
+};
+
+/// What is the same for all methods that answer one scene, made when it is first asked for: how the network
+/// answers pictures that no map has chosen.
+class Once {
+ public:
+  template <typename T>
+  const T& get(const std::string& name, const std::function<T()>& make) {
+    std::any& held = held_[name];
+    if (!held.has_value()) held = make();
+    return std::any_cast<const T&>(held);
+  }
+
+ private:
+  std::map<std::string, std::any> held_;
 };
 
 /// One method's answer to one scene, as far as metrics ask for it.
 struct Trial {
-  Network& network;
+  ImageModel& network;  // the same weights, for scores: not for maps, which these functions give
   const Scene& scene;
   const MetricSettings& settings;
+  Once& once;  // the scene's
   /// The method's relevance (H, W) for the class of an object of the scene.
   std::function<const Plane&(size_t object)> map;
   /// The same for the first object, of the network whose layers from the middle one (middle_layer()) to the
   /// output have learned nothing.
   std::function<const Plane&()> untrained_map;
+  /// The same for the class of the first object, in each of these pictures (N, 3, H, W) instead of the scene's.
+  std::function<std::vector<Plane>(const Tensor& pictures)> maps_of;
 };
 
 struct Score {
@@ -47,8 +71,11 @@ struct Metric {
   std::string_view summary;  // what it measures, and how to read it, one line
   std::string_view source;   // the paper
   Better better = Better::higher;
-  int objects = 1;      // that its scenes show
-  bool costly = false;  // asks for more than the one map of a scene: scored on fewer of them
+  int objects = 1;       // that its scenes show
+  bool costly = false;   // asks for more than the one map of a scene: scored on fewer of them
+  bool standard = true;  // a column of the table where nothing else is asked for
+  /// Says what kind of map it is rather than how right it is: not held against the baselines.
+  bool descriptive = false;
   /// Where a mean below it passes as sound and any other fails, instead of being held against the baselines.
   std::optional<double> passes_below = std::nullopt;
   /// Nullopt where the scene does not have what the metric asks for.
@@ -57,6 +84,10 @@ struct Metric {
 
 /// Every metric, by its place.
 std::span<const Metric* const> all_metrics();
+/// Those of the table where nothing else is asked for.
+std::span<const Metric* const> standard_metrics();
+/// Throws UsageError with near names.
+const Metric& find_metric(const std::string& name);
 /// In alphabetical order. (Generated from the names of the files *.metric.cpp.)
 std::span<const Metric* const> unsorted_metrics();
 

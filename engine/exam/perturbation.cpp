@@ -62,6 +62,9 @@ Curve turning(Network& net, const Tensor& from, const Tensor& to, int64_t cls, c
   const int64_t pixels = shape[2] * shape[3];
   const std::vector<int64_t> order = most_relevant_first(map);
   const Tensor a = from.to(Dtype::f32), b = to.to(Dtype::f32);
+  const int64_t features = std::ssize(order), together = features == pixels ? shape[1] : 1;
+  if (features != pixels && features != shape[1] * pixels)
+    throw Error("a map of " + std::to_string(features) + " values orders no picture of " + shape.str());
 
   Curve curve;
   in_batches(net, shape, steps + 1, {.values = {net.graph().output()}}, {}, [&](int64_t begin, int64_t end) {
@@ -69,8 +72,8 @@ Curve turning(Network& net, const Tensor& from, const Tensor& to, int64_t cls, c
     for (int64_t row = begin; row < end; ++row) {
       const auto picture = batch.row(row - begin).values<float>();
       std::ranges::copy(a.values<float>(), picture.begin());
-      for (int64_t i = 0; i < row * pixels / steps; ++i)
-        for (int64_t c = 0; c < shape[1]; ++c) {
+      for (int64_t i = 0; i < row * features / steps; ++i)
+        for (int64_t c = 0; c < together; ++c) {
           const auto at = static_cast<size_t>(c * pixels + order[static_cast<size_t>(i)]);
           picture[at] = b.values<float>()[at];
         }

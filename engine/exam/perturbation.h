@@ -22,7 +22,8 @@ std::vector<int64_t> most_relevant_first(const Plane& map);
 /// x (1, 3, H, W) behind a Gaussian of this deviation in pixels; beyond the edge the outermost pixels repeat.
 Tensor blurred(const Tensor& x, double deviation);
 
-/// The probability of class `cls` while `from` turns into `to`, both (1, 3, H, W), in the order of the map.
+/// The probability of class `cls` while `from` turns into `to`, both (1, C, H, W), in the order of the map:
+/// of H·W values, a pixel each with all of its channels, or of C·H·W, each a value of the picture by itself.
 Curve turning(Network& net, const Tensor& from, const Tensor& to, int64_t cls, const Plane& map,
               int64_t steps);
 

@@ -15,7 +15,7 @@ const Map* scored_map(const Explanation& explanation);
 ///   magnitude, reconstruction  the largest |·| over channels (0 and up)
 ///   contribution               the sum over channels (signed)
 ///   evidence, level            the sum over channels, at the places that its grid says; of evidence only what
-///                              is above zero
+///                              is above zero, or Picture::from_least
 /// Throws Error where a map of pixels has another size than the picture, and for a value that is not finite.
 Plane relevance(const Map& map, int64_t height, int64_t width);
 

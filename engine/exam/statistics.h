@@ -1,6 +1,7 @@
 // What many scores say together.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace loupe {
@@ -19,6 +20,18 @@ class Tally {
   int64_t count_ = 0;
   double mean_ = 0, squares_ = 0;
 };
+
+/// Pearson's correlation, in [-1, 1]; 0 where one of the two is the same everywhere. Throws Error for spans of
+/// different sizes.
+double correlation(std::span<const double> a, std::span<const double> b);
+
+/// Where a mean lies with 95 % confidence.
+struct Interval {
+  double mean = 0, low = 0, high = 0;
+};
+/// Of a correlation that was found in `count` pairs, by Fisher's z: ±1.96/√(count − 3); [-1, 1] for fewer
+/// than four.
+Interval correlation_interval(double correlation, int64_t count);
 
 /// Of an even number the mean of the middle two; 0 of none.
 double median(std::vector<double> values);

@@ -131,6 +131,11 @@ Image overlay(const Tensor& x, const Tensor& map, const Picture& picture, const 
 
   const Plane cells = reduce_channels(map, picture.style == Style::magnitude);
   double low = 0, high = robust_scale(cells.values, picture.percentile);
+  if (picture.style == Style::evidence && picture.from_least) {
+    for (low = high; const double v : cells.values)
+      if (std::isfinite(v)) low = std::min(low, v);
+    if (low == high) high = low + 1;  // a constant is none anywhere
+  }
   if (picture.style == Style::level) {
     low = std::numeric_limits<double>::infinity(), high = -low;
     for (const double v : cells.values)

@@ -30,6 +30,8 @@ struct Picture {
   /// The value at this percentile of |map| gets the strongest colour, so that a few extreme pixels do not
   /// fade the rest. `level` maps the smallest to the largest value instead.
   double percentile = 99.5;
+  /// Of `evidence`: the map's least value, rather than zero, is none (RISE, whose values all lie far above zero).
+  bool from_least = false;
   /// For a map coarser than the input. None: the cells divide the input evenly.
   std::optional<Grid> grid = std::nullopt;
 };

@@ -18,6 +18,13 @@ struct CamOptions {
 /// al. 2016, "Learning deep features for discriminative localization".
 Tensor cam(Network& net, const Tensor& x, const CamOptions& options = {});
 
+/// The same of a forward pass that has run, whose purpose names the values of cam_head(graph).maps and of the network's
+/// result. In real time, where the scores are wanted anyway, the map comes almost for nothing
+/// (bench/methods/cam_bench.cpp).
+Tensor cam_of(const Network& net, const Execution& pass, const CamOptions& options = {});
+/// The same of these values: maps (N, K, h, w) and scores (N, classes).
+Tensor cam_of(const Network& net, const Tensor& maps, const Tensor& scores, const CamOptions& options = {});
+
 /// Where a class activation map comes from: the class's map is Σ_k weight[c,k]·maps_k, or channel c of `maps`
 /// itself.
 struct CamHead {

@@ -55,37 +55,84 @@ CamHead cam_head(const Graph& graph) {
   return head;
 }
 
-Tensor cam(Network& net, const Tensor& x, const CamOptions& options) {
-  expect_images(net, x);
-  const CamHead head = cam_head(net.graph());
+namespace {
+CamHead suited_head(const Network& net) {
+  CamHead head = cam_head(net.graph());
   if (!head.missing.empty()) throw UsageError("cam does not suit " + net.name() + ": " + head.missing);
-  const NodeId scores = net.graph().output();
-  const Shape one = net.graph().shapes(x.shape())[static_cast<size_t>(head.maps)];
-  const int64_t count = x.shape()[0], channels = one[1], places = one[2] * one[3];
-  Tensor weight;
-  if (head.linear) weight = net.parameter(net.graph().node(net.graph().parameters(*head.linear).at(0)).name);
+  return head;
+}
 
-  Tensor sums = Tensor::zeros(Dtype::f64, {count, one[2], one[3]});
-  const Purpose purpose{.values = {head.maps, scores}};
-  in_batches(net, x.shape(), count, purpose, {}, [&](int64_t begin, int64_t end) {
-    Execution& pass = net.execution(x.shape().with(0, end - begin), purpose);
-    pass.forward(x.slice(begin, end));
-    const Tensor results = pass.value(scores);
-    const Tensor maps = pass.value(head.maps).to(Dtype::f64);
-    for (int64_t n = begin; n < end; ++n) {
-      const double* a = maps.values<double>().data() + (n - begin) * channels * places;
-      double* to = sums.values<double>().data() + n * places;
-      const auto add = [&](int64_t k, double w) {
-        for (int64_t p = 0; p < places; ++p) to[p] += w * a[k * places + p];
-      };
-      for (const auto& [cls, factor] : options.target.weights(results.slice(n - begin, n - begin + 1), n)) {
-        if (!head.linear) add(cls, factor);
-        for (int64_t k = 0; head.linear && k < channels; ++k)
-          add(k, factor * weight.item(cls * channels + k));
+using Channel = std::function<Tensor(int64_t image, int64_t k)>;
+
+// Of images first … first + N − 1 of the job, whose scores are (N, classes). `maps` (N, K, h, w), or where classes have
+// maps of their own, `channel`, which reads one.
+Tensor class_maps(const Network& net, const CamHead& head, const Shape& shape, const Tensor& maps,
+                  const Channel& channel, const Tensor& scores, const Target& target, int64_t first) {
+  if (target.node(net.graph()) != net.graph().output())
+    throw UsageError("cam explains the network's scores, not the value of a layer");
+  if (!target.is_class() && !target.is_sum())
+    throw UsageError("cam explains a class, or a weighted sum of classes, and not " + target.words());
+  const int64_t count = shape[0], channels = shape[1], places = shape[2] * shape[3];
+  const int64_t classes = scores.numel() / count;
+  const Tensor sums = Tensor::zeros(Dtype::f64, {count, shape[2], shape[3]});
+  const Tensor seed = target.seed(scores, first);  // what each score counts for
+  Tensor weight;
+  if (head.linear)
+    weight = net.parameter(net.graph().node(net.graph().parameters(*head.linear).at(0)).name).to(Dtype::f32);
+  with_float_type(net.device().compute_dtype(), [&]<typename T>(T) {
+    for (int64_t n = 0; n < count; ++n)
+      for (int64_t c = 0; c < classes; ++c) {
+        const double factor = seed.item(n * classes + c);
+        if (factor == 0) continue;
+        double* to = sums.row(n).values<double>().data();
+        const auto add = [&](const T* map, double w) {
+          for (int64_t p = 0; p < places; ++p) to[p] += w * static_cast<double>(map[p]);
+        };
+        if (!head.linear) {
+          add(channel(n, c).template values<const T>().data(), factor);
+          continue;
+        }
+        const T* a = maps.values<const T>().data() + n * channels * places;
+        const float* row = weight.values<const float>().data() + c * channels;
+        for (int64_t k = 0; k < channels; ++k) add(a + k * places, factor * static_cast<double>(row[k]));
       }
-    }
   });
   return sums.to(net.device().compute_dtype());
+}
+
+Tensor of_pass(const Network& net, const CamHead& head, const Execution& pass, const Target& target,
+               int64_t first) {
+  return class_maps(
+      net, head, pass.plan().shape(head.maps), head.linear ? pass.value(head.maps) : Tensor(),
+      [&](int64_t n, int64_t k) { return pass.channel(head.maps, n, k); }, pass.value(net.graph().output()),
+      target, first);
+}
+}  // namespace
+
+Tensor cam_of(const Network& net, const Execution& pass, const CamOptions& options) {
+  return of_pass(net, suited_head(net), pass, options.target, 0);
+}
+
+Tensor cam_of(const Network& net, const Tensor& maps, const Tensor& scores, const CamOptions& options) {
+  const CamHead head = suited_head(net);
+  return class_maps(
+      net, head, maps.shape(), maps, [&](int64_t n, int64_t k) { return maps.row(n).row(k); }, scores,
+      options.target, 0);
+}
+
+Tensor cam(Network& net, const Tensor& x, const CamOptions& options) {
+  expect_images(net, x);
+  const CamHead head = suited_head(net);
+  const NodeId scores = net.graph().output();
+  const Shape one = net.graph().shapes(x.shape())[static_cast<size_t>(head.maps)];
+  const Tensor all(net.device().compute_dtype(), {x.shape()[0], one[2], one[3]});
+  const Purpose purpose{.values = {head.maps, scores}};
+  in_batches(net, x.shape(), x.shape()[0], purpose, {}, [&](int64_t begin, int64_t end) {
+    Execution& pass = net.execution(x.shape().with(0, end - begin), purpose);
+    pass.forward(x.slice(begin, end));
+    copy_rows(of_pass(net, head, pass, options.target, begin), all, begin);
+  });
+  return all;
 }
 
 extern const Method cam_method;
@@ -112,12 +159,20 @@ const Method cam_method{
     },
     .run = [](const Question& q, const Options&) -> Explanation {
       const Graph& graph = q.model.graph();
+      const NodeId maps = cam_head(graph).maps;
+      const auto have = q.values.find(maps);
+      const Tensor map = have != q.values.end()
+                             ? cam_of(q.model, have->second, q.logits, {.target = q.target})
+                             : cam(q.model, q.input, {.target = q.target});
       return {{{"cam",
-                cam(q.model, q.input, {.target = q.target}).row(0),
-                {.style = Picture::Style::evidence, .grid = receptive_centres(graph, cam_head(graph).maps)},
+                map.row(0),
+                {.style = Picture::Style::evidence, .grid = receptive_centres(graph, maps)},
                 "Warm where the last maps hold evidence for the class; the mean over all places makes up the "
                 "score."}},
               {}};
+    },
+    .reads = [](const ImageModel& net, const Options&) -> std::vector<NodeId> {
+      return {cam_head(net.graph()).maps};
     }};
 
 }  // namespace loupe

@@ -20,11 +20,15 @@ class PlanBuilder::Signal : public SignalStep {
   ValueId rectify(ValueId signal) override { return builder_.rectify(unit_, node_, signal); }
   RowOperand operand(int i) override;
   ValueId output() override;
+  int operands() const override { return std::max(static_cast<int>(node().inputs.size()), folded() ? 3 : 0); }
+  RowOperand operand_of(NodeId node, int i) override;
   ValueId apply(const OpPtr& op, const std::vector<RowOperand>& operands) override;
   ValueId apply_vjp(const OpPtr& op, int i, ValueId signal, const std::vector<RowOperand>& operands) override;
   void pass(ValueId signal, int i) override { pass_(signal, i); }
 
  private:
+  bool folded() const { return unit_.batch_norm && node_ == unit_.head; }
+  PlanOperand weight(const RowOperand& o) const;
   std::vector<PlanOperand> planned(const std::vector<RowOperand>& operands, Layout layout) const;
   Layout layout_of(const OpPtr& op, const std::vector<RowOperand>& operands) const;
 
@@ -36,17 +40,28 @@ class PlanBuilder::Signal : public SignalStep {
 };
 
 RowOperand PlanBuilder::Signal::operand(int i) {
-  const Port& p = node().inputs.at(at(i));
-  if (builder_.graph_.node(p.node).is_weight()) return {.weight = i};
+  if (folded() && i == 2) return {.weight = i};
+  return operand_of(node_, i);
+}
+
+RowOperand PlanBuilder::Signal::operand_of(NodeId node, int i) {
+  const Port& p = builder_.graph_.node(node).inputs.at(at(i));
+  if (builder_.graph_.node(p.node).is_weight()) return {.weight = i, .node = node};
   const ValueId value = builder_.plan_.value_of(p);
   if (value < 0)
     throw Error("the rule " + builder_.purpose_.rule.name +
-                " says that it reads nothing, and asks for what '" + node().name + "' reads");
+                " says that it reads nothing, and asks for what '" + builder_.graph_.node(node).name +
+                "' reads");
   return {.value = value};
 }
 
+PlanOperand PlanBuilder::Signal::weight(const RowOperand& o) const {
+  const NodeId n = o.node < 0 ? node_ : o.node;
+  return builder_.weight_operand(builder_.units_[at(builder_.unit_of_[at(n)])], n, o.weight);
+}
+
 ValueId PlanBuilder::Signal::output() {
-  const ValueId value = builder_.unedited(node_);
+  const ValueId value = builder_.unedited(folded() ? *unit_.batch_norm : node_);
   if (value < 0)
     throw Error("the rule " + builder_.purpose_.rule.name +
                 " says that it reads nothing, and asks for what '" + node().name + "' makes");
@@ -63,9 +78,9 @@ std::vector<PlanOperand> PlanBuilder::Signal::planned(const std::vector<RowOpera
           {.value = builder_.in_layout(o.value, builder_.layout_for(layout, shape)), .shape = shape});
       continue;
     }
-    PlanOperand weight = builder_.weight_operand(unit_, node_, o.weight);
-    weight.weight.transform = o.transform;
-    list.push_back(std::move(weight));
+    PlanOperand read = weight(o);
+    read.weight.transform = o.transform;
+    list.push_back(std::move(read));
   }
   return list;
 }
@@ -74,8 +89,7 @@ Layout PlanBuilder::Signal::layout_of(const OpPtr& op, const std::vector<RowOper
   if (builder_.backend() != Backend::cpu) return Layout::planar;
   std::vector<Shape> shapes;
   for (const RowOperand& o : operands)
-    shapes.push_back(o.weight < 0 ? builder_.plan_.value(o.value).type.shape
-                                  : builder_.weight_operand(unit_, node_, o.weight).shape);
+    shapes.push_back(o.weight < 0 ? builder_.plan_.value(o.value).type.shape : weight(o).shape);
   const LayoutWish wish = op->layout(Backend::cpu, shapes);
   if (wish != LayoutWish::any) return wish == LayoutWish::blocked ? Layout::blocked : Layout::planar;
   for (size_t i = 0; i < operands.size(); ++i)
@@ -130,8 +144,7 @@ void PlanBuilder::backward() {
   const Type type = plan_.value(plan_.value_of(from)).type;  // a copy: fresh() may move the values
   plan_.seed_ = signals_[from] = fresh(real(), type.shape, type.layout);
   const bool device = backend() == Backend::cuda || backend() == Backend::sim;
-  if (device && type.shape.rank() == 2)
-    plan_.wanted_ = fresh(Dtype::i32, {type.shape[0]}, Layout::planar);
+  if (device && type.shape.rank() == 2) plan_.wanted_ = fresh(Dtype::i32, {type.shape[0]}, Layout::planar);
   for (auto u = units_.rbegin(); u != units_.rend(); ++u) {
     if (u->tail > from || !above_[at(u->tail)]) continue;
     ValueId signal = -1;
@@ -300,16 +313,17 @@ bool PlanBuilder::fuse_meeting(ValueId earlier, ValueId later) {
   return true;
 }
 
-// The vjp step that makes a signal which at most `readers` others read.
+// The vjp step that makes a signal which at most `readers` others read, by its own name or as a view.
 PlanStep* PlanBuilder::only_maker(ValueId signal, int readers) {
   const auto maker = std::ranges::find(plan_.steps_.rbegin(), plan_.steps_.rend(), signal, &PlanStep::grad);
   if (maker == plan_.steps_.rend()) return nullptr;
+  const auto reads = [&](ValueId v) { return v >= 0 && plan_.value(v).slot == plan_.value(signal).slot; };
   for (const PlanStep& s : plan_.steps_) {
-    readers -= std::ranges::count(s.grad_outputs, signal) > 0;
-    readers -= std::ranges::count(s.operands, signal, &PlanOperand::value) > 0;
-    readers -= s.residual == signal;
+    readers -= std::ranges::any_of(s.grad_outputs, reads);
+    readers -= std::ranges::any_of(s.operands, reads, &PlanOperand::value);
+    readers -= reads(s.residual);
   }
-  for (const auto& [port, value] : signals_) readers -= value == signal;
+  for (const auto& [port, value] : signals_) readers -= reads(value);
   return readers < 0 ? nullptr : &*maker;
 }
 

@@ -32,6 +32,7 @@ std::string Purpose::key() const {
 
 PlanBuilder::PlanBuilder(Plan& plan, PlanOptions options)
     : plan_(plan), graph_(plan.graph_), purpose_(plan.purpose_), options_(options) {
+  if (purpose_.rule.folds) options_.fold_batch_norm = true;
   // Learned weights are those of the nodes as they stand.
   if (purpose_.parameters) options_.fold_batch_norm = false;
   for (NodeId n : purpose_.gradients)

@@ -22,7 +22,8 @@ struct WeightTransform {
 /// What a row's op reads: a value of the plan, or a weight of the node.
 struct RowOperand {
   ValueId value = -1;
-  int weight = -1;  // operand i of the node, which is a parameter or a constant
+  int weight = -1;   // operand i of the node, which is a parameter or a constant
+  NodeId node = -1;  // of a weight: the node; −1: the row's
   std::shared_ptr<const WeightTransform> transform = nullptr;
 };
 
@@ -42,6 +43,10 @@ class SignalStep {
   /// for that.
   virtual RowOperand operand(int i) = 0;
   virtual ValueId output() = 0;
+  /// How many operands there are: the node's, and the bias that a folded batch norm gives it (Rule::folds).
+  virtual int operands() const = 0;
+  /// Operand i of another node, whose values exist because it has a row, too.
+  virtual RowOperand operand_of(NodeId node, int i) = 0;
   /// What any op makes of these operands. (An op of the kind that the node is takes the node's own:
   /// node().op.)
   virtual ValueId apply(const OpPtr& op, const std::vector<RowOperand>& operands) = 0;
@@ -61,6 +66,10 @@ struct Rule {
   /// Rows may ask for operands and outputs, so nodes that have one are computed by steps of their own. False
   /// lets a plan fuse them, and asking is then an Error where the value does not exist.
   bool reads = true;
+  /// An op with a row and the batch norm after it are one op to the row, where they can be folded: its weights
+  /// are the folded ones, its output is the batch norm's, and it has a bias. On every backend, ref too. A batch
+  /// norm that has a row by its name is not folded.
+  bool folds = false;
 
   /// The row that replaces a node's vjp, or null.
   const Row* find(const Node& node) const;

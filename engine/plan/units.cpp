@@ -29,7 +29,9 @@ void PlanBuilder::fold(Unit& u) {
   for (size_t i = 1; i < head.inputs.size(); ++i)
     if (!graph_.node(head.inputs[i].node).is_weight()) return;
   const auto c = only_consumer(u.tail, true);
-  if (!c || graph_.node(*c).op->kind().name != "batch_norm" || purpose_.rule.find(graph_.node(*c))) return;
+  if (!c || graph_.node(*c).op->kind().name != "batch_norm") return;
+  const Rule& rule = purpose_.rule;
+  if (rule.folds ? rule.nodes.contains(graph_.node(*c).name) : rule.find(graph_.node(*c)) != nullptr) return;
   u.batch_norm = u.tail = *c;
 }
 
@@ -68,7 +70,7 @@ void PlanBuilder::make_units() {
     if (!needed_[at(n)] || unit_of_[at(n)] >= 0 || !graph_.node(n).op) continue;
     Unit u{.head = n};
     const bool alone = purpose_.rule.needs_values(graph_.node(n));
-    if (!alone) fold(u);
+    if (!alone || purpose_.rule.folds) fold(u);
     if (options_.fuse && !alone) {
       fuse_sum(u);
       fuse_function(u);

@@ -315,6 +315,23 @@ Tensor Execution::value(const Port& p) const {
   return read(kept ? plan_->value_of(p) : -1, p.node, "value");
 }
 
+Tensor Execution::channel(const Port& p, int64_t image, int64_t channel) const {
+  const bool kept = std::ranges::count(plan_->purpose().values, p) > 0;
+  const Array all = planned(kept ? plan_->value_of(p) : -1, p.node, "value");
+  const Shape& s = all.shape;
+  if (s.rank() != 4 || image < 0 || image >= s[0] || channel < 0 || channel >= s[1])
+    throw UsageError("channel " + std::to_string(channel) + " of image " + std::to_string(image) +
+                     " is not one of " + s.str());
+  // Blocks of channels lie one after the other.
+  const int64_t block = all.layout == Layout::blocked ? kBlock : 1, first = channel / block * block;
+  const int64_t before = (image * round_up(s[1], block) + first) * s[2] * s[3];
+  const Array part{all.as<std::byte>() + before * dtype_bytes(all.dtype),
+                   all.dtype,
+                   {1, std::min(block, s[1] - first), s[2], s[3]},
+                   all.layout};
+  return download(network_.queue(), part).row(0).row(channel - first);
+}
+
 Array Execution::gradient_in_place(NodeId n) const {
   const Array a = planned(plan_->gradient_of(n), n, "gradient");
   if (done_ != Done::backward) throw Error("there are no gradients yet: run backward() first");

@@ -58,6 +58,8 @@ class Execution {
   /// Copies, planar, in the device's type (f64 on ref, f32 elsewhere). Throw Error for nodes that the purpose
   /// did not name.
   Tensor value(const Port&) const;
+  /// One channel of one image of a value (N, C, H, W) alone: (H, W).
+  Tensor channel(const Port&, int64_t image, int64_t channel) const;
   /// dL/d(what reads the node saw), or dL/d(parameter).
   Tensor gradient(NodeId) const;
   /// The same where it lies, in the device's memory, good until another execution of the network runs. Planar

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -62,6 +63,8 @@ struct Check {
   std::string name;
   double value;
   std::string meaning;
+  std::optional<bool> passes = {};  // where there is a limit; `meaning` says in words what fails
+  std::optional<std::pair<double, double>> interval = {};  // where the value lies with 95 % confidence
 };
 
 /// What maps were made of, stored beside them and not drawn: the scores of masked pictures, the weights of channels.
@@ -87,6 +90,8 @@ struct Question {
   Target target = top1;
   Tensor logits;  // (1, classes), of `input`
   Progress progress = [](double) {};
+  std::map<NodeId, Tensor> values =
+      {};  // of nodes that Method::reads names, from the pass that made `logits`
 };
 
 struct Method {
@@ -104,6 +109,10 @@ struct Method {
   std::function<Explanation(const Question&, const Options&)> run;
   /// Suggests defaults that fit inputs of that shape; empty: those above fit every network.
   std::function<void(const ImageModel&, const Shape& input, Options&)> fit = {};
+  /// Nodes whose values in the forward pass of the input are all that the method needs. Who runs that pass for the
+  /// logits names them in its purpose and hands them over in Question::values; where they are missing, the method runs
+  /// a pass of its own.
+  std::function<std::vector<NodeId>(const ImageModel&, const Options&)> reads = {};
   /// With its defaults it takes the time of a few hundred forward passes or more. `loupe tour` leaves it out, and
   /// `loupe evaluate` asks it about as few pictures as it does costly metrics.
   bool costly = false;

@@ -59,29 +59,37 @@ Execution& Network::execution(const std::shared_ptr<const Plan>& plan) {
   return *executions_.front();
 }
 
-int64_t Network::batch_within_limit(const Shape& one, int64_t wanted, const Purpose& purpose) {
+int64_t Network::groups_within_limit(const Shape& group, int64_t wanted, const Purpose& purpose) {
   if (memory_limit == 0) return wanted;
-  const auto bytes = [&](int64_t batch) { return plan_for({one.with(0, batch)}, purpose)->arena_bytes(); };
+  const auto bytes = [&](int64_t groups) {
+    return plan_for({group.with(0, groups * group[0])}, purpose)->arena_bytes();
+  };
   if (bytes(1) > memory_limit)
-    throw Error("one image of this pass needs " + mib(bytes(1)) + " of activations, more than the " +
-                std::to_string(memory_limit >> 20) + " MiB of --memory");
-  int64_t batch = 1;
-  while (batch * 2 <= wanted && bytes(batch * 2) <= memory_limit) batch *= 2;
-  return batch * 2 > wanted && bytes(wanted) <= memory_limit ? wanted : batch;
+    throw Error((group[0] == 1 ? "one image of this pass needs "
+                               : std::to_string(group[0]) + " images that go together in this pass need ") +
+                mib(bytes(1)) + " of activations, more than the " + std::to_string(memory_limit >> 20) +
+                " MiB of --memory");
+  int64_t groups = 1;
+  while (groups * 2 <= wanted && bytes(groups * 2) <= memory_limit) groups *= 2;
+  return groups * 2 > wanted && bytes(wanted) <= memory_limit ? wanted : groups;
 }
 
-int64_t Network::batch_for(const Shape& one, int64_t wanted, const Purpose& purpose) {
+int64_t Network::batch_for(const Shape& one, int64_t wanted, const Purpose& purpose, int64_t together) {
+  if (batch_limit && batch_limit < together)
+    throw UsageError(name_ + " takes " + std::to_string(batch_limit) + " image(s) at once, and this pass " +
+                     std::to_string(together) + " together");
   if (batch_limit) wanted = std::min(wanted, batch_limit);
-  int64_t batch = batch_within_limit(one, wanted, purpose);
-  if (!queue_.module) return batch;
-  for (;; batch /= 2) {
-    const std::shared_ptr<const Plan> plan = plan_for({one.with(0, batch)}, purpose);
-    if (batch > 1 && !is_roomy(*plan)) continue;
+  const Shape group = one.with(0, together);
+  int64_t groups = groups_within_limit(group, std::max<int64_t>(wanted / together, 1), purpose);
+  if (!queue_.module) return groups * together;
+  for (;; groups /= 2) {
+    const std::shared_ptr<const Plan> plan = plan_for({group.with(0, groups * together)}, purpose);
+    if (groups > 1 && !is_roomy(*plan)) continue;
     try {
       prepare(*plan);
-      return batch;
+      return groups * together;
     } catch (const DeviceOutOfMemory&) {
-      if (batch == 1) throw;
+      if (groups == 1) throw;
     }
   }
 }

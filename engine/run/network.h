@@ -52,7 +52,8 @@ class Network {
   /// The largest batch ≤ `wanted` of inputs like `one` whose arena fits memory_limit and, on cuda and sim,
   /// the device's free memory beside the weights; both are then reserved. Throws Error with the sizes if one
   /// image does not fit.
-  int64_t batch_for(const Shape& one, int64_t wanted, const Purpose& purpose);
+  /// Of inputs that go in groups of `together`, it is a multiple of that, and the same is said of one group.
+  int64_t batch_for(const Shape& one, int64_t wanted, const Purpose& purpose, int64_t together = 1);
 
   /// The network's result (N, classes) of x (N, 3, H, W).
   Tensor logits(const Tensor& x);
@@ -81,7 +82,7 @@ class Network {
   void prepare(const Plan& plan);
   void release_arena();
   bool is_roomy(const Plan& plan) const;
-  int64_t batch_within_limit(const Shape& one, int64_t wanted, const Purpose& purpose);
+  int64_t groups_within_limit(const Shape& group, int64_t wanted, const Purpose& purpose);
   std::shared_ptr<const Plan> plan_for(const std::vector<Shape>& inputs, const Purpose& purpose);
 
   std::string name_;

@@ -34,15 +34,17 @@ void expect_images(const Network& net, const Tensor& x) {
 }
 
 void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose,
-                const Progress& progress, const std::function<void(int64_t, int64_t)>& body) {
+                const Progress& progress, const std::function<void(int64_t, int64_t)>& body,
+                int64_t together) {
   int64_t batch;
   if (net.queue().module) {
-    const int64_t most = net.batch_for(one, count, purpose);
-    batch = ceil_div(count, ceil_div(count, most));
+    const int64_t most = net.batch_for(one, count, purpose, together);
+    batch = round_up(ceil_div(count, ceil_div(count, most)), together);
   } else {
-    const int64_t bytes = net.execution(one.with(0, 1), purpose).plan().arena_bytes();
-    const int64_t good = std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(bytes, 1), 1, kBatch);
-    batch = net.batch_for(one, std::min(count, good), purpose);
+    const int64_t bytes = net.execution(one.with(0, together), purpose).plan().arena_bytes();
+    const int64_t good =
+        std::clamp<int64_t>(kCacheBytes / std::max<int64_t>(bytes, 1), 1, kBatch / together) * together;
+    batch = net.batch_for(one, std::min(count, good), purpose, together);
   }
   for (int64_t begin = 0; begin < count; begin += batch) {
     const int64_t end = std::min(count, begin + batch);
@@ -92,19 +94,22 @@ void ScorePass::run(int64_t count, const std::function<Tensor(int64_t, int64_t)>
   append(all.values, {Port(scores)});
   append(all.values, probe.values);
   append(all.records, probe.records);
-  in_batches(net, one, count, all, progress, [&](int64_t begin, int64_t end) {
-    Execution& pass = net.execution(one.with(0, end - begin), all);
-    const Shape& result_shape = pass.plan().value(pass.plan().seed()).type.shape;
-    if (target.is_class() && !probe.look && result_shape.rank() == 2) {
-      pass.forward_and_back({rows(begin, end)}, target.wanted(end - begin, result_shape[1], begin));
-      return take(pass, begin);
-    }
-    pass.forward(rows(begin, end));
-    const Tensor result = pass.value(scores);
-    if (probe.look) probe.look(pass, begin);
-    pass.backward(target.seed(result, begin));
-    take(pass, begin);
-  });
+  in_batches(
+      net, one, count, all, progress,
+      [&](int64_t begin, int64_t end) {
+        Execution& pass = net.execution(one.with(0, end - begin), all);
+        const Shape& result_shape = pass.plan().value(pass.plan().seed()).type.shape;
+        if (target.is_class() && !probe.look && result_shape.rank() == 2) {
+          pass.forward_and_back({rows(begin, end)}, target.wanted(end - begin, result_shape[1], begin));
+          return take(pass, begin);
+        }
+        pass.forward(rows(begin, end));
+        const Tensor result = pass.value(scores);
+        if (probe.look) probe.look(pass, begin);
+        pass.backward(target.seed(result, begin));
+        take(pass, begin);
+      },
+      together);
 }
 
 Tensor input_signal(Network& net, const Tensor& x, const Target& target, Rule rule, const Probe& probe) {

@@ -28,9 +28,11 @@ void expect_images(const Network& net, const Tensor& x);
 
 /// Calls body(begin, end) for stretches of [0, count), each as long as a good batch of inputs like `one` that
 /// fits net.memory_limit: on a GPU, which idles in small ones, the largest that fits there, too, or a part of the
-/// job as large as the others; on a CPU what its caches hold.
+/// job as large as the others; on a CPU what its caches hold. Rows that a rule looks at together are in one batch:
+/// all begin at multiples of `together`. Throws Error where so many do not fit net.memory_limit.
 void in_batches(Network& net, const Shape& one, int64_t count, const Purpose& purpose,
-                const Progress& progress, const std::function<void(int64_t begin, int64_t end)>& body);
+                const Progress& progress, const std::function<void(int64_t begin, int64_t end)>& body,
+                int64_t together = 1);
 
 /// What a job finds of each of its rows.
 struct RowScores {
@@ -57,6 +59,7 @@ struct ScorePass {
   Target target;
   Probe probe = {};
   Progress progress = {};
+  int64_t together = 1;  // rows that the rule looks at together, as in_batches() has it
 
   /// rows(begin, end): the input of these rows, (end − begin, …). take(execution, begin): called when
   /// their gradients are there.

@@ -14,7 +14,7 @@
 namespace loupe {
 namespace {
 
-constexpr const char* kTypes = "f2, f4, f8 and i4 of either byte order, and u1";
+constexpr const char* kTypes = "f2, f4, f8, i4 and i8 of either byte order, and u1";
 
 struct Header {
   std::optional<std::string> descr;
@@ -108,7 +108,7 @@ class HeaderParser {
 /// A type of number: as the file says it, and as the tensor has it.
 struct Stored {
   Dtype dtype;
-  size_t bytes;          // of one number in the file; 2 with f32: IEEE half precision
+  size_t bytes;          // of one number in the file; 2 with f32: IEEE half precision; 8 with i32: int64
   bool swapped = false;  // big-endian
 };
 
@@ -120,6 +120,7 @@ Stored stored_as(const std::string& descr, const std::string& file) {
     if (kind == "f4") return {Dtype::f32, 4, big};
     if (kind == "f8") return {Dtype::f64, 8, big};
     if (kind == "i4") return {Dtype::i32, 4, big};
+    if (kind == "i8") return {Dtype::i32, 8, big};
   }
   if (descr == "|u1") return {Dtype::u8, 1};
   std::string shown = descr;
@@ -141,7 +142,8 @@ float from_half(uint16_t half) {
 }
 
 /// The numbers of the file in the machine's order and the tensor's type.
-void copy_numbers(std::span<const std::byte> from, const Stored& stored, std::byte* to) {
+void copy_numbers(std::span<const std::byte> from, const Stored& stored, std::byte* to,
+                  const std::string& file) {
   const auto wide = static_cast<size_t>(dtype_bytes(stored.dtype));
   if (!stored.swapped && stored.bytes == wide) {
     std::memcpy(to, from.data(), from.size());
@@ -153,6 +155,15 @@ void copy_numbers(std::span<const std::byte> from, const Stored& stored, std::by
     if (stored.swapped) std::reverse(number, number + stored.bytes);
     if (stored.bytes == wide) {
       std::memcpy(to + i * wide, number, wide);
+      continue;
+    }
+    if (stored.dtype == Dtype::i32) {
+      int64_t value;
+      std::memcpy(&value, number, sizeof value);
+      const auto narrow = static_cast<int32_t>(value);
+      if (narrow != value)
+        throw Error(file + " holds " + std::to_string(value) + ", which does not fit 32 bits");
+      std::memcpy(to + i * wide, &narrow, sizeof narrow);
       continue;
     }
     uint16_t half;
@@ -192,7 +203,7 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& name) {
     throw Error(file + " has " + std::to_string(data.size()) + " bytes of data, but its shape " +
                 shape.str() + " takes " + std::to_string(wanted));
   Tensor t(stored.dtype, shape);
-  if (!data.empty()) copy_numbers(data, stored, t.raw());
+  if (!data.empty()) copy_numbers(data, stored, t.raw(), file);
   return t;
 }
 

@@ -26,6 +26,9 @@ struct Model {
   std::map<std::string, Tensor> parameters = {};
   bool any_batch = true;  // false: it was written down for a batch of one alone
   std::vector<std::string> notes = {};
+  /// Where the head was changed: the graph whose parameters files of weights hold. Those of `graph` are the same numbers
+  /// in other shapes.
+  std::optional<Graph> stored = {};
 };
 
 /// 0: what the architecture was made for. Height and width are nominal: a network runs on every size that its

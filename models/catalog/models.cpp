@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
+#include "engine/graph/heads.h"
 #include "kernels/common/suggest.h"
 #include "models/catalog/built_in.h"
 #include "models/io/formula.h"
@@ -76,6 +78,22 @@ Model build(const std::string& name, const ModelOptions& options) {
                    " (`loupe models` lists them)");
 }
 
+Model with_dense_head(Model model) {
+  Graph dense = dense_head(model.graph);
+  model.stored = std::exchange(model.graph, std::move(dense));
+  return model;
+}
+
+Model with_pooled_head(Model model, int64_t classes) {
+  if (model.trunk.empty())
+    throw UsageError(
+        "a network that names no trunk cannot have a pooled head: nothing says where its maps end");
+  const NodeId trunk = model.graph.find(model.trunk);
+  model.graph = classes ? pooled_head(model.graph, trunk, classes) : pooled_features(model.graph, trunk);
+  if (std::ssize(model.labels) != classes) model.labels.clear();
+  return model;
+}
+
 std::vector<std::string> with_built_in_weights() {
   std::vector<std::string> all;
   for (const BuiltIn& b : all_built_in_weights()) all.emplace_back(b.model);
@@ -110,13 +128,15 @@ ImageModel load(const std::string& name, Model model, const std::filesystem::pat
     throw UsageError("'" + name + "' has its own weights: leave --weights out");
   if (model.has_weights) expect_explainable(name, model.graph);
   std::vector<std::string> notes = std::move(model.notes);
+  const Graph& stored = model.stored ? *model.stored : model.graph;
   const auto from = [&](WeightsFile file, const std::string& path) {
-    return read_weights(name, model.graph, std::move(file), path, model.weight_names, extra, notes);
+    return read_weights(name, stored, std::move(file), path, model.weight_names, extra, notes);
   };
-  Weights parameters = weights == "formula" ? formula_weights(model.graph)
+  Weights parameters = weights == "formula" ? formula_weights(stored)
                        : model.has_weights  ? std::move(model.parameters)
                        : weights.empty()    ? from(built_in_file(name), "the built-in weights")
                                             : from(WeightsFile::open(weights.string()), weights.string());
+  if (model.stored) parameters = reshaped(parameters, model.graph);
   ImageModel loaded{Network(name, std::move(model.graph), std::move(parameters), device, kernels),
                     model.preprocessing, std::move(model.labels), std::move(model.trunk), std::move(notes)};
   loaded.read_tensor = read_tensor_file;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/image/image.h"
+#include "engine/segment/min_cut.h"
 #include "kernels/common/build_info.h"
 #include "kernels/common/device.h"
 #include "kernels/common/op.h"
@@ -71,7 +72,7 @@ std::string version() {
          " code; this machine runs " + simd_target_here() + "\nsim       " + module(Backend::sim) +
          "\ncuda      " + module(Backend::cuda) + "\nonnx      " +
          (onnx::why_missing().empty() ? "files are read" : "no: " + onnx::why_missing()) + "\npictures  " +
-         picture_readers();
+         picture_readers() + "\ncuts      " + min_cut_library();
 }
 
 int run(int argc, char** argv) {

@@ -42,8 +42,9 @@ std::string option_help(const OptionSpec& o) {
   return notes.empty() ? o.help : o.help + " (" + notes + ")";
 }
 
-void MethodChoice::add_to(CLI::App& app, const std::string& group) {
-  value_option(app, "--method", methods_, "a,b",
+void MethodChoice::add_to(CLI::App& app, const std::string& group, const std::string& option) {
+  option_ = option;
+  value_option(app, option, methods_, "a,b",
                "Methods by name, or `all` that suit the network; `loupe methods` (" + methods_ + ")", group);
   for (const Method* m : all_methods())
     for (const OptionSpec& o : m->options) {
@@ -123,7 +124,8 @@ std::vector<ChosenMethod> MethodChoice::chosen() const {
   } else {
     for (const std::string& name : split_commas(methods_)) {
       if (name == "all")
-        throw UsageError("--method takes `all` alone, or the names of methods, not both: '" + methods_ + "'");
+        throw UsageError(option_ + " takes `all` alone, or the names of methods, not both: '" + methods_ +
+                         "'");
       add(find_method(name));
     }
   }

@@ -48,7 +48,8 @@ class MethodChoice {
  public:
   /// The methods where --method is not given.
   explicit MethodChoice(std::string standard = "gradient") : methods_(std::move(standard)) {}
-  void add_to(CLI::App& app, const std::string& group);
+  /// `option`: what names the methods.
+  void add_to(CLI::App& app, const std::string& group, const std::string& option = "--method");
   /// The methods in the order given, each once. Throws UsageError for unknown names, for values out of range,
   /// and for options of a method that was not asked for.
   std::vector<ChosenMethod> chosen() const;
@@ -60,7 +61,7 @@ class MethodChoice {
     const Method* method;
     std::string option, text;
   };
-  std::string methods_;
+  std::string option_ = "--method", methods_;
   std::vector<Given> given_;
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 #include "kernels/common/suggest.h"
@@ -32,6 +33,11 @@ void ModelChoice::add_to(CLI::App& app, const std::string& group) {
       "Whether GoogLeNet and Inception take their input to mean and deviation 0.5, as torchvision's trained "
       "ones do (yes with a file of weights for 1000 classes)",
       group);
+  value_option(
+      app, "--head", head, "dense|pooled",
+      "dense: fully connected layers as convolutions, which larger pictures pass place by place; pooled: "
+      "global average pooling and a linear layer, as `loupe train --head pooled` teaches it (its own)",
+      group);
 }
 
 void ModelChoice::check_name() const {
@@ -58,6 +64,21 @@ ModelOptions ModelChoice::options(int64_t height, int64_t width, const std::stri
   return models::for_weights(model, all, weights);
 }
 
+Model ModelChoice::build(int64_t height, int64_t width, const std::string& weights, int64_t labels) const {
+  if (!head.empty() && head != "dense" && head != "pooled")
+    throw UsageError("--head takes dense or pooled, not '" + head + "'");
+  // A dense head is made for the network's own size, whatever that of the pictures.
+  if (head == "dense") return models::with_dense_head(models::build(model, options(0, 0, weights, labels)));
+  ModelOptions all = options(height, width, weights, labels);
+  if (head.empty()) return models::build(model, all);
+  if (models::is_file(model))
+    throw UsageError("--head pooled is for the architectures that `loupe models` lists, not for files");
+  const int64_t classes_wanted = std::exchange(all.classes, 0);
+  Model built = models::build(model, all);
+  const int64_t own = built.graph.node(built.graph.output()).shape().back();
+  return models::with_pooled_head(std::move(built), classes_wanted ? classes_wanted : own);
+}
+
 void SizeChoice::add_to(CLI::App& app) {
   value_option(app, "--size", size, "HxW",
                "Height and width of the input in pixels (64 of the zoo, 224 of others)");
@@ -65,7 +86,7 @@ void SizeChoice::add_to(CLI::App& app) {
 
 std::pair<Graph, Shape> SizeChoice::graph(const ModelChoice& choice) const {
   choice.check_name();
-  Graph graph = models::build(choice.model, choice.options()).graph;
+  Graph graph = choice.build().graph;
   Shape input = graph.input_shapes().at(0);
   if (!size.empty()) {
     const auto [height, width] = parse_size("--size", size);
@@ -151,11 +172,10 @@ ImageModel load_and_say(const std::string& name, Model model, const WeightsChoic
   return network;
 }
 
-ImageModel load_for_zoo(const std::string& model, const WeightsChoice& weights, const DeviceChoice& device) {
-  Model built =
-      models::build(model, {.classes = std::ssize(zoo::labels()), .height = zoo::kSize, .width = zoo::kSize});
-  expect_fits(model, built.graph, {1, 3, zoo::kSize, zoo::kSize});
-  return load_and_say(model, std::move(built), weights, device.open(), device);
+ImageModel load_for_zoo(const ModelChoice& choice, const WeightsChoice& weights, const DeviceChoice& device) {
+  Model built = choice.build(zoo::kSize, zoo::kSize, weights.file, std::ssize(zoo::labels()));
+  expect_fits(choice.model, built.graph, {1, 3, zoo::kSize, zoo::kSize});
+  return load_and_say(choice.model, std::move(built), weights, device.open(), device);
 }
 
 }  // namespace loupe

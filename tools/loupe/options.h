@@ -20,7 +20,7 @@ CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& v
 
 /// --model M and --classes N: which architecture.
 struct ModelChoice {
-  std::string model = "zoo", classes, channels = {}, transform_input = {};
+  std::string model = "zoo", classes = {}, channels = {}, transform_input = {}, head = {};
   void add_to(CLI::App& app, const std::string& group = "Options");
   /// Throws UsageError, with near names.
   void check_name() const;
@@ -31,6 +31,9 @@ struct ModelChoice {
   /// `classes`: how many where --classes does not say it.
   ModelOptions options(int64_t height = 0, int64_t width = 0, const std::string& weights = "formula",
                        int64_t classes = 0) const;
+  /// The architecture, with the head that --head asks for. Throws UsageError.
+  Model build(int64_t height = 0, int64_t width = 0, const std::string& weights = "formula",
+              int64_t classes = 0) const;
 };
 
 /// --device D, the GPU's --conv C, and the simulator's --sim.seed N and --sim.memory BYTES: where to compute.
@@ -62,7 +65,7 @@ ImageModel load_and_say(const std::string& name, Model model, const WeightsChoic
                         const DeviceChoice& device);
 /// A network with the zoo's classes, made for the zoo's pictures. Throws UsageError where they are too small
 /// for it.
-ImageModel load_for_zoo(const std::string& model, const WeightsChoice& weights, const DeviceChoice& device);
+ImageModel load_for_zoo(const ModelChoice& model, const WeightsChoice& weights, const DeviceChoice& device);
 
 /// Throws UsageError, naming model, size and layer, where a layer does not fit an input.
 void expect_fits(const std::string& model, const Graph& graph, const Shape& input);

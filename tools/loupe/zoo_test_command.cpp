@@ -26,7 +26,7 @@ void run(const Settings& s) {
   const auto seed = static_cast<uint64_t>(parse_whole("--seed", s.seed, 0, INT64_MAX));
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   s.weights.check(s.network.model);
-  ImageModel network = load_for_zoo(s.network.model, s.weights, s.device);
+  ImageModel network = load_for_zoo(s.network, s.weights, s.device);
   const nlohmann::ordered_json test = zoo_test(network, seed, count);
   if (s.json) return print_json(test);
   print(zoo_test_text(test));
@@ -40,6 +40,8 @@ std::function<void()> set_up_zoo_test(CLI::App& zoo) {
   const auto s = std::make_shared<Settings>();
   value_option(*app, "--network", s->network.model, "M",
                "A network that tells the zoo's 14 classes apart (zoo)");
+  value_option(*app, "--head", s->network.head, "pooled",
+               "The head that `loupe train --head pooled` taught it");
   s->weights.add_to(
       *app, "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try");
   value_option(*app, "--count", s->count, "N", "How many pictures (10000); classes take turns");

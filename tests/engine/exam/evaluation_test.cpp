@@ -50,11 +50,7 @@ Scene squares(int64_t index, int objects) {
 }
 
 Method method(std::string_view name, std::function<Explanation(const Question&, const Options&)> run) {
-  return {.name = name,
-          .summary = "",
-          .source = "",
-          .options = {},
-          .run = std::move(run)};
+  return {.name = name, .summary = "", .source = "", .options = {}, .run = std::move(run)};
 }
 
 /// Knows the truth: the target's channel.
@@ -158,11 +154,20 @@ TEST_CASE("evaluation: the same scores however many pictures there are beside, a
   std::vector<Contestant> small = all;
   for (Contestant& c : small)
     if (c.method->name == "occlusion") c.options.set("window", "5"), c.options.set("stride", "4");
-  const Exam exam{.scene = squares, .count = 6, .costly = 4, .seed = 3};
+  const Exam exam{.scene = squares,
+                  .count = 6,
+                  .costly = 4,
+                  .seed = 3,
+                  .settings = {.draws = 6, .neighbours = 2},
+                  .metrics = {all_metrics().begin(), all_metrics().end()}};
   const Evaluation a = evaluate(net, small, exam), b = evaluate(net, small, exam);
+  CHECK(std::ranges::equal(a.metrics, all_metrics()));
   for (size_t s = 0; s < a.standings.size(); ++s)
-    for (size_t m = 0; m < all_metrics().size(); ++m)
+    for (size_t m = 0; m < a.metrics.size(); ++m) {
+      CAPTURE(a.metrics[m]->name);
+      CHECK(a.standings[s].verdicts.at(m).tally.count() > 0);
       CHECK(a.standings[s].verdicts[m].tally.mean() == b.standings[s].verdicts[m].tally.mean());
+    }
   Exam other = exam;
   other.seed = 4;
   const Evaluation c = evaluate(net, small, other);
@@ -217,6 +222,39 @@ TEST_CASE("evaluation: progress goes from 0 to 1, and wrong requests are refused
   CHECK(contains(error_of([&] { evaluate(net, silent, {.scene = squares, .count = 1}); }), "mute"));
 }
 
+TEST_CASE("evaluation: only the metrics that are asked for, and costly methods about fewer pictures") {
+  ImageModel net = model_with_formula_weights(squares_graph(), Device::cpu());
+  Method slow = oracle;
+  slow.name = "slow";
+  slow.costly = true;
+  const std::vector<const Metric*> some{&find_metric("pointing"), &find_metric("sparseness"),
+                                        &find_metric("infidelity"), &find_metric("max_sensitivity")};
+  const Evaluation e = evaluate(net, contestants({&oracle, &slow}),
+                                {.scene = squares,
+                                 .count = 40,
+                                 .costly = 30,
+                                 .settings = {.tolerance = 1, .draws = 8, .neighbours = 2},
+                                 .metrics = some});
+  CHECK(e.metrics == some);
+  for (const Standing& s : e.standings) CHECK(s.verdicts.size() == some.size());
+  const auto count = [&](const char* method, const char* metric) {
+    return verdict(e, method, metric).tally.count();
+  };
+  CHECK(count("oracle", "pointing") == 40);
+  CHECK(count("oracle", "infidelity") == 30);
+  CHECK(count("slow", "pointing") == 30);
+  CHECK(count("slow", "infidelity") == 3);
+  CHECK(verdict(e, "slow", "pointing").tally.mean() == 1);
+  // What describes a map is held against no baseline; the oracle's map is the picture's channel, which moves with it.
+  CHECK(verdict(e, "oracle", "sparseness").beats_baselines == std::nullopt);
+  CHECK(verdict(e, "oracle", "sparseness").tally.mean() == Approx(1 - 20.0 / 256));
+  CHECK(verdict(e, "centre", "max_sensitivity").tally.mean() == 0);
+  CHECK(verdict(e, "oracle", "max_sensitivity").tally.mean() > 0.1);
+  CHECK(verdict(e, "oracle", "infidelity").beats_baselines.has_value());
+  CHECK(contains(error_of([] { find_metric("infidelty"); }), "infidelity"));
+  CHECK(std::ranges::count(standard_metrics(), true, &Metric::standard) == std::ssize(standard_metrics()));
+}
+
 TEST_CASE("baselines: the middle is the largest; noise is another for another picture") {
   ImageModel net = model_with_formula_weights(squares_graph(), Device::cpu());
   const auto map_of = [&](const Method& m, const Tensor& x) {
@@ -246,6 +284,7 @@ TEST_CASE("metrics: each has what the table and the report say of it") {
     place = m->place;
     CHECK(!m->summary.empty());
     CHECK(!m->source.empty());
+    CHECK(&find_metric(std::string(m->name)) == m);
   }
   CHECK(names.size() == unsorted_metrics().size());
 }

@@ -16,6 +16,8 @@ TEST_CASE("relevance: each style makes one number a pixel of its channels") {
   CHECK(of(Style::reconstruction) == std::vector<double>{3, 5, 4, 0});
   CHECK(of(Style::contribution) == std::vector<double>{3, -4, -1, 0});
   CHECK(of(Style::evidence) == std::vector<double>{3, 0, 0, 0});
+  const Map from_least{"m", map, {.style = Style::evidence, .from_least = true}, ""};
+  CHECK(relevance(from_least, 2, 2).values == std::vector<double>{7, 0, 3, 4});
 }
 
 TEST_CASE("relevance: a grid says where the cells of a coarse map lie") {

@@ -98,6 +98,21 @@ TEST_CASE("channels: magnitude takes the largest, contribution the sum") {
   CHECK(pixel(contribution, 0, 0) != pixel(contribution, 0, 1));
 }
 
+TEST_CASE("evidence from the least value is drawn as if that were zero") {
+  std::vector<double> cells(240 * 300, 0.0), raised(240 * 300, 7.0);
+  cells[0] = 2, cells[1] = 0.5;
+  raised[0] = 9, raised[1] = 7.5;
+  const auto drawn = [](const std::vector<double>& map, bool from_least) {
+    return overlay(flat(240, 300), map_of(map, {240, 300}),
+                   {.style = Style::evidence, .percentile = 100, .from_least = from_least}, kPlain)
+        .rgb;
+  };
+  CHECK(drawn(raised, true) == drawn(cells, false));
+  CHECK(drawn(cells, true) == drawn(cells, false));
+  CHECK(drawn(std::vector<double>(240 * 300, 3.0), true) ==
+        drawn(std::vector<double>(240 * 300, 0.0), false));
+}
+
 TEST_CASE("evidence below zero counts as none; magnitude has no sign") {
   const Image evidence = draw_cells({{0, 1.0}, {1, -1.0}}, Style::evidence);
   CHECK(pixel(evidence, 0, 1) == pixel(evidence, 0, 2));

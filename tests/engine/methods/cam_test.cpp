@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/methods/cam.h"
+#include "engine/run/method.h"
 #include "models/io/formula.h"
 #include "models/models.h"
 #include "tests/support/networks.h"
@@ -61,6 +62,32 @@ TEST_CASE("cam: the channel of the class before its ReLU, where maps of classes 
     CHECK(same_bits(map.row(0), maps.row(0).row(4)));
     CHECK(same_bits(map.row(1), maps.row(1).row(1)));
   }
+}
+
+TEST_CASE("cam: of a forward pass that has run, without another") {
+  const Tensor x = formula_input({1, 3, 14, 11});
+  for (const Device device : devices())
+    for (const bool linear : {true, false}) {
+      CAPTURE(device.str());
+      CAPTURE(linear);
+      ImageModel model =
+          model_with_formula_weights(linear ? SmallNetwork{}.graph() : channel_head_graph(), device);
+      const Tensor alone = cam(model, x, {.target = 3});
+      const Method& method = find_method("cam");
+      const Options options("cam", method.options);
+      const std::vector<NodeId> reads = method.reads(model, options);
+      REQUIRE(reads.size() == 1);
+      const NodeId scores = model.graph().output();
+      Execution& e = model.network.execution(x.shape(), {.values = {scores, reads[0]}});
+      e.forward(x);
+      Question q{.model = model, .input = x, .target = 3, .logits = e.value(scores)};
+      q.values.emplace(reads[0], e.value(reads[0]));
+      CHECK(same_bits(method.run(q, options).maps[0].values, alone.row(0)));
+      CHECK(same_bits(cam_of(model, q.values.at(reads[0]), q.logits, {.target = 3}), alone));
+      CHECK(same_bits(cam_of(model, e, {.target = 3}), alone));
+      CHECK_NOTHROW(e.value(scores));  // still the network's last pass
+      CHECK(same_bits(q.logits, model.logits(x)));
+    }
 }
 
 TEST_CASE("cam: which architectures it suits") {

@@ -61,6 +61,11 @@ TEST_CASE("arrays of every type and version") {
   // Numbers whose highest byte comes first.
   CHECK(parse(npy(dict(">f4", "(1,)"), std::string("\x40\xd0\0\0", 4))).item() == 6.5);
   CHECK(parse(npy(dict(">i4", "(1,)"), "\xff\xff\xff\xf7")).item() == -9);
+  const Tensor labels = parse(npy(dict("<i8", "(3,)"), data_of<int64_t>({7, -1, INT32_MIN})));
+  CHECK(labels.dtype() == Dtype::i32);
+  CHECK(labels.values<int32_t>()[0] == 7);
+  CHECK(labels.values<int32_t>()[2] == INT32_MIN);
+  CHECK(parse(npy(dict(">i8", "(1,)"), "\xff\xff\xff\xff\xff\xff\xff\xf7")).item() == -9);
   CHECK(parse(npy(dict(">f8", "(1,)"), std::string("\xbf\xf0\0\0\0\0\0\0", 8))).item() == -1);
   // Keys in another order, other quotes, no spaces.
   CHECK(parse(npy("{\"shape\":(1,),\"fortran_order\":False,\"descr\":\"|u1\"}", "\x05")).item() == 5);
@@ -100,7 +105,10 @@ TEST_CASE("what is not such an array is one clear line") {
       {npy(dict("<f2", "(3,)"), four), "has 4 bytes of data, but its shape (3) takes 6"},
       {npy(dict("|f4", "(1,)"), four), "is of type '|f4'; Loupe reads f2, f4"},
       {npy(dict(">f16", "(1,)"), four), "is of type '>f16'"},
-      {npy(dict("<i8", "(1,)"), four), "is of type '<i8'"},
+      {npy(dict("<u8", "(1,)"), four), "is of type '<u8'"},
+      {npy(dict("<i8", "(1,)"), four), "has 4 bytes of data, but its shape (1) takes 8"},
+      {npy(dict("<i8", "(2,)"), data_of<int64_t>({1, int64_t{1} << 31})),
+       "holds 2147483648, which does not fit"},
       {npy(dict("|O", "(1,)"), four), "is of type '|O'"},
       {npy(dict("a\nb", "(1,)"), four), "is of type 'a?b'"},
       {npy("{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (1,), }", four), "holds records"},

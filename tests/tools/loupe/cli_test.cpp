@@ -389,18 +389,20 @@ TEST_CASE("explain in the simulator: the cpu's map, whatever the order of thread
 TEST_CASE("--method all leaves out what does not suit the network, and says so") {
   const Folder folder;
   const std::string photo = photograph(folder, "photo.png");
-  const std::vector<std::string> quick{"--occlusion.window",           "200", "--occlusion.stride", "200",
+  const std::vector<std::string> quick{"--occlusion.window",           "64", "--occlusion.stride", "64",
                                        "--integrated_gradients.steps", "1"};
-  std::vector<std::string> words{"explain",  photo, "--model", "alexnet",      "--weights", "formula",
-                                 "--method", "all", "--out",   folder / "out", "--json"};
+  std::vector<std::string> words{"explain", photo,   "--model",      "zoo_fc", "--method",
+                                 "all",     "--out", folder / "out", "--json"};
   words.insert(words.end(), quick.begin(), quick.end());
   const Said said = loupe(words);
   REQUIRE_MESSAGE(said.status == 0, said.err);
   const json all = json::parse(said.out);
-  REQUIRE(all["skipped"].size() == 2);
-  CHECK(all["skipped"][0]["method"] == "attention_rollout");
-  CHECK(all["skipped"][1]["method"] == "cam");
-  CHECK(all["images"][0]["methods"].size() == all_methods().size() - 2);
+  REQUIRE(all["skipped"].size() == 4);
+  CHECK(all["skipped"][0]["method"] == "attention_relevance");
+  CHECK(all["skipped"][1]["method"] == "attention_rollout");
+  CHECK(all["skipped"][2]["method"] == "cam");
+  CHECK(all["skipped"][3]["method"] == "last_attention");
+  CHECK(all["images"][0]["methods"].size() == all_methods().size() - 4);
   CHECK(!fs::exists(folder / "out/photo/cam.png"));
 }
 

@@ -71,7 +71,8 @@ TEST_CASE("the mask itself scores 1 on the zoo's pictures, and beats the baselin
       .options = {},
       .run = [&](const Question& q, const Options&) -> Explanation {
         const Scene& scene = seen.at(q.input.raw());
-        const SceneObject& object = *std::ranges::find(scene.objects, *q.target.one_class(), &SceneObject::cls);
+        const SceneObject& object =
+            *std::ranges::find(scene.objects, *q.target.one_class(), &SceneObject::cls);
         const Tensor map = Tensor::from(std::span<const uint8_t>(object.region.inside), {64, 64});
         return {{{"oracle", map.to(Dtype::f32), {.style = Picture::Style::evidence}, ""}}, {}};
       }};
@@ -106,7 +107,7 @@ TEST_CASE("evaluate: the table has a column a metric, a row a method, and fits a
   CHECK(said.err.empty());
   const std::string heading = said.out.substr(0, said.out.find('\n'));
   size_t at = 0;
-  for (const Metric* m : all_metrics()) {
+  for (const Metric* m : standard_metrics()) {
     const size_t found = heading.find(m->heading, at);
     CHECK_MESSAGE(found != std::string::npos, m->heading);
     at = found;
@@ -132,16 +133,17 @@ TEST_CASE("evaluate: all methods that suit the network, each by itself") {
   };
   const json zoo = scored("zoo"), fc = scored("zoo_fc");
   std::set<std::string> expected{"centre", "random"}, found;
+  const std::set<std::string> of_attention{"attention_relevance", "attention_rollout", "last_attention"};
   for (const Method* m : all_methods())
-    if (m->name != "attention_rollout") expected.insert(std::string(m->name));
+    if (!of_attention.contains(std::string(m->name))) expected.insert(std::string(m->name));
   for (const json& m : zoo.at("methods")) found.insert(m.at("method").get<std::string>());
   CHECK(found == expected);
-  REQUIRE(zoo.at("skipped").size() == 1);  // a network without attention
-  CHECK(zoo.at("skipped")[0].at("method") == "attention_rollout");
+  REQUIRE(zoo.at("skipped").size() == 3);  // a network without attention
+  for (const json& m : zoo.at("skipped")) CHECK(of_attention.contains(m.at("method").get<std::string>()));
   CHECK(fc.at("methods").size() == expected.size() - 1);
-  REQUIRE(fc.at("skipped").size() == 2);
-  CHECK(fc.at("skipped")[1].at("method") == "cam");
-  CHECK(fc.at("skipped")[1].at("why").get<std::string>().find("global average pooling") != std::string::npos);
+  REQUIRE(fc.at("skipped").size() == 4);
+  CHECK(fc.at("skipped")[2].at("method") == "cam");
+  CHECK(fc.at("skipped")[2].at("why").get<std::string>().find("global average pooling") != std::string::npos);
   CHECK(row(zoo, "occlusion").at("options").at("stride") == "32");
 }
 
@@ -157,12 +159,12 @@ TEST_CASE("evaluate: --json has every mean, error and count; --out holds the sam
         "part_tolerance", "steps", "accuracy", "metrics", "methods", "skipped", "files", "seconds"})
     CHECK_MESSAGE(all.contains(key), key);
   CHECK(all.at("seed") == 9);
-  CHECK(all.at("metrics").size() == all_metrics().size());
+  CHECK(all.at("metrics").size() == standard_metrics().size());
   for (const json& m : all.at("methods")) {
     const bool baseline = m.at("method") == "centre" || m.at("method") == "random";
     CHECK(m.at("baseline") == baseline);
     CHECK(m.at("milliseconds").get<double>() >= 0);
-    for (const Metric* metric : all_metrics()) {
+    for (const Metric* metric : standard_metrics()) {
       const json& score = m.at("scores").at(std::string(metric->name));
       const int64_t most = metric->costly ? 3 : 5;
       CHECK(score.at("count").get<int64_t>() <= most);
@@ -192,7 +194,33 @@ TEST_CASE("evaluate: --json has every mean, error and count; --out holds the sam
     CHECK_MESSAGE(plot.find(word) != std::string::npos, word);
   CHECK(plot.find("href") == std::string::npos);  // nothing from elsewhere
   CHECK(plot.find("nan") == std::string::npos);
-  for (const Metric* m : all_metrics()) CHECK(plot.find(std::string(m->heading)) != std::string::npos);
+  for (const Metric* m : standard_metrics()) CHECK(plot.find(std::string(m->heading)) != std::string::npos);
+}
+
+TEST_CASE("evaluate: --metric chooses the columns; all of them stand in tables that fit a terminal") {
+  const Folder folder;
+  const Said said = run_evaluate({"--method", "cam,gradient", "--count", "2", "--costly", "1", "--steps", "4",
+                                  "--metric", "all", "--out", folder / "out"});
+  REQUIRE_MESSAGE(said.status == 0, said.err);
+  std::istringstream lines(said.out);
+  for (std::string line; std::getline(lines, line);) CHECK_MESSAGE(width_of(line) <= 120, line);
+  const json all = json::parse(read_text(folder / "out/scores.json"));
+  CHECK(all.at("metrics").size() == all_metrics().size());
+  for (const Metric* m : all_metrics()) {
+    CHECK_MESSAGE(said.out.find(std::string(m->heading)) != std::string::npos, m->heading);
+    CHECK_MESSAGE(said.out.find(std::string(m->summary)) != std::string::npos, m->summary);
+    for (const char* method : {"cam", "gradient", "centre", "random"})
+      CHECK(row(all, method).at("scores").at(std::string(m->name)).at("count").get<int64_t>() <= 2);
+  }
+  CHECK(read_text(folder / "out/scores.svg").find("nan") == std::string::npos);
+
+  const Said some =
+      run_evaluate({"--method", "cam", "--count", "2", "--metric", "sparseness,pointing", "--json"});
+  REQUIRE_MESSAGE(some.status == 0, some.err);
+  const json scores = row(json::parse(some.out), "cam").at("scores");
+  CHECK(scores.size() == 2);
+  CHECK(scores.contains("pointing"));
+  CHECK(scores.at("sparseness").contains("beats_baselines") == false);
 }
 
 TEST_CASE("evaluate: scores depend on the seed, and not on threads or what else is scored") {
@@ -257,6 +285,8 @@ TEST_CASE("evaluate: bad input is one line that says what to do") {
       {{"--tolerance", "far"}, 2, "--tolerance"},
       {{"--part-tolerance", "nan"}, 2, "--part-tolerance"},
       {{"--method", "gradcam"}, 2, "grad_cam"},
+      {{"--metric", "infidelty"}, 2, "infidelity"},
+      {{"--metric", ""}, 2, "--metric"},
       {{"--method", "cam", "--model", "zoo_fc"}, 2, "cam does not suit zoo_fc"},
       {{"--method", "cam", "--occlusion.window", "8"}, 2, "has no effect"},
       {{"--method", "occlusion", "--occlusion.window", "65"}, 2, "65"},

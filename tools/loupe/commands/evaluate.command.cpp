@@ -28,29 +28,53 @@ struct Settings {
   MethodChoice methods{"all"};
   DeviceChoice device;
   WeightsChoice weights;
-  std::string out, threads;
+  std::string out, threads, metrics = "standard";
   std::string count = "1000", costly, seed = "1", tolerance, part_tolerance, steps, cascade;
   bool json = false;
 
   void add_to(CLI::App& app);
 };
 
+std::string names_of_metrics() {
+  std::vector<std::string> names;
+  for (const Metric* m : all_metrics()) names.emplace_back(m->name);
+  return join(names);
+}
+
+// In the order of the table, each once.
+std::vector<const Metric*> chosen_metrics(const std::string& text) {
+  const auto some = text == "standard" ? standard_metrics() : all_metrics();
+  if (text == "standard" || text == "all") return {some.begin(), some.end()};
+  std::vector<const Metric*> asked, chosen;
+  for (const std::string& name : split_commas(text)) asked.push_back(&find_metric(name));
+  for (const Metric* m : all_metrics())
+    if (std::ranges::count(asked, m)) chosen.push_back(m);
+  if (chosen.empty()) throw UsageError("--metric takes the names of metrics, `standard` or `all`");
+  return chosen;
+}
+
 void Settings::add_to(CLI::App& app) {
   const std::string what = "What to score", how = "How", results = "Results";
   methods.add_to(app, what);
   value_option(app, "--model", model.model, "M", "A network that tells the zoo's 14 classes apart (zoo)",
                what);
+  value_option(app, "--head", model.head, "pooled", "The head that `loupe train --head pooled` taught it",
+               what);
   weights.add_to(
       app, "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try",
       what);
   value_option(app, "--count", count, "N", "Pictures with one object (1000)", what);
-  value_option(
-      app, "--costly", costly, "N",
-      "How many of them insertion, deletion and the untrained network look at, and pictures with two "
-      "objects (a fifth of --count, 10 to 200)",
-      what);
+  value_option(app, "--costly", costly, "N",
+               "How many of them costly metrics (insertion, deletion, the untrained network, and most of "
+               "those that are not "
+               "standard) and costly methods look at, and pictures with two objects (a fifth of --count, 10 "
+               "to 200); costly "
+               "metrics look at a tenth of them for costly methods",
+               what);
   value_option(app, "--seed", seed, "S", "Which pictures (1): the same seed draws the same ones", what);
   const MetricSettings standard;
+  value_option(app, "--metric", metrics, "a,b",
+               "Scores by name: " + names_of_metrics() + "; or `standard` or `all` (standard)", how);
   value_option(app, "--tolerance", tolerance, "X",
                "Pixels by which the strongest pixel may miss an object (" + short_number(standard.tolerance) +
                    ", as 15 of 224)",
@@ -58,7 +82,7 @@ void Settings::add_to(CLI::App& app) {
   value_option(app, "--part-tolerance", part_tolerance, "X",
                "The same for its parts (" + short_number(standard.part_tolerance) + ")", how);
   value_option(app, "--steps", steps, "N",
-               "Of insertion and deletion (" + std::to_string(standard.steps) + ")", how);
+               "Of insertion, deletion and pixel flipping (" + std::to_string(standard.steps) + ")", how);
   value_option(app, "--cascade", cascade, "N",
                "Also how alike maps stay while the network forgets layer by layer, for N pictures (none)",
                how);
@@ -97,8 +121,9 @@ Run prepare(const Settings& s) {
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   s.weights.check(s.model.model);
   std::vector<ChosenMethod> methods = s.methods.chosen();
+  std::vector<const Metric*> metrics = chosen_metrics(s.metrics);
 
-  ImageModel network = load_for_zoo(s.model.model, s.weights, s.device);
+  ImageModel network = load_for_zoo(s.model, s.weights, s.device);
   // Other networks see the whole picture, too: none of it is cut off.
   network.preprocessing.resize = network.preprocessing.crop = zoo::kSize;
 
@@ -115,7 +140,8 @@ Run prepare(const Settings& s) {
             .count = scores.count,
             .costly = scores.costly,
             .seed = scores.seed,
-            .settings = scores.settings};
+            .settings = scores.settings,
+            .metrics = std::move(metrics)};
   return {std::move(network), std::move(everyone), std::move(exam), cascade, std::move(scores)};
 }
 

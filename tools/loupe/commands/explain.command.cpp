@@ -38,7 +38,7 @@ struct Settings {
   WeightsChoice weights;
   TargetChoice target;
   std::string labels, out = "out", memory, threads;
-  bool json = false, verbose = false, stop_on_error = false;
+  bool json = false, verbose = false, stop_on_error = false, checks = false;
 
   void add_to(CLI::App& app);
 };
@@ -70,6 +70,11 @@ void Settings::add_to(CLI::App& app) {
       "Folder for DIR/report.html, DIR/<picture>/<map>.png and DIR/<picture>/maps.safetensors; what an "
       "earlier run left there is replaced (out)",
       results);
+  app.add_flag("--checks", checks,
+               "Check every map: what it leaves unexplained, what a network that learned nothing would show, "
+               "and where "
+               "there is one the completeness, a finite difference in double, CAM's identity")
+      ->group(results);
   app.add_flag("--stop-on-error", stop_on_error,
                "Explain nothing unless all pictures can be read, rather than leave out those that cannot")
       ->group(results);
@@ -102,7 +107,7 @@ Tensor read_fitting(const std::string& path, const std::string& model, const Gra
 // labels unless something else is said.
 Model build_model(const Settings& s, int64_t labels) {
   const auto build = [&](int64_t height, int64_t width) {
-    return models::build(s.model.model, s.model.options(height, width, s.weights.file, labels));
+    return s.model.build(height, width, s.weights.file, labels);
   };
   const auto size = s.preprocessing.input_size();
   Model model = build(0, 0);
@@ -163,8 +168,8 @@ ExplainRun prepare(const Settings& s) {
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, {&shape, 1}, s.methods.all());
   leave_out_unsuited(methods, network, asked, s.methods.all(), skipped);
   check_layers(methods, network.graph());
-  return {std::move(network), s.weights.file,     std::move(inputs), orientation,     std::move(first),
-          std::move(methods), std::move(skipped), s.methods.all(),   std::move(asked)};
+  return {std::move(network), s.weights.file,     std::move(inputs), orientation,      std::move(first),
+          std::move(methods), std::move(skipped), s.methods.all(),   std::move(asked), s.checks};
 }
 
 void write_text(const OutputFolder::Path& path, const std::string& text) {

@@ -141,7 +141,7 @@ void run_tour(const Settings& s) {
   scores.seed = static_cast<uint64_t>(parse_whole("--seed", s.seed, 0, INT64_MAX));
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   s.weights.check("zoo");
-  ImageModel network = load_for_zoo("zoo", s.weights, s.device);
+  ImageModel network = load_for_zoo({.model = "zoo"}, s.weights, s.device);
   OutputFolder out(s.out);
 
   std::vector<ChosenMethod> methods;

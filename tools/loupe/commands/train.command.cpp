@@ -21,6 +21,7 @@
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_line.h"
 #include "tools/loupe/text.h"
+#include "tools/loupe/train/pooled_head.h"
 #include "tools/loupe/zoo_test.h"
 
 namespace loupe {
@@ -72,6 +73,7 @@ TrainingSettings settings_of(const Texts& t) {
 
 struct Settings {
   std::string network, out, stop_after, checkpoint_every = "200", test = "10000", test_seed = "2024", threads;
+  std::string head, pictures, count;
   Texts knobs;  // those that were given
   DeviceChoice device;
   bool resume = false, json = false;
@@ -84,6 +86,18 @@ void Settings::add_to(CLI::App& app) {
                  "zoo, zoo_fc, or another architecture of `loupe models` that takes 64×64 pixels")
       ->required()
       ->group("What to train");
+  value_option(
+      app, "--head", head, "pooled",
+      "Put global average pooling and a linear layer behind the network's trunk, which then --method cam "
+      "suits, and teach that layer alone: the trunk keeps the weights of --init",
+      "What to train");
+  value_option(
+      app, "--pictures", pictures, "DIR",
+      "With --head: learn from the pictures in DIR/<class>/, a folder for each class, rather than the zoo; "
+      "every fifth of a class is held out",
+      "What to train");
+  value_option(app, "--count", count, "N", "With --head: pictures of the zoo to learn from (2048)",
+               "What to train");
   for (const Knob& k : kKnobs)
     value_option(app, std::string("--") + k.name, knobs[k.name], k.placeholder,
                  std::string(k.help) + (*k.standard ? " (" + std::string(k.standard) + ")" : ""), "How");
@@ -155,7 +169,7 @@ void take_over(std::map<std::string, Tensor>& weights, const std::string& from) 
 }
 
 Run prepare(const Settings& s) {
-  ModelChoice{s.network, ""}.check_name();
+  ModelChoice{s.network}.check_name();
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   const fs::path folder = s.out.empty() ? "train-" + s.network : s.out;
   const std::string file = (folder / "checkpoint.safetensors").string();
@@ -302,7 +316,7 @@ nlohmann::ordered_json finish(const Run& run, const Settings& s) {
   record["weights"] = fs::path(weights).filename().string();
   record["weights_bytes"] = fs::file_size(weights);
   if (const int64_t count = parse_whole("--test", s.test, 0, INT64_MAX)) {
-    ImageModel network = load_for_zoo(run.network, {.file = weights}, s.device);
+    ImageModel network = load_for_zoo({.model = run.network}, {.file = weights}, s.device);
     network.preprocessing = run.model.preprocessing;
     record["test"] = zoo_test(
         network, static_cast<uint64_t>(parse_whole("--test-seed", s.test_seed, 0, INT64_MAX)), count);
@@ -313,11 +327,40 @@ nlohmann::ordered_json finish(const Run& run, const Settings& s) {
   return record;
 }
 
+// --head: nothing to go on with, as it is a matter of a minute.
+void run_head(const Settings& s, int64_t test, uint64_t test_seed) {
+  if (s.head != "pooled") throw UsageError("--head takes pooled, not '" + s.head + "'");
+  if (s.resume || !s.stop_after.empty())
+    throw UsageError("--head pooled is learned in one go: --resume and --stop-after have no place in it");
+  if (!s.pictures.empty() && !s.count.empty())
+    throw UsageError(
+        "--count is for the zoo's pictures: with --pictures all of the folder's are learned from");
+  const ModelChoice network{.model = s.network, .head = s.head};
+  network.check_name();
+  network.build();  // says early what cannot have such a head
+  if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
+  const Texts texts = with_standards(s.knobs);
+  train_pooled_head({.network = s.network,
+                     .init = texts.at("init"),
+                     .pictures = s.pictures,
+                     .count = s.count.empty() ? 2048 : parse_whole("--count", s.count, 1, 100'000'000),
+                     .settings = settings_of(texts),
+                     .seed = static_cast<uint64_t>(parse_whole("--seed", texts.at("seed"), 0, INT64_MAX)),
+                     .device = s.device,
+                     .out = s.out.empty() ? "train-" + s.network : s.out,
+                     .test = test,
+                     .test_seed = test_seed,
+                     .json = s.json});
+}
+
 void run_train(const Settings& s) {
-  parse_whole("--test", s.test, 0, INT64_MAX);
-  parse_whole("--test-seed", s.test_seed, 0, INT64_MAX);
+  const int64_t test = parse_whole("--test", s.test, 0, INT64_MAX);
+  const auto test_seed = static_cast<uint64_t>(parse_whole("--test-seed", s.test_seed, 0, INT64_MAX));
   parse_whole("--checkpoint-every", s.checkpoint_every, 1, INT64_MAX);
   if (!s.stop_after.empty()) parse_whole("--stop-after", s.stop_after, 1, INT64_MAX);
+  if (!s.head.empty()) return run_head(s, test, test_seed);
+  if (!s.pictures.empty() || !s.count.empty())
+    throw UsageError("--pictures and --count go with --head pooled");
   Run run = prepare(s);
   train(run, s);
   if (run.trainer.next_step() < run.trainer.settings().steps) return;

@@ -97,10 +97,9 @@ std::string rules(const RuleTable& t) {
   return "<section class=rules><div><h2>What tells the ways back apart</h2><p>The gradient, the deconvnet "
          "and guided "
          "backpropagation differ at the ReLUs alone. Here is one, computed by the rules that made the maps "
-         "above: the "
-         "activation x, 16 numbers, on the way up, and the same signal R on the way down. What a rule stops "
-         "is struck "
-         "out.</p><div class=tables>" +
+         "above: the activation x, 16 numbers, on the way up, and the same signal R on the way down. What a "
+         "rule "
+         "stops is a pale 0.</p><div class=tables>" +
          grid(t.before, "x, before the ReLU") + grid(t.after, "forward: max(x, 0)", &t.before) +
          grid(t.signal, "R, the signal from above") +
          grid(t.gradient, "backward (gradient): R where x &gt; 0", &t.signal) +

@@ -50,7 +50,13 @@ std::map<std::string, std::string> metadata(const ExplainedImage& image, const A
   for (const MethodResult& r : answer.methods) {
     const std::string name(r.method->name);
     for (const auto& [option, text] : r.options) m[name + "." + option] = valid_utf8(text);
-    for (const Check& c : r.checks) m["check." + name + "." + c.name] = exact(c.value);
+    for (const Check& c : r.checks) {
+      const std::string key = "check." + name + "." + c.name;
+      m[key] = exact(c.value);
+      if (c.passes) m[key + ".passes"] = *c.passes ? "yes" : "no";
+      if (c.interval) m[key + ".interval"] = exact(c.interval->first) + "," + exact(c.interval->second);
+      if (c.passes == false) m[key + ".why"] = c.meaning;
+    }
     for (const DrawnMap& map : r.maps) m["pictures"] += (m["pictures"].empty() ? "" : ",") + map.file;
   }
   return m;
@@ -81,6 +87,33 @@ void publish(const ExplainRun& run, const Explained& all, const ExplainedImage& 
   out.publish(image.name, files);
 }
 
+struct Forward {
+  Tensor logits;
+  std::map<NodeId, Tensor> values;  // that the methods read
+};
+Forward forward(ImageModel& network, const Tensor& x, const std::vector<ChosenMethod>& methods) {
+  const NodeId scores = network.graph().output();
+  Purpose purpose{.values = {scores}};
+  for (const ChosenMethod& m : methods)
+    if (m.method->reads)
+      for (const NodeId n : m.method->reads(network, m.options))
+        if (std::ranges::count(purpose.values, Port(n)) == 0) purpose.values.emplace_back(n);
+  Execution& pass = network.network.execution(x.shape(), purpose);
+  pass.forward(x);
+  Forward found{pass.value(scores), {}};
+  for (const Port& p : purpose.values) found.values.emplace(p.node, pass.value(p));
+  return found;
+}
+
+// What can be said beside a method's maps.
+void add_checks(ExplainRun& run, const ChosenMethod& chosen, Question question, const Explanation& found,
+                MethodResult& result) {
+  question.progress = [](double) { stop_if_interrupted(); };
+  if (!run.checker) run.checker.emplace(run.network);
+  for (Check& c : run.checker->of(*chosen.method, chosen.options, question, found))
+    result.checks.push_back(std::move(c));
+}
+
 }  // namespace
 
 ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& x,
@@ -94,7 +127,7 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
     return network.device().module() ? memory_count(network.device()).peak : 0;
   };
   reset_memory_peak();
-  const Tensor logits = network.logits(x);
+  const auto [logits, values] = forward(network, x, methods);
   image.peak_bytes = memory_count().peak;
   image.device_peak_bytes = device_peak();
   const std::vector<Verdict> ranking = rank(network, logits);
@@ -117,15 +150,22 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
     // Of several questions the forward passes are those of one.
     std::optional<Recall> recall;
     if (count > 1) recall.emplace(network.network);
+    std::vector<Explanation> all_found;
     for (size_t i = 0; i < count; ++i) {
       stop_if_interrupted();
       reset_memory_peak();
       const auto method_start = Clock::now();
       const Question question{
-          .model = network, .input = x, .target = targets[i], .logits = logits, .progress = [&](double part) {
-            stop_if_interrupted();
-            progress.update((static_cast<double>(i) + part) / static_cast<double>(count));
-          }};
+          .model = network,
+          .input = x,
+          .target = targets[i],
+          .logits = logits,
+          .progress =
+              [&](double part) {
+                stop_if_interrupted();
+                progress.update((static_cast<double>(i) + part) / static_cast<double>(count));
+              },
+          .values = values};
       Explanation found = chosen.method->run(question, chosen.options);
       const double seconds = since(method_start);
       const int64_t peak = memory_count().peak;
@@ -144,8 +184,14 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
       if (all.many() && thumb.empty() && !found.maps.empty())
         thumb = thumbnail(to_image(x, network.preprocessing),
                           overlay(x, found.maps[0].values, found.maps[0].picture, network.preprocessing));
+      if (run.checks) found.checks = result.checks, all_found.push_back(std::move(found));
       image.answers[i].methods.push_back(std::move(result));
     }
+    recall.reset();
+    if (run.checks) progress.begin(input.name + ": checks of " + std::string(chosen.method->name));
+    for (size_t i = 0; i < all_found.size(); ++i)
+      add_checks(run, chosen, {.model = network, .input = x, .target = targets[i], .logits = logits},
+                 all_found[i], image.answers[i].methods.back());
     progress.clear();
   }
 

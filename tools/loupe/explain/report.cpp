@@ -30,10 +30,18 @@ std::string article(const MethodResult& r, const std::string& photo, const Shape
              "</dd></div>";
     for (const Check& c : r.checks)
       out += "<div title=\"" + escaped(c.meaning) + "\"><dt>" + title(c.name) + "</dt><dd>" +
-             short_number(c.value) + "</dd></div>";
+             short_number(c.value) +
+             (c.interval
+                  ? " (" + short_number(c.interval->first) + " to " + short_number(c.interval->second) + ")"
+                  : "") +
+             (!c.passes   ? ""
+              : *c.passes ? " <b class=passes>passes</b>"
+                          : " <b class=fails>fails</b>") +
+             "</dd></div>";
     out += "</dl>";
     for (const Check& c : r.checks)
-      out += "<p class=source>" + title(c.name) + ": " + escaped(c.meaning) + "</p>";
+      out += std::string(c.passes == false ? "<p class=\"source fails\">" : "<p class=source>") +
+             title(c.name) + ": " + escaped(c.meaning) + "</p>";
   }
   return out + "<p class=source>" + escaped(r.method->source) + "</p></article>\n";
 }
@@ -147,8 +155,7 @@ std::string page_end(const Explained& all, bool whole_run) {
          "<p>Made by Loupe " LOUPE_VERSION
          ". The score is the class's logit, before softmax; maps explain the score, the difference of two "
          "scores "
-         "or the unit that is named, unless they say otherwise.</p></footer><script>" +
-         std::string(embedded("report.js")) + "</script></body></html>\n";
+         "or the unit that is named, unless they say otherwise.</p></footer></body></html>\n";
 }
 
 std::string report(const Explained& all, std::span<const ExplainedImage> images, bool of_many) {
@@ -161,6 +168,7 @@ std::string report(const Explained& all, std::span<const ExplainedImage> images,
                      (of_many ? " · <a href=\"../report.html\">all pictures</a>" : ""));
   if (images.size() > 1) out += contents(images);
   for (size_t i = 0; i < images.size(); ++i) out += section(images[i], i, of_many);
+  out += "<script>" + std::string(embedded("report.js")) + "</script>\n";
   return out + page_end(all, !of_many);
 }
 

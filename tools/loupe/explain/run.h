@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/exam/checks.h"
 #include "engine/run/image_model.h"
 #include "tools/loupe/explain/explained.h"
 #include "tools/loupe/inputs.h"
@@ -25,6 +26,8 @@ struct ExplainRun {
   std::vector<Skipped> skipped;
   bool may_skip;             // methods that suit an image's size not
   std::vector<Asked> asked;  // one that says nothing: each image's likeliest class
+  bool checks = false;       // beside every map
+  std::optional<Checks> checker = {};
 };
 
 /// Throws Interrupted once Ctrl-C has come.

@@ -32,7 +32,11 @@ Json method(const Explained& all, const ExplainedImage& image, const Answer& ans
                     {"picture", path_of(all, image, answer.folder, m.file)},
                     {"caption", m.caption}});
   for (const Check& c : r.checks)
-    checks.push_back({{"name", c.name}, {"value", c.value}, {"meaning", c.meaning}});
+    checks.push_back({{"name", c.name},
+                      {"value", c.value},
+                      {"meaning", c.meaning},
+                      {"passes", c.passes ? Json(*c.passes) : Json()},
+                      {"interval", c.interval ? Json({c.interval->first, c.interval->second}) : Json()}});
   return {{"method", r.method->name},
           {"options", r.options},
           {"maps", maps},
@@ -137,7 +141,12 @@ std::string answer_lines(const Explained& all, const ExplainedImage& image, cons
       out += "  " + left + "  " + path_of(all, image, answer.folder, m.file) + "\n";
       left = std::string(columns(left), ' ');
     }
-    for (const Check& c : r.checks) out += "  " + left + "  " + c.name + " " + short_number(c.value) + "\n";
+    for (const Check& c : r.checks)
+      out += "  " + left + "  " + c.name + " " + short_number(c.value) +
+             (!c.passes   ? ""
+              : *c.passes ? ", passes"
+                          : ", " + c.meaning) +
+             "\n";
     for (const std::string& note : r.notes) out += "  " + left + "  " + note + "\n";
   }
   return out + "  " + padded("every map as numbers", width + 9 + (verbose ? 12 : 0)) + "  " +

@@ -85,7 +85,7 @@ struct Panel {
 };
 
 Panel metric_panel(const Scores& s, size_t index) {
-  const Metric& m = *all_metrics()[index];
+  const Metric& m = *s.evaluation.metrics[index];
   const bool higher = m.better == Metric::Better::higher;
   Panel panel{.title = std::string(m.heading),
               .direction = higher ? "higher is better →" : "← lower is better",
@@ -97,15 +97,21 @@ Panel metric_panel(const Scores& s, size_t index) {
     const double mean = v.tally.mean(), error = v.tally.standard_error();
     const bool good = m.passes_below ? mean < *m.passes_below : v.beats_baselines != false;
     panel.low = std::min(panel.low, std::floor(5 * (mean - error)) / 5);
+    panel.high = std::max(panel.high, std::ceil(mean + error));
     panel.points.push_back({.name = std::string(standing.contestant.method->name),
                             .value = mean,
                             .error = error,
                             .known = v.tally.count() > 0,
                             .baseline = standing.contestant.baseline,
-                            .kind = good ? "good" : "poor",
+                            .kind = m.descriptive ? "plain"
+                                    : good        ? "good"
+                                                  : "poor",
                             .text = format("%.3f", mean),
                             .tip = format(": %.3f ± %.3f, of ", mean, error) + with_commas(v.tally.count())});
   }
+  if (panel.high > 1)
+    panel.ticks = {
+        {0, "0"}, {panel.high / 2, short_number(panel.high / 2)}, {panel.high, short_number(panel.high)}};
   return panel;
 }
 
@@ -236,7 +242,7 @@ std::string legend(const Scores& s) {
 
 std::string scores_plot(const Scores& s) {
   std::vector<Panel> panels;
-  for (size_t i = 0; i < all_metrics().size(); ++i) panels.push_back(metric_panel(s, i));
+  for (size_t i = 0; i < s.evaluation.metrics.size(); ++i) panels.push_back(metric_panel(s, i));
   panels.push_back(time_panel(s));
 
   size_t rows = 0;

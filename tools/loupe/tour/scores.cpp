@@ -47,7 +47,7 @@ std::string scores(const Tour& tour) {
       "the middle, where pictures tend to have their object, <i>random</i> anywhere. A method that does not "
       "beat them has shown nothing.</p>\n<div class=wide><table><thead><tr><th>method</th>";
   bool any_poor = false;
-  for (const Metric* m : all_metrics())
+  for (const Metric* m : s.evaluation.metrics)
     out += "<th title=\"" + escaped(m->summary) + "\">" + escaped(m->heading) + "</th>";
   out += "<th>ms</th></tr></thead><tbody>\n";
   bool baselines = false;
@@ -67,14 +67,14 @@ std::string scores(const Tour& tour) {
   if (any_poor) out += "<p class=small>* no better than a baseline. In bold, the best of a column.</p>\n";
   out += "<div class=\"wide plot\">" + scores_plot(s) +
          "</div>\n<details><summary>What the columns mean</summary><dl>";
-  for (const Metric* m : all_metrics())
+  for (const Metric* m : s.evaluation.metrics)
     out += "<dt>" + escaped(m->heading) + "</dt><dd>" + escaped(m->summary) +
            (m->passes_below ? "; passes below " + short_number(*m->passes_below) : "") + " (" +
            escaped(m->source) + ")</dd>";
   out += "<dt>ms</dt><dd>milliseconds for one map on " + escaped(s.device) + ", " +
          several(s.threads, "thread", "threads") + ", the median</dd></dl></details>";
   std::vector<std::string> alone, together;
-  for (const Metric* m : all_metrics())
+  for (const Metric* m : s.evaluation.metrics)
     if (m->costly) (m->objects == 1 ? alone : together).push_back("<i>" + escaped(m->heading) + "</i>");
   return out + "<p class=\"small soft\">To be quick, " + join(alone) + " are of the first " +
          several(s.costly, "picture", "pictures") + " alone, and " + join(together) + " of " +
