@@ -24,14 +24,20 @@
 #include "kernels/lrn/lrn.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/max_pool2d/max_pool2d.h"
+#include "kernels/max_route2d/max_route2d.h"
 #include "kernels/max_unpool2d/max_unpool2d.h"
 #include "kernels/pad/pad.h"
+#include "kernels/patch/patch.h"
+#include "kernels/quotient/quotient.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/relayout/relayout.h"
 #include "kernels/reshape/reshape.h"
 #include "kernels/rms_norm/rms_norm.h"
+#include "kernels/secant_max_pool2d/secant_max_pool2d.h"
+#include "kernels/secant_relu/secant_relu.h"
 #include "kernels/slice/slice.h"
 #include "kernels/softmax/softmax.h"
+#include "kernels/stable_div/stable_div.h"
 #include "kernels/transpose/transpose.h"
 #include "kernels/upsample/upsample.h"
 
@@ -107,6 +113,9 @@ void Cases::elementwise() {
   add("squeeze and excitation", mul(), {large, maps(64, 1)});
   for (const OpPtr& op : {sub(), div(), maximum(), minimum(), less(), less_or_equal(), equal(), keep()})
     add("64 maps", op, {large, large});
+  add("64 maps", stable_div(1e-6), {large, large});
+  add("64 maps", secant_relu(), {large, large});
+  add("64 maps", quotient(1e-10), {large, large, large});
   add("64 maps, scaled", edit_op(EditKind::scale), {large, large, large},
       {Dtype::f32, Dtype::u8, Dtype::f32});
 }
@@ -119,6 +128,12 @@ void Cases::maps_and_vectors() {
   add("alexnet, after conv1", lrn({.size = 5}), {maps(64, 55)});
   add("resnet50/maxpool", max_pool2d({.kernel = 3, .stride = 2, .padding = 1}), {large});
   add("vgg16/features.4", max_pool2d({.kernel = 2}), {maps(64, 224)});
+  const Pooling overlapping{3, 2, 1};
+  const Shape halved = large.with(2, (large[2] + 1) / 2).with(3, (large[3] + 1) / 2);
+  add("resnet50/maxpool, a rule's", max_route2d({overlapping, 30}), {halved, large});
+  add("resnet50/maxpool, a rule's", secant_max_pool2d(overlapping), {halved, large});
+  add("windows of resnet50's first block", patch({34, 34}), {maps(64, 32), large.with(0, 1), {batch_, 1, 4}},
+      {Dtype::f32, Dtype::f32, Dtype::i32});
   const Shape pooled = maps(64, 112);
   add("vgg16/features.4, undone", max_unpool2d({.kernel = 2, .output = {2 * pooled[2], 2 * pooled[3]}}),
       {pooled, pooled}, {Dtype::f32, Dtype::u8});

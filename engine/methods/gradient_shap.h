@@ -11,6 +11,7 @@ struct GradientShapOptions {
   std::vector<Tensor> baselines = {};  // each (1, C, H, W); none: zero alone
   Draws draws = Draws();
   double sigma = 0;  // noise on the picture, as a share of its range
+  Probe probe = {};  // row n·samples + s is sample s of image n
   Progress progress = {};
 };
 

@@ -110,7 +110,7 @@ GradientShapResult gradient_shap(Network& net, const Tensor& x, const GradientSh
   add_scores(net, x, target, samples, o.samples, result);
   const Tensor sums = Tensor::zeros(Dtype::f64, x.shape());
   const NodeId input = net.graph().inputs()[0];
-  ScorePass pass{net, x.shape(), {.gradients = {input}}, target.repeated(o.samples), {}, o.progress};
+  ScorePass pass{net, x.shape(), {.gradients = {input}}, target.repeated(o.samples), o.probe, o.progress};
   pass.run(
       x.shape()[0] * o.samples, [&](int64_t begin, int64_t end) { return samples.points(begin, end); },
       [&](Execution& e, int64_t begin) {

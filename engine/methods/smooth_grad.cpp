@@ -96,7 +96,7 @@ void by_rule(Network& net, const Tensor& x, const SmoothGradOptions& o, const Co
              Moments& moments) {
   const NodeId input = net.graph().inputs().at(0);
   const Target target = settled(net, x, o.target).repeated(o.samples);
-  ScorePass pass{net, x.shape(), {.gradients = {input}, .rule = o.rule}, target, {}, o.progress};
+  ScorePass pass{net, x.shape(), {.gradients = {input}, .rule = o.rule}, target, o.probe, o.progress};
   Tensor batch;
   const auto rows = [&](int64_t begin, int64_t end) { return batch = copies.rows(begin, end); };
   pass.run(x.shape()[0] * o.samples, rows, [&](Execution& e, int64_t begin) {

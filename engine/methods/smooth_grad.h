@@ -23,6 +23,7 @@ struct SmoothGradOptions {
   bool times_input = false;     // each gradient times its noisy picture
   /// In the place of rule and times_input: what any method finds of one noisy picture (1, C, H, W), of its shape.
   std::function<Tensor(const Tensor& noisy)> map = {};
+  Probe probe = {};  // row n·samples + s is copy s of image n
   Progress progress = {};
 };
 

@@ -50,7 +50,9 @@ TEST_CASE("methods: defaults fit the input's size; what was set stays") {
 }
 
 TEST_CASE("methods: options are typed and checked") {
-  Options o("occlusion", find_method("occlusion").options);
+  Options o("occlusion", {{"window", int64_t{32}, "", 1, 65536},
+                          {"stride", int64_t{8}, "", 1, 65536},
+                          {"fill", 0.0, "", -1e6, 1e6}});
   CHECK(o.integer("window") == 32);
   CHECK(o.number("fill") == 0);
   o.set("window", "50");
@@ -80,7 +82,7 @@ TEST_CASE("methods: options are typed and checked") {
         "the method gradient has no option 'steps' (it has none)");
   Options steps("integrated_gradients", find_method("integrated_gradients").options);
   CHECK(usage_error([&] { steps.set("steps", "0"); }) ==
-        "--integrated_gradients.steps takes a whole number from 1 to 10000, not '0'");
+        "--integrated_gradients.steps takes a whole number from 1 to 100000, not '0'");
 }
 
 TEST_CASE("methods: each answers a question, with maps named after it and shapes that a picture can show") {

@@ -126,7 +126,8 @@ TEST_CASE("targets: what does not fit is refused") {
   const std::string no_class =
       "this method explains the score of a class, not another function of the result";
   CHECK(usage_error([&] { Target::difference(0, 1).classes(net.logits(x)); }) == no_class);
-  CHECK(usage_error([&] { cam(net, x, {.target = Target::loss(1)}); }) == no_class);
+  CHECK(usage_error([&] { cam(net, x, {.target = Target::loss(1)}); }) ==
+        "cam explains a class, or a weighted sum of classes, and not a function of the result");
 }
 
 TEST_CASE("targets: a unit of a layer, at a place, over all places, of tokens and of rows") {

@@ -22,7 +22,10 @@ Rejection refuse(std::string name, std::vector<Shape> shapes, std::string messag
 extern const OpSuite quotient_suite{
     .cases = {divide("odd map, 17 channels, three images", {3, 17, 5, 7}), divide("vectors", {3, 33}),
               divide("tokens", {2, 5, 37}), divide("several tasks", {1, 20, 43, 45}),
-              divide("hardly anything is too small", {2, 16, 9, 9}, 1e-10),
+              OpCase{"nothing is too small",
+                     quotient(1e-10),
+                     {{2, 16, 9, 9}, {2, 16, 9, 9}, {2, 16, 9, 9}},
+                     {Draw::uniform, Draw::positive, Draw::uniform}},
               divide("everything is too small", {2, 18, 3, 3}, 1000), divide("one element", {1, 1})},
     .rejections = {refuse("two shapes", {{1, 2}, {1, 3}, {1, 2}},
                           "of one shape, got (1, 2), (1, 3) and (1, 2)"),
