@@ -58,10 +58,14 @@ struct Guide {
   bool scored = true;
 };
 
-/// A method with its defaults. Occlusion's take hundreds of passes: too long for a tour, where a coarser map
-/// says as much.
+/// A method with its defaults, but for what takes tens of passes or hundreds: too long for a tour, where fewer steps,
+/// samples and places say as much.
 ChosenMethod with_options(const Method& method) {
   ChosenMethod chosen{&method, Options(std::string(method.name), method.options)};
+  for (const OptionSpec& o : method.options)
+    for (const auto& [name, few] : {std::pair<const char*, int64_t>{"steps", 12}, {"samples", 4}})
+      if (o.name == name && std::get<int64_t>(o.standard) > few)
+        chosen.options.set(name, std::to_string(few));
   if (method.name == "occlusion") {
     chosen.options.set("window", "16");
     chosen.options.set("stride", "8");
