@@ -1,4 +1,5 @@
 // What is computed again where it can have changed has the bits of the whole.
+// ctest: LABELS big
 #include "engine/plan/windows.h"
 
 #include <doctest/doctest.h>
