@@ -1,6 +1,7 @@
 #include "engine/methods/path_integral.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "engine/run/quadrature.h"
@@ -13,14 +14,18 @@ struct Point {
   double alpha, weight;
 };
 
-// An interval of a way, F at its ends and its middle.
+// An interval of a way, and F at its quarters: begin, …, middle, …, end. Chords need no f[1] and f[3].
 struct Interval {
-  double begin, end, f_begin, f_end, f_middle;
-  double middle() const { return 0.5 * (begin + end); }
-  double residual() const {
-    const double half = 0.5 * (f_end - f_begin);
-    return std::abs(f_middle - f_begin - half) + std::abs(f_end - f_middle - half);
+  double begin, end;
+  std::array<double, 5> f;
+
+  double at(size_t quarter) const { return begin + 0.25 * static_cast<double>(quarter) * (end - begin); }
+  double chord_residual() const {
+    const double half = 0.5 * (f[4] - f[0]);
+    return std::abs(f[2] - f[0] - half) + std::abs(f[4] - f[2] - half);
   }
+  // Of the gradient at the middle. 2(f[3] − f[1]) stands for its share, h·F', and contains a quarter of what that misses, h³F‴/24.
+  double middle_residual() const { return 4.0 / 3 * std::abs(2 * (f[3] - f[1]) - (f[4] - f[0])); }
 };
 
 constexpr int64_t kFirst = 8;  // intervals that adaptive begins with
@@ -50,7 +55,9 @@ class Run {
   void quadrature_of(const Quadrature& rule);
   void gradients(std::span<const Point> points);
   void secants(int64_t image, std::span<const double> ends);
-  std::vector<double> bisected(int64_t image, PathResult& result);
+  std::vector<Interval> first_intervals(int64_t image, const PathResult& result);
+  void find(int64_t image, std::span<Interval> parts, std::initializer_list<size_t> quarters);
+  std::vector<double> bisected(int64_t image, PathResult& result, bool chords);
   void adaptive(PathResult& result);
   void attribution(PathResult& result);
 
@@ -198,53 +205,62 @@ void Run::secants(int64_t image, std::span<const double> ends) {
   }
 }
 
-std::vector<double> Run::bisected(int64_t image, PathResult& result) {
+void Run::find(int64_t image, std::span<Interval> parts, std::initializer_list<size_t> quarters) {
+  std::vector<Point> points;
+  for (const Interval& i : parts)
+    for (const size_t q : quarters) points.push_back({image, i.at(q), 0});
+  const std::vector<double> found = scores(points);
+  auto next = found.begin();
+  for (Interval& i : parts)
+    for (const size_t q : quarters) i.f[q] = *next++;
+}
+
+// Of the same width, with F at their ends.
+std::vector<Interval> Run::first_intervals(int64_t image, const PathResult& result) {
+  const auto n = static_cast<size_t>(image);
+  const auto count = static_cast<size_t>(std::min<int64_t>(kFirst, p_.options.max_steps));
+  std::vector<Interval> parts(count);
+  for (size_t k = 0; k < count; ++k) {
+    parts[k].begin = static_cast<double>(k) / static_cast<double>(count);
+    parts[k].end = static_cast<double>(k + 1) / static_cast<double>(count);
+  }
+  if (count > 1) find(image, std::span(parts).subspan(1), {0});
+  parts.front().f[0] = result.from_scores[n];
+  for (size_t k = 0; k + 1 < count; ++k) parts[k].f[4] = parts[k + 1].f[0];
+  parts.back().f[4] = result.scores[n];
+  return parts;
+}
+
+// The ends of the intervals, from 0 to 1.
+std::vector<double> Run::bisected(int64_t image, PathResult& result, bool chords) {
   const auto n = static_cast<size_t>(image);
   const double allowed = p_.options.tolerance * std::abs(result.scores[n] - result.from_scores[n]);
   const auto most = static_cast<size_t>(p_.options.max_steps);
-  std::vector<Interval> parts;
-  const auto find_middles = [&](size_t first) {
-    std::vector<Point> points;
-    for (size_t i = first; i < parts.size(); ++i) points.push_back({image, parts[i].middle(), 0});
-    const std::vector<double> found = scores(points);
-    for (size_t i = first; i < parts.size(); ++i) parts[i].f_middle = found[i - first];
+  const auto residual = [chords](const Interval& i) {
+    return chords ? i.chord_residual() : i.middle_residual();
   };
-  const auto first = std::min<int64_t>(kFirst, p_.options.max_steps);
-  std::vector<Point> points;
-  for (int64_t k = 1; k < first; ++k)
-    points.push_back({image, static_cast<double>(k) / static_cast<double>(first), 0});
-  std::vector<double> f = points.empty() ? std::vector<double>{} : scores(points);
-  f.insert(f.begin(), result.from_scores[n]);
-  f.push_back(result.scores[n]);
-  for (int64_t k = 0; k < first; ++k) {
-    const auto width = static_cast<double>(first);
-    const auto i = static_cast<size_t>(k);
-    parts.push_back({static_cast<double>(k) / width, static_cast<double>(k + 1) / width, f[i], f[i + 1], 0});
-  }
-  find_middles(0);
+  std::vector<Interval> parts = first_intervals(image, result);
+  find(image, parts, chords ? std::initializer_list<size_t>{2} : std::initializer_list<size_t>{1, 2, 3});
   double total = 0;
   while (true) {
-    std::ranges::sort(parts,
-                      [](const Interval& a, const Interval& b) { return a.residual() < b.residual(); });
+    std::ranges::sort(parts, {}, residual);
     total = 0;
-    for (const Interval& i : parts) total += i.residual();
+    for (const Interval& i : parts) total += residual(i);
     if (total <= allowed || parts.size() >= most) break;
     // The last ones, as many as would bring the rest down if each halved; few at a time, since the next to bisect may be
     // among their halves.
     const size_t room = std::min({most - parts.size(), std::max<size_t>(parts.size() / 3, 1), parts.size()});
     double rest = total;
     size_t count = 0;
-    while (count < room && rest > allowed) rest -= 0.5 * parts[parts.size() - ++count].residual();
-    std::vector<Interval> halves;
-    for (size_t k = 0; k < count; ++k) {
-      const Interval i = parts.back();
-      parts.pop_back();
-      halves.push_back({i.begin, i.middle(), i.f_begin, i.f_middle, 0});
-      halves.push_back({i.middle(), i.end, i.f_middle, i.f_end, 0});
+    while (count < room && rest > allowed) rest -= 0.5 * residual(parts[parts.size() - ++count]);
+    const size_t kept = parts.size() - count;
+    for (size_t k = kept; k < kept + count; ++k) {
+      const Interval i = parts[k];
+      parts[k] = {i.begin, i.at(2), {i.f[0], 0, i.f[1], 0, i.f[2]}};
+      parts.push_back({i.at(2), i.end, {i.f[2], 0, i.f[3], 0, i.f[4]}});
     }
-    const size_t old = parts.size();
-    parts.insert(parts.end(), halves.begin(), halves.end());
-    find_middles(old);
+    find(image, std::span(parts).subspan(kept),
+         chords ? std::initializer_list<size_t>{2} : std::initializer_list<size_t>{1, 3});
   }
   result.interval_residuals.push_back(total);
   result.met &= total <= allowed;
@@ -257,7 +273,7 @@ std::vector<double> Run::bisected(int64_t image, PathResult& result) {
 void Run::adaptive(PathResult& result) {
   const bool chords = !secant_unsuited(p_.net.graph(), p_.at, scores_);
   for (int64_t n = 0; n < from_.shape()[0]; ++n) {
-    const std::vector<double> ends = bisected(n, result);
+    const std::vector<double> ends = bisected(n, result, chords);
     result.gradients.push_back(std::ssize(ends) - 1);
     if (chords) {
       secants(n, ends);

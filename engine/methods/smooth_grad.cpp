@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/methods/smooth_grad_options.h"
+#include "engine/run/signal_sum.h"
 #include "kernels/common/parallel.h"
 
 namespace loupe {
@@ -114,14 +115,30 @@ void by_rule(Network& net, const Tensor& x, const SmoothGradOptions& o, const Co
   });
 }
 
+// The mean alone: the signals are added up before the first layer's way back.
+Tensor mean_by_rule(Network& net, const Tensor& x, const SmoothGradOptions& o, const Copies& copies) {
+  const Target target = settled(net, x, o.target).repeated(o.samples);
+  SignalSum sum(net, x.shape(), x.shape()[0], net.graph().inputs().at(0), target.node(net.graph()), o.rule);
+  ScorePass pass{net, x.shape(), {.gradients = {sum.node()}, .rule = o.rule}, target, o.probe, o.progress};
+  pass.run(
+      x.shape()[0] * o.samples, [&](int64_t begin, int64_t end) { return copies.rows(begin, end); },
+      [&](Execution& e, int64_t begin) {
+        std::vector<int64_t> images;
+        for (int64_t r = 0; r < e.plan().batch(); ++r) images.push_back((begin + r) / o.samples);
+        sum.add(e, images, std::vector<double>(images.size(), 1 / static_cast<double>(o.samples)));
+      });
+  return sum.total().reshape(x.shape()).to(net.device().compute_dtype());
+}
+
 Tensor moments_of(Network& net, const Tensor& x, const SmoothGradOptions& o, Moments::What what) {
   expect_images(net, x);
   if (o.samples < 1)
     throw UsageError("a mean over samples needs at least one, not " + std::to_string(o.samples));
   if (!(o.sigma >= 0) || std::isinf(o.sigma))
     throw UsageError("the noise's sigma is a number of at least 0, not " + std::to_string(o.sigma));
-  Moments moments(what, x.shape(), o.samples);
   const Copies copies(x, o);
+  if (what == Moments::What::mean && !o.map && !o.times_input) return mean_by_rule(net, x, o, copies);
+  Moments moments(what, x.shape(), o.samples);
   if (!o.map) {
     by_rule(net, x, o, copies, moments);
   } else {

@@ -45,12 +45,18 @@ std::optional<NodeId> affine_beginning(const Graph& graph, NodeId before) {
   return norm && *norm < before ? norm : first;
 }
 
-SignalSum::SignalSum(Network& net, const Shape& one, int64_t images, NodeId at, NodeId target)
+SignalSum::SignalSum(Network& net, const Shape& one, int64_t images, NodeId at, NodeId target,
+                     const Rule& rule)
     : net_(net), one_(one.with(0, 1)), at_(at), node_(at), sums_(static_cast<size_t>(images)) {
   // A device's signals come down to the host, and there are more of them behind the first layer.
   in_place_ = !net.queue().module;
-  if (in_place_ && at == net.graph().inputs().at(0))
-    node_ = affine_beginning(net.graph(), target).value_or(at);
+  const Graph& graph = net.graph();
+  if (in_place_ && at == graph.inputs().at(0)) {
+    const auto end = affine_beginning(graph, target);
+    const bool own_rows =
+        end && (rule.find(graph.node(*end)) || rule.find(graph.node(graph.consumers(at)[0])));
+    if (end && !own_rows) node_ = *end;
+  }
   in_place_ = node_ != at;
 }
 

@@ -18,8 +18,10 @@ std::optional<NodeId> affine_beginning(const Graph& graph, NodeId before);
 
 class SignalSum {
  public:
-  /// Of gradients at node `at`, one sum for each of `images` inputs like `one` (1, …), of scores at `target`.
-  SignalSum(Network& net, const Shape& one, int64_t images, NodeId at, NodeId target);
+  /// Of gradients at node `at`, one sum for each of `images` inputs like `one` (1, …), of scores at `target`. A rule that
+  /// has rows of its own for the beginning runs it for each gradient.
+  SignalSum(Network& net, const Shape& one, int64_t images, NodeId at, NodeId target,
+            const Rule& rule = gradient_rule());
 
   /// Where the signals are taken: what a purpose names as its gradient.
   NodeId node() const { return node_; }

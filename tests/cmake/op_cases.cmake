@@ -56,7 +56,7 @@ ${suites}
 }  // namespace loupe::test
 ")
 add_executable(op_cases ${case_files} support/op_cases.cpp ${CMAKE_CURRENT_BINARY_DIR}/op_suites.cpp)
-target_compile_options(op_cases PRIVATE ${loupe_quick_to_compile})
+loupe_own_files_of_test(op_cases)
 target_link_libraries(op_cases PRIVATE loupe_test_main loupe_test_harness)
 loupe_ctest(ops op_cases "--test-case-exclude=*: case table,*: sim,*: cuda,*: ladder on *")  # what no table drives
 set_tests_properties(ops PROPERTIES FIXTURES_SETUP sim_coverage)

@@ -21,7 +21,7 @@ function(loupe_test_programs)
       set(main loupe_test_main_models)
     endif()
     add_executable(${name} ${file})
-    target_compile_options(${name} PRIVATE ${loupe_quick_to_compile})
+    loupe_own_files_of_test(${name})
     set(support loupe_test_support)
     if(file MATCHES "/tests/kernels/|/op_checks")  # tests of kernels know kernels alone
       set(support loupe_test_harness)

@@ -34,14 +34,20 @@ def fnv1a64(text):
     return h
 
 
+def scrambled(x):
+    """splitmix64 of an array of whole numbers."""
+    with np.errstate(over="ignore"):
+        x = x.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+
 def uniforms(name, count, first=0):
     """u(first), u(first + 1), … of a name: (splitmix64(fnv1a64(name) + i) >> 11) / 2^53."""
     with np.errstate(over="ignore"):
-        x = np.uint64(fnv1a64(name)) + np.arange(first, first + count, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x = x ^ (x >> np.uint64(31))
-    return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        x = np.uint64(fnv1a64(name)) + np.arange(first, first + count, dtype=np.uint64)
+    return (scrambled(x) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def normals(name, count):

@@ -1,9 +1,9 @@
 // The same bytes whatever the threads, the batch, the simulator's schedule and the instruction set.
 #include <algorithm>
 
-#include "hwy/targets.h"
 #include "kernels/common/parallel.h"
 #include "tests/support/case_checks.h"
+#include "tests/support/instruction_sets.h"
 
 namespace loupe::test {
 
@@ -124,8 +124,7 @@ void check_repeatability(const CaseChecks& c, const Target& t) {
 }
 
 void check_instruction_sets(const CaseChecks& c) {
-  constexpr int64_t kSets = HWY_AVX2 | HWY_AVX3;
-  if ((hwy::SupportedTargets() & kSets) != kSets) return;
+  if (!has_both_instruction_sets()) return;
   for (const Target& t : c.targets()) {
     if (t.backend != Backend::cpu) continue;
     Operands o = c.operands();

@@ -7,8 +7,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "hwy/targets.h"
 #include "kernels/common/parallel.h"
+#include "tests/support/instruction_sets.h"
 #include "tests/support/optimizer_steps.h"
 
 namespace loupe::test {
@@ -136,8 +136,6 @@ TEST_CASE("cpu leaves ref's bits, whatever the size") {
 }
 
 TEST_CASE("neither threads nor the instruction set change a bit, of the sums either") {
-  constexpr int64_t kSets = HWY_AVX2 | HWY_AVX3;
-  const bool both = (hwy::SupportedTargets() & kSets) == kSets;
   const int threads = max_threads();
   for (const Rule& rule : rules()) {
     CAPTURE(rule.name);
@@ -148,8 +146,8 @@ TEST_CASE("neither threads nor the instruction set change a bit, of the sums eit
       set_threads(t);
       CHECK(after_steps(Backend::cpu, rule, n) == one);
     }
-    if (!both) continue;
-    for (const int64_t set : {HWY_AVX2, HWY_AVX3}) {
+    if (!has_both_instruction_sets()) continue;
+    for (const int64_t set : kInstructionSets) {
       hwy::GetChosenTarget().Update(set);
       CHECK(after_steps(Backend::cpu, rule, n) == one);
     }
