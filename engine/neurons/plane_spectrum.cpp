@@ -20,6 +20,7 @@ Eigen::FFT<double>& transform() {
 
 // Every column of (height, columns), up or down.
 void columns_of(Complex* cells, int64_t height, int64_t columns, bool inverse) {
+  if (height == 1) return;  // the library has no transform of one number
   std::vector<Complex> from(static_cast<size_t>(height)), to(from.size());
   for (int64_t k = 0; k < columns; ++k) {
     for (int64_t y = 0; y < height; ++y) from[static_cast<size_t>(y)] = cells[y * columns + k];
@@ -35,7 +36,10 @@ void columns_of(Complex* cells, int64_t height, int64_t columns, bool inverse) {
 void PlaneSpectrum::analyse(const double* plane, Complex* spectrum) const {
   std::vector<Complex> row(static_cast<size_t>(width_));  // room for what a library may write beyond the half
   for (int64_t y = 0; y < height_; ++y) {
-    transform().fwd(row.data(), plane + y * width_, static_cast<int>(width_));
+    if (width_ == 1)
+      row[0] = plane[y];
+    else
+      transform().fwd(row.data(), plane + y * width_, static_cast<int>(width_));
     std::copy_n(row.begin(), columns(), spectrum + y * columns());
   }
   columns_of(spectrum, height_, columns(), false);
@@ -45,7 +49,10 @@ void PlaneSpectrum::synthesise(const Complex* spectrum, double* plane) const {
   std::vector<Complex> cells(spectrum, spectrum + this->cells());
   columns_of(cells.data(), height_, columns(), true);
   for (int64_t y = 0; y < height_; ++y)
-    transform().inv(plane + y * width_, cells.data() + y * columns(), static_cast<Eigen::Index>(width_));
+    if (width_ == 1)
+      plane[y] = cells[static_cast<size_t>(y)].real();
+    else
+      transform().inv(plane + y * width_, cells.data() + y * columns(), static_cast<Eigen::Index>(width_));
   const double scale = 1.0 / static_cast<double>(height_ * width_);
   for (int64_t i = 0; i < height_ * width_; ++i) plane[i] *= scale;
 }

@@ -86,7 +86,7 @@ TEST_CASE("units of a layer: one, ranges, all; blends, sets, and what makes weak
 
 TEST_CASE("ways to write pictures down, and the judge") {
   const Visualize v;
-  for (const std::string& way : {"pixels", "maco"})
+  for (const char* way : {"pixels", "maco"})
     CHECK(v.run({"--class", "husky", "--parameters", way, "--steps", "3"}, way).status == 0);
   CHECK(v.run({"--class", "husky", "--parameters", "pixels", "--blur-every", "2", "--clear-norms", "10",
                "--clear-contributions", "10", "--tv", "0.001", "--steps", "3"},

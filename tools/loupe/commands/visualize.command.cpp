@@ -194,10 +194,9 @@ void run_visualize(const Settings& s) {
   expect_fits(network.name(), network.graph(), input);
   const std::vector<Wanted> wanted = s.wanted.chosen(network, input);
   const Recipe recipe = s.recipe.recipe(network, input);
-  Visualization all{.model = network.name(),
-                    .weights = s.weights.file,
-                    .steps = recipe.steps,
-                    .settings = s.recipe.settings(recipe)};
+  Visualization all{.model = network.name(), .weights = s.weights.file};
+  all.steps = recipe.steps;
+  all.settings = s.recipe.settings(recipe);
   nlohmann::ordered_json key{{"model", all.model},      {"weights", valid_utf8(all.weights)},
                              {"steps", all.steps},      {"device", network.device().str()},
                              {"frames", recipe.frames}, {"settings", all.settings}};

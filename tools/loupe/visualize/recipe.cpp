@@ -111,7 +111,9 @@ void RecipeChoice::check() const {
 }
 
 RecipeChoice RecipeChoice::plain_form() const {
-  return {.steps = steps, .seed = seed, .frames = "0", .plain = true};
+  RecipeChoice plain_one;
+  plain_one.steps = steps, plain_one.seed = seed, plain_one.frames = "0", plain_one.plain = true;
+  return plain_one;
 }
 
 Recipe RecipeChoice::recipe(const ImageModel& model, const Shape& input) const {
