@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive python3 bench/peers/lucent.py --weights squeezenet1_1.safetensors [--rounds 3] [--steps 64]
 
 SqueezeNet's logits of eight classes at 224 pixels, as one batch on both sides, each with what it does by default: Fourier
-parameters with decorrelated colours, Adam at 0.05, and moved, scaled and turned views. Steps a second are of the ascent alone: a run of
+parameters with decorrelated colours, Adam (Lucent at 0.05, Loupe at 0.03), and moved, scaled and turned views. Steps a second are of the ascent alone: a run of
 1 + N steps less one of a single step, so that nobody pays for starting. Times are of rounds in which the two take turns; what is
 printed is their medians' ratio. Scores are PyTorch's: each side's pictures as 8-bit pixels, straight, after N steps.
 """

@@ -78,7 +78,7 @@ void RecipeChoice::add_to(CLI::App& app, const std::string& group) {
                "fourier: the spectrum of decorrelated colours; maco: its phases alone; pixels (fourier)",
                group);
   value_option(app, "--optimizer", optimizer, "O", "adam, or sgd: rate times the gradient (adam)", group);
-  value_option(app, "--rate", rate, "R", "Length of a step (0.05; maco 0.1; pixels 0.02; sgd 1)", group);
+  value_option(app, "--rate", rate, "R", "Length of a step (0.03; maco 0.1; pixels 0.02; sgd 0.3)", group);
   value_option(app, "--l2", l2, "X", "Decay: the objective loses X·‖x‖² (0; plain 0.0005)", group);
   value_option(app, "--tv", tv, "X", "The objective loses X times the picture's total variation (0)", group);
   value_option(app, "--jitter", jitter, "PX", "Views are moved by up to so many pixels (a 16th of the side)",
@@ -121,7 +121,7 @@ Recipe RecipeChoice::recipe(const ImageModel& model, const Shape& input) const {
       .channels = input[1], .height = input[2], .width = input[3], .how = model.preprocessing};
   const std::string w = way(*this);
   const bool adam = is_adam(*this);
-  const double standard = !adam ? 1 : w == kFourier ? 0.05 : w == kMaco ? 0.1 : 0.02;
+  const double standard = !adam ? 0.3 : w == kFourier ? 0.03 : w == kMaco ? 0.1 : 0.02;
   const int64_t side = std::min(canvas.height, canvas.width);
   AscentOptions o{.adam = adam};
   o.rate = number("--rate", rate, standard, 1e-12, 1e8);
