@@ -116,4 +116,39 @@ TEST_CASE("what cannot be run on windows is said") {
                  "there is no unit 99"));
 }
 
+TEST_CASE("features writes a page and strips, whose search is used again") {
+  const Folder folder;
+  fs::create_directories(folder / "pictures");
+  for (int64_t i = 0; i < 4; ++i)
+    write_png(folder / ("pictures/" + std::to_string(i) + ".png"), zoo::draw(2, i).image);
+  std::vector<std::string> words{"features", folder / "pictures", "--out", folder / "out", "--top",
+                                 "2",        "--device",          "cpu"};
+  const auto layers = loupe({"layers", "--model", "zoo", "--json"});
+  std::string convolution;
+  for (const json& row : json::parse(layers.out)["layers"])
+    if (row["op"] == "conv2d") convolution = row["node"];
+  words.insert(words.end(), {"--layers", convolution});
+  const Said said = loupe(words);
+  CAPTURE(said.err);
+  REQUIRE(said.status == 0);
+  CHECK(contains(said.out, "guided_backprop"));
+  const std::string page = read_text(folder / "out/features.html");
+  CHECK(page.starts_with("<!doctype html>"));
+  CHECK(!contains(page, "src=\"http"));
+  const size_t channels = json::parse(read_text(folder / "out/index.json"))["layers"][convolution].size();
+  size_t strips = 0;
+  for (const auto& entry : fs::directory_iterator(folder / ("out/features/" + convolution))) {
+    const Image strip = read_image(entry.path());
+    CHECK(strip.width == 2 * 56 + 2);
+    CHECK(strip.height == 4 * 56 + 3 * 2);
+    ++strips;
+  }
+  CHECK(strips == channels);
+  words.insert(words.end(), {"--method", "gradint"});
+  const Said wrong = loupe(words);
+  CHECK(wrong.status == 2);
+  CHECK(contains(wrong.err, "no way back 'gradint'"));
+  CHECK(std::ranges::count(wrong.err, '\n') == 1);
+}
+
 }  // namespace loupe::test
