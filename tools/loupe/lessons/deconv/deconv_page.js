@@ -61,7 +61,7 @@ function show() {
   $("gram").innerHTML = `<figure><figcaption>W Wᵀ: the identity, if Wᵀ is to undo W from the right</figcaption>${matrix(r.W_WT)}</figure><figure><figcaption>Wᵀ W = P: never the identity where W is wide</figcaption>${matrix(r.WT_W)}</figure>`;
   const rows = first ? data.filters : filters(a, data.filters).map(([name, w]) => checkFilter(name, study({...a, w}), 1e-12));
   const small = v => v < data.rounding ? "0" : short(v);
-  $("filters").innerHTML = "<tr><th>filter<th>taps<th class=n>Σ w²<th class=n>overlap<th>W Wᵀ = I<th class=n>‖W Wᵀ y − y‖ / ‖y‖<th class=n>P² off P<th class=n>‖x<sub>p</sub> − Wᵀ y‖ / ‖x<sub>p</sub>‖</tr>" +
+  $("filters").innerHTML = "<tr><th>filter<th>taps<th class=n>Σ w²<th class=n>overlap<th>W Wᵀ = I<th class=n>W Wᵀ y off y<th class=n>P² off P<th class=n>lost of x<sub>p</sub></tr>" +
     rows.map((c, i) => `<tr><td><button data-w="${i}">${c.name}</button><td>${list(c.w)}<td class=n>${short(c.length)}<td class=n>${small(c.overlap)}<td class=${c.orthonormal ? "yes" : "no"}>${c.orthonormal ? "yes" : "no"}<td class=n>${small(c.right_inverse)}<td class=n>${small(c.projection)}<td class=n>${small(c.lost)}</tr>`).join("");
   $("filters").onclick = e => { const i = e.target.dataset.w; if (i !== undefined) { $("w").value = rows[i].w.map(v => +v.toPrecision(15)).join(", "); show(); } };
   const four = a.f === 4 && a.s === 2;
@@ -126,5 +126,5 @@ $("u").oninput = unpool;
 show();
 unpool();
 $("check").innerHTML = `This page’s script was run on ${verdict.examples} examples that carry the engine’s numbers, ${verdict.numbers.toLocaleString("en")} of them: ` +
-  (verdict.ok ? `<span class=yes>it made the same</span>, up to ${verdict.worst ? short(verdict.worst) + " of the largest" : "the last bit"}.` : `<span class=no>it differs by ${short(verdict.worst)}</span>.`);
+  (verdict.ok ? `<span class=yes>it made the same</span>, ${verdict.worst ? `up to ${short(verdict.worst)} of the largest` : "to the last bit"}.` : `<span class=no>it differs by ${short(verdict.worst)}</span>.`);
 document.body.dataset.check = verdict.ok ? "ok" : "wrong";

@@ -20,7 +20,7 @@ at its place; what overlaps adds up. <span id=cropped></span></p><div id=back></
 <section><h2>4. When does Wᵀ undo W?</h2><p id=orthogonal></p><p>W Wᵀ = I asks two things of the filter: Σ w<sub>i</sub>² = 1, and
 Σ w<sub>i</sub> w<sub>i+ks</sub> = 0 for k = 1, 2, …</p><div id=gram></div><p>Choose one of these to study it:</p>
 <div class=scroll><table class=facts id=filters></table></div><p class="small soft">overlap: the largest product of two rows of W. P² off
-P: the largest element of the difference.</p></section>
+P: the largest element of the difference. W Wᵀ y off y: ‖W Wᵀ y − y‖ / ‖y‖. Lost of x<sub>p</sub>: ‖x<sub>p</sub> − Wᵀ y‖ / ‖x<sub>p</sub>‖.</p></section>
 <section><h2>5. Where the usual account is loose</h2><ul>
 <li>“W is orthogonal” is for square matrices. For a wide W it can mean W Wᵀ = I, no more, and few filters have it: length 1 is a choice of
 scale, but a filter longer than its stride must also be at right angles to itself, moved.
