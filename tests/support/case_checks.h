@@ -14,6 +14,13 @@
 
 namespace loupe::test {
 
+// Sanitizers look at memory, which repetitions use in the same way, and make the reference take seconds a case.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 using Failures = std::vector<std::string>;
 
 /// splitmix64: the same numbers on every machine.
