@@ -266,4 +266,92 @@ TEST_CASE("numbers that make no convolution are refused in one line") {
   refused({"deconv", "--device", "abacus"}, "abacus");
 }
 
+TEST_CASE("the ReLU's table: what each rule passes, for the numbers given") {
+  const Row x{2, -1, 3, 0, -4, 1, -2, 6, 0, 5, -1, -3, 1, -6, 4, 2},
+      r{1, 2, -3, 0, -2, -1, 4, 1, 3, 2, -1, -4, -1, 6, 5, -2};
+  const auto listed = [](const Row& values) {
+    std::string text;
+    for (const double v : values) text += (text.empty() ? "" : ",") + std::to_string(static_cast<int>(v));
+    return text;
+  };
+  for (const char* device : {"ref", "cpu", "sim"}) {
+    const json t = lesson({"relu", "--x=" + listed(x), "--signal=" + listed(r), "--device", device});
+    for (size_t i = 0; i < 16; ++i) {
+      CAPTURE(i);
+      CHECK(t["forward"][i] == std::max(x[i], 0.0));
+      CHECK(t["gradient"][i] == (x[i] > 0 ? r[i] : 0));
+      CHECK(t["deconvnet"][i] == std::max(r[i], 0.0));
+      CHECK(t["guided_backprop"][i] == (x[i] > 0 ? std::max(r[i], 0.0) : 0));
+    }
+  }
+  refused({"relu", "--x", "1,2"}, "--x takes 16 numbers, row by row of a 4 × 4 map, not 2");
+}
+
+TEST_CASE("CAM's lesson adds up, by sums made here") {
+  const json c = lesson({"cam", "--class", "husky"});
+  CHECK(c["label"] == "husky");
+  double map = 0, weighted = 0;
+  const Row cam = flat(c["cam"]);
+  for (const double v : cam) map += v / static_cast<double>(cam.size());
+  for (const json& k : c["channels"]) weighted += k["mean"].get<double>() * k["weight"].get<double>();
+  CHECK(c["channels"].size() == 256);
+  const double score = c["score"], bias = c["bias"];
+  CHECK(bias != 0);
+  CHECK(std::abs(map + bias - score) < 1e-5 * (1 + std::abs(score)));
+  CHECK(std::abs(weighted + bias - score) < 1e-5 * (1 + std::abs(score)));
+  CHECK(c["mean_of_cam"].get<double>() == doctest::Approx(map));
+  refused({"cam", "--class", "dinosaur"}, "dinosaur");
+  refused({"cam", "--class", "husky,dalmatian"}, "one class");
+  refused({"cam", "--model", "vgg11", "--weights", "formula"}, "cam does not suit vgg11");
+}
+
+TEST_CASE("the receptive field's sums are the gradient's box") {
+  const json all = lesson({"receptive-field"});
+  CHECK(all["layer"] == "features.16");
+  CHECK(all["cell"] == json({6, 6}));
+  CHECK(all["field"] == json({12, 12, 49, 49}));  // 37 pixels from −12 + 6·4 on
+  CHECK(all["gradient"] == all["field"]);
+  const json corner = lesson({"receptive-field", "--layer", "features.7", "--place", "0,12"});
+  CHECK(corner["field"] == json({0, 48, 13, 61}));
+  CHECK(corner["gradient"] == corner["field"]);
+  CHECK(corner["within_half"] > 0.3);
+  const json border = lesson({"receptive-field", "--layer", "features.11", "--place", "0,0"});
+  CHECK(border["field"] == json({0, 0, 21, 21}));  // cut: from −8
+  CHECK(border["gradient"] == border["field"]);
+  refused({"receptive-field", "--layer", "features.99"}, "features.9");
+  refused({"receptive-field", "--layer", "fc"}, "no places");
+  refused({"receptive-field", "--layer", "avgpool"}, "sees the whole picture");
+  refused({"receptive-field", "--place", "13,0"}, "--place");
+}
+
+TEST_CASE("A with B's switches is B's deconvnet; saved switches are what they were; changed ones change it") {
+  const Folder folder;
+  const json all = lesson({"switches", "--save-switches", folder / "a.safetensors", "--out", folder / "out"});
+  const json& deconvnet = all["rules"][0];
+  CHECK(deconvnet["method"] == "deconvnet");
+  CHECK(deconvnet["off_b"] == 0);
+  CHECK(deconvnet["maps"]["a_with_b"]["like_b"].get<double>() == doctest::Approx(1));
+  CHECK(deconvnet["maps"]["a"]["like_b"].get<double>() < 0.5);
+  for (size_t i = 1; i < 3; ++i) CHECK(all["rules"][i]["off_b"] > 0.05);
+  const std::string page = read_text(folder / "out/switches.html");
+  CHECK(contains(page, "data:image/png;base64,"));
+  CHECK(!contains(page, "http"));
+
+  const json again = lesson({"switches", "--switches", folder / "a.safetensors"});
+  for (const json& rule : again["rules"])
+    CHECK(rule["maps"]["a_with_file"]["like_a"].get<double>() == doctest::Approx(1));
+  std::string bytes = read_text(folder / "a.safetensors");  // every switch of the last pool, at the end, to 0
+  std::fill(bytes.end() - 10816, bytes.end(), '\0');
+  write_text(folder / "b.safetensors", bytes);
+  const json changed = lesson({"switches", "--switches", folder / "b.safetensors"});
+  CHECK(changed["rules"][0]["maps"]["a_with_file"]["like_a"] < 0.99);
+
+  refused({"switches", "--model", "resnet18", "--weights", "formula", "--switches", folder / "a.safetensors"},
+          "is no max pool of");
+  refused({"switches", "--model", "mobilenet_v2", "--weights", "formula"}, "has no max pools");
+  const Said missing = loupe({"lesson", "switches", "--switches", folder / "none.safetensors"});
+  CHECK(missing.status == 1);
+  CHECK(std::ranges::count(missing.err, '\n') == 1);
+}
+
 }  // namespace loupe::test

@@ -10,6 +10,7 @@
 #include "engine/methods/gradient.h"
 #include "kernels/common/draws.h"
 #include "models/models.h"
+#include "models/zoo/zoo.h"
 #include "tools/loupe/lessons/lesson.h"
 #include "tools/loupe/lessons/subject.h"
 #include "tools/loupe/print.h"
@@ -80,17 +81,36 @@ Box field_of(const ReceptiveField& f, int64_t y, int64_t x, const Shape& input) 
           inside(left + f.size.w, input[3])};
 }
 
-// Pictures of noise, so that every window's maximum lies somewhere else.
-Tensor noise(const Shape& input) {
-  const Tensor x(Dtype::f64, input.with(0, kPictures));
-  Draws().normals("lesson receptive-field", x.values<double>());
-  return x;
+// The zoo's pictures with noise, so that every window's maximum lies somewhere else.
+Tensor pictures(const ImageModel& network) {
+  std::vector<Tensor> all;
+  for (int64_t i = 0; i < kPictures; ++i) {
+    const Tensor x = network.preprocess(zoo::draw(5, i, {.masks = false}).image).to(Dtype::f64).clone();
+    std::vector<double> noise(static_cast<size_t>(x.numel()));
+    Draws().normals("lesson receptive-field " + std::to_string(i), noise);
+    for (size_t k = 0; k < noise.size(); ++k) x.values<double>()[k] += noise[k] / 2;
+    all.push_back(x.shape().rank() == 4 ? x : x.reshape({1, x.shape()[0], x.shape()[1], x.shape()[2]}));
+  }
+  return stack_rows(all);
+}
+
+// The sum of all channels at one place of a layer's maps.
+Target place(NodeId node, const Shape& maps, int64_t y, int64_t x) {
+  const size_t plane = static_cast<size_t>(maps[2] * maps[3]), at = static_cast<size_t>(y * maps[3] + x);
+  return Target([plane, at](std::span<const double> values, std::span<double> gradient) {
+           double sum = 0;
+           std::ranges::fill(gradient, 0.0);
+           for (size_t i = at; i < values.size(); i += plane) sum += values[i], gradient[i] = 1;
+           return sum;
+         })
+      .of(node);
 }
 
 FieldLesson study(ImageModel& network, const Settings& s, NodeId node,
                   const std::vector<ReceptiveField>& fields) {
   const Graph& graph = network.graph();
-  FieldLesson l{.layers = layers_up_to(graph, node, fields), .input = graph.input_shapes().at(0)};
+  const Tensor x = pictures(network);
+  FieldLesson l{.layers = layers_up_to(graph, node, fields), .input = x.shape()};
   l.maps = graph.shapes(l.input)[static_cast<size_t>(node)];
   l.y = l.maps[2] / 2, l.x = l.maps[3] / 2;
   if (!s.place.empty()) {
@@ -101,13 +121,10 @@ FieldLesson study(ImageModel& network, const Settings& s, NodeId node,
   }
   const ReceptiveField& f = fields[static_cast<size_t>(node)];
   l.field = field_of(f, l.y, l.x, l.input);
-  const Tensor x = noise(l.input);
   std::vector<double> squares(static_cast<size_t>(l.input[2] * l.input[3]));
-  const int64_t channels = std::min<int64_t>(l.maps[1], 4), plane = l.input[2] * l.input[3];
-  for (int64_t c = 0; c < channels; ++c) {
-    const Tensor g = gradient(network, x, {.target = Target::unit(c, std::pair{l.y, l.x}).of(node)});
-    for (int64_t i = 0; i < g.numel(); ++i) squares[static_cast<size_t>(i % plane)] += g.item(i) * g.item(i);
-  }
+  const int64_t plane = l.input[2] * l.input[3];
+  const Tensor g = gradient(network, x, {.target = place(node, l.maps, l.y, l.x)});
+  for (int64_t i = 0; i < g.numel(); ++i) squares[static_cast<size_t>(i % plane)] += g.item(i) * g.item(i);
   l.seen = {l.input[2], 0, l.input[3], 0};
   double all = 0, middle = 0;
   const double row = static_cast<double>(l.field.top + l.field.bottom - 1) / 2,
@@ -167,9 +184,11 @@ std::string text_of(const FieldLesson& l, const std::string& model, const std::s
          std::to_string(l.maps[2]) + " × " + std::to_string(l.maps[3]) +
          " begins at pixel offset + j·cell, so it sees, cut at the border:\n      " +
          rows_and_columns(l.field) + "\n";
-  out += "   Its gradient, in " + std::to_string(kPictures) + " pictures of noise, is not 0 at:\n      " +
-         (l.seen == Box{} ? "no pixel: the unit was off in all of them" : rows_and_columns(l.seen)) +
+  out += "   Its gradient, in " + std::to_string(kPictures) +
+         " pictures and over all channels, is not 0 at:\n      " +
+         (l.seen == Box{} ? "no pixel: the cell was off in all of them" : rows_and_columns(l.seen)) +
          (l.seen == l.field ? ", the same" : "") + "\n\n";
+  if (l.seen == Box{}) return out;
   return out + "   Seeing is not heeding: " + percent(l.within_half) +
          " of the squared gradient lies in the middle square of half that side, a quarter of the\n"
          "   field, because more paths lead from the middle (Luo et al. 2016, the effective receptive "

@@ -109,15 +109,15 @@ std::string text_of(const std::vector<RuleRow>& rows, const Subject& a, const Su
       "\n" + table.str() + "\nlike: the cosine of two maps, 1 where they are the same but for a factor.\n\n";
   out +=
       "A deconvnet's ReLUs forget the way up, so the switches are all that it knows of the picture: with B's "
-      "switches, A's\n"
-      "map is B's (largest difference " +
+      "switches, A's map\n"
+      "is B's (largest difference " +
       short_number(rows[0].off_b) +
-      " of the largest number). The gradient and guided backpropagation also\n"
-      "keep the masks of A's ReLUs, and stay A's in part (off by " +
+      " of the largest number). Guided backpropagation and the gradient keep the masks of A's\nReLUs as "
+      "well, and make a map "
+      "that is neither's (off by " +
       short_number(rows[1].off_b) + " and " + short_number(rows[2].off_b) +
       "). Where a deconvnet's picture has the outlines of an\nobject, the switches drew them, whatever class "
-      "was asked "
-      "about.\n";
+      "was asked about.\n";
   return out;
 }
 
