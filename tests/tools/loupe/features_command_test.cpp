@@ -1,4 +1,5 @@
 // Ways back of single units on windows, which give what a method gives for the whole picture; and `loupe features`.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 
 #include <algorithm>
