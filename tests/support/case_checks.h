@@ -11,15 +11,9 @@
 #include "kernels/common/ladder.h"
 #include "tests/support/op_call.h"
 #include "tests/support/op_suite.h"
+#include "tests/support/sanitized.h"
 
 namespace loupe::test {
-
-// Sanitizers look at memory, which repetitions use in the same way, and make the reference take seconds a case.
-#ifdef __SANITIZE_ADDRESS__
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
 
 using Failures = std::vector<std::string>;
 

@@ -13,6 +13,7 @@
 #include "models/models.h"
 #include "tests/support/command.h"
 #include "tests/support/networks.h"
+#include "tests/support/sanitized.h"
 
 namespace loupe::test {
 namespace {
@@ -386,7 +387,7 @@ TEST_CASE("explain in the simulator: the cpu's map, whatever the order of thread
   CHECK(cpu["device_peak_bytes"].is_null());
 }
 
-TEST_CASE("--method all leaves out what does not suit the network, and says so") {
+TEST_CASE("--method all leaves out what does not suit the network, and says so" * doctest::skip(kSanitized)) {
   const Folder folder;
   const std::string photo = photograph(folder, "photo.png");
   const std::vector<std::string> quick = quick_methods();
