@@ -361,7 +361,7 @@ TEST_CASE("a search that is killed at any moment goes on where it was, to the sa
   }
   CHECK(killed >= 1);
   if (killed == 5)
-    p.refused(p.words("out", {"--zoo", "599"}), "holds a search that is not finished, of other pictures");
+    p.refused(p.words("out", {"--zoo", "299"}), "holds a search that is not finished, of other pictures");
   REQUIRE(p.run("out", more).status == 0);
   CHECK(read_text(p / "out/index.bin") == read_text(p / "whole/index.bin"));
   CHECK(read_text(p / "out/index.json") == read_text(p / "whole/index.json"));
