@@ -389,8 +389,7 @@ TEST_CASE("explain in the simulator: the cpu's map, whatever the order of thread
 TEST_CASE("--method all leaves out what does not suit the network, and says so") {
   const Folder folder;
   const std::string photo = photograph(folder, "photo.png");
-  const std::vector<std::string> quick{"--occlusion.window",           "64", "--occlusion.stride", "64",
-                                       "--integrated_gradients.steps", "1"};
+  const std::vector<std::string> quick = quick_methods();
   std::vector<std::string> words{"explain", photo,   "--model",      "zoo_fc", "--method",
                                  "all",     "--out", folder / "out", "--json"};
   words.insert(words.end(), quick.begin(), quick.end());
