@@ -51,6 +51,12 @@ double cosine(const Tensor& a, const Tensor& b) {
   return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
 }
 
+std::string decimals(double v) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.2f", std::abs(v));
+  return (v < -0.005 ? "−" : "") + std::string(text);
+}
+
 double relative_difference(const Tensor& a, const Tensor& b) {
   double most = 0, size = 0;
   for (int64_t i = 0; i < a.numel(); ++i) {
@@ -97,14 +103,9 @@ std::string text_of(const std::vector<RuleRow>& rows, const Subject& a, const Su
     out +=
         "   " + name + "   " + with_commas(t.numel()) + " switches, " + t.shape().str() + ", a byte each\n";
   Table table({{"way back"}, {"switches"}, {"like A's", right}, {"like B's", right}});
-  const auto two = [](double v) {
-    char text[16];
-    std::snprintf(text, sizeof text, "%.3f", std::abs(v));
-    return (v < 0 ? "−" : "") + std::string(text);
-  };
   for (const RuleRow& r : rows)
     for (const Column& c : r.columns)
-      table.row({&c == &r.columns[0] ? r.method : "", c.name, two(c.like_a), two(c.like_b)});
+      table.row({&c == &r.columns[0] ? r.method : "", c.name, decimals(c.like_a), decimals(c.like_b)});
   out +=
       "\n" + table.str() + "\nlike: the cosine of two maps, 1 where they are the same but for a factor.\n\n";
   out +=
@@ -151,8 +152,8 @@ std::string page_of(const std::vector<RuleRow>& rows, const Subject& a, const Su
                                      "from B’s: ";
     out += short_number(r.off_b) + " of the largest number.</p><div class=maps>";
     for (const Column& c : r.columns)
-      out += "<figure><figcaption>" + escaped(c.name) + "<br>like A’s " + short_number(c.like_a) + ", B’s " +
-             short_number(c.like_b) + "</figcaption><img class=shot alt=\"" + escaped(c.name) + "\" src=\"" +
+      out += "<figure><figcaption>" + escaped(c.name) + "<br>like A’s " + decimals(c.like_a) + ", B’s " +
+             decimals(c.like_b) + "</figcaption><img class=shot alt=\"" + escaped(c.name) + "\" src=\"" +
              data_url(c.png) + "\"></figure>";
     out += "</div></section>";
   }
