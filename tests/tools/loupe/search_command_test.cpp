@@ -1,5 +1,6 @@
 // Search: equal to brute force whatever the batches, and `loupe search` as its user sees it: killed, sharded, merged,
 // and fed with what is no picture.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/wait.h>
