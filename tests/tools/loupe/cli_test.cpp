@@ -241,7 +241,8 @@ TEST_CASE("explain writes pictures, tensors and a report, and prints JSON alone"
   CHECK(pictures == 5);
 }
 
-TEST_CASE("explain gives the same bytes for any thread count and memory limit, and from its own tensors") {
+TEST_CASE("explain gives the same bytes for any thread count and memory limit, and from its own tensors" *
+          doctest::skip(kSanitized)) {
   const Folder folder;
   const std::string photo = photograph(folder, "photo.png");
   const std::vector<std::string> how{"--method",

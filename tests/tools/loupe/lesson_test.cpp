@@ -1,4 +1,5 @@
 // The lessons of `loupe lesson` as their user sees them: every number against one that is worked out here.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 
 #include <algorithm>
