@@ -7,9 +7,16 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/command.h"
+#include "tests/support/device.h"
 
 namespace loupe::test {
 namespace {
+
+std::vector<std::string> devices_here() {
+  std::vector<std::string> names;
+  for (const Backend b : host_and_simulator()) names.emplace_back(backend_name(b));
+  return names;
+}
 
 using nlohmann::json;
 using Row = std::vector<double>;
@@ -158,12 +165,12 @@ TEST_CASE("any row, filter, stride and padding, on every device") {
       {"--n", "32", "--f", "16", "--s", "1", "--p", "8"},
       {"--n", "4", "--filter", "0,0,0", "--s", "2", "--p", "0"}};
   for (const auto& kind : kinds)
-    for (const char* device : {"ref", "cpu", "sim"}) {
-      if (kind[1] == "32" && std::string(device) != "cpu") continue;  // slow there
+    for (const std::string& device : devices_here()) {
+      if (kind[1] == "32" && device != "cpu") continue;  // slow there
       CAPTURE(device);
       std::vector<std::string> words{"deconv", "--device", device};
       words.insert(words.end(), kind.begin(), kind.end());
-      const double tolerance = std::string(device) == "ref" ? 1e-14 : 1e-5;
+      const double tolerance = device == "ref" ? 1e-14 : 1e-5;
       const json all = lesson(words);
       CHECK(all["device"] == device);
       check_row(all["row"], tolerance);
@@ -275,7 +282,7 @@ TEST_CASE("the ReLU's table: what each rule passes, for the numbers given") {
     for (const double v : values) text += (text.empty() ? "" : ",") + std::to_string(static_cast<int>(v));
     return text;
   };
-  for (const char* device : {"ref", "cpu", "sim"}) {
+  for (const std::string& device : devices_here()) {
     const json t = lesson({"relu", "--x=" + listed(x), "--signal=" + listed(r), "--device", device});
     for (size_t i = 0; i < 16; ++i) {
       CAPTURE(i);
