@@ -11,6 +11,7 @@
 #include "kernels/common/ladder.h"
 #include "tests/support/op_call.h"
 #include "tests/support/op_suite.h"
+#include "tests/support/sanitized.h"
 
 namespace loupe::test {
 

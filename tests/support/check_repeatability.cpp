@@ -54,18 +54,12 @@ struct Setting {
   int64_t batch;
 };
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kAllPairs = false;  // they look at memory, which the other pairs use in the same way
-#else
-constexpr bool kAllPairs = true;
-#endif
-
 // ref's loops are slow and simple: a few pairs do for it. The order of the pairs also mixes the starting
 // images.
 std::vector<Setting> settings_on(Backend backend) {
   if (backend == Backend::sim) return {{5, 1}, {3, 2}, {2, kFew}};
   std::vector<Setting> settings = {{5, 1}, {3, 7}, {2, kBatch}};
-  if (kAllPairs && (backend == Backend::cpu || backend == Backend::cuda))
+  if (!kSanitized && (backend == Backend::cpu || backend == Backend::cuda))
     for (int threads = 1; threads <= 5; ++threads)
       for (int64_t batch : {1, 2, 7, 16}) settings.push_back({threads, batch});
   return settings;

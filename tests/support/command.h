@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/run/method.h"
 #include "tests/support/pictures.h"
 
 namespace loupe::test {
@@ -53,6 +54,16 @@ inline Said loupe(const std::vector<std::string>& words, const std::string& befo
   const int status =
       std::system((line + " >" + quoted(folder / "out") + " 2>" + quoted(folder / "err")).c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder / "out"), read_text(folder / "err")};
+}
+
+/// Options that make every method quick: `--method all` takes thousands of passes by the defaults.
+inline std::vector<std::string> quick_methods() {
+  std::vector<std::string> words{"--occlusion.window", "16", "--occlusion.stride", "16"};
+  for (const Method* m : all_methods())
+    for (const OptionSpec& o : m->options)
+      if (o.name == "samples" || o.name == "steps")
+        words.insert(words.end(), {"--" + std::string(m->name) + "." + std::string(o.name), "2"});
+  return words;
 }
 
 }  // namespace loupe::test

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "models/loupe.h"
 #include "tests/support/networks.h"
@@ -40,6 +41,16 @@ double norm(const Tensor& t) {
   return std::sqrt(sum);
 }
 }  // namespace
+
+bool all_photos() {
+  const char* asked = std::getenv("LOUPE_PHOTOS");
+  return asked && std::string(asked) == "all";
+}
+std::vector<std::string> photos() {
+  std::vector<std::string> names{"jaguar"};
+  if (all_photos()) names.insert(names.end(), {"golden_retriever", "gibbon"});
+  return names;
+}
 
 ImageModel& shared_squeezenet(Device device) {
   static std::map<std::string, ImageModel> models;

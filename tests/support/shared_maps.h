@@ -3,12 +3,16 @@
 #pragma once
 #include <map>
 #include <string>
+#include <vector>
 
 #include "engine/run/method.h"
 
 namespace loupe::test {
 
-inline constexpr const char* kPhotos[] = {"jaguar", "golden_retriever", "gibbon"};
+/// The jaguar; all three where the environment's LOUPE_PHOTOS is `all`, as in the slow ctest <name>.all_photos that each
+/// program that asks has beside it.
+std::vector<std::string> photos();
+bool all_photos();
 
 /// SqueezeNet 1.1 on a device, loaded once for all tests of a program; and a photograph's input (1, 3, 224, 224).
 ImageModel& shared_squeezenet(Device device);

@@ -30,13 +30,13 @@ void check(const std::string& photo, Device device, double tolerance) {
 }
 
 TEST_CASE("deeplift of photographs: ref") {
-  for (const char* photo : kPhotos) check(photo, Device::ref(), 1e-4);
+  for (const std::string& photo : photos()) check(photo, Device::ref(), 1e-4);
 }
 TEST_CASE("deeplift of photographs: cpu") {
-  for (const char* photo : kPhotos) check(photo, Device::cpu(), 1e-3);
+  for (const std::string& photo : photos()) check(photo, Device::cpu(), 1e-3);
 }
 TEST_CASE("deeplift of photographs: reveal_cancel sums to the difference of the scores") {
-  for (const char* photo : kPhotos) {
+  for (const std::string& photo : photos()) {
     const Explanation found = explain_shared(photo, Device::ref(), "deeplift", {{"rule", "reveal_cancel"}});
     MESSAGE(photo << ": " << found.checks.at(0).value);
     CHECK(std::abs(found.checks.at(0).value) < 1e-9);

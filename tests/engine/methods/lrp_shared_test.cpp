@@ -48,11 +48,11 @@ void check(const std::string& photo, Device device, double bound) {
 }
 
 TEST_CASE("relevance of photographs: ref") {
-  for (const char* photo : kPhotos) check(photo, Device::ref(), 1e-4);
+  for (const std::string& photo : photos()) check(photo, Device::ref(), 1e-4);
 }
 
 TEST_CASE("relevance of photographs: cpu") {
-  for (const char* photo : kPhotos) check(photo, Device::cpu(), 1e-3);
+  for (const std::string& photo : photos()) check(photo, Device::cpu(), 1e-3);
 }
 
 // Where a network is piecewise linear LRP-0 is input × gradient, and LRP-ε nearly. Rounding to float32 moves a ReLU or

@@ -10,7 +10,7 @@ namespace loupe::test {
 namespace {
 
 TEST_CASE("perturbation methods meet their goldens: cpu") {
-  for (const char* photo : kPhotos) check_perturbations(photo, Device::cpu(), 1e-3);
+  for (const std::string& photo : photos()) check_perturbations(photo, Device::cpu(), 1e-3);
 }
 
 TEST_CASE("Shapley value sampling of a photograph adds up") {

@@ -21,6 +21,7 @@ TEST_CASE("recall: every method, of three targets, has the bits of single runs")
       for (const Method* method : all_methods()) {
         CAPTURE(method->name);
         if (why_unsuited(*method, model, x.shape())) continue;
+        if (device == Device::sim() && method->costly) continue;  // slow
         Options options(std::string(method->name), method->options);
         if (method->fit) method->fit(model, x.shape(), options);
         const std::vector<Target> targets{2, Target::difference(1, 3), 4};

@@ -29,7 +29,7 @@ Tensor of_unit(ImageModel& model, const std::string& photo, int64_t channel) {
 TEST_CASE("units: the gradient of features.10 at (6, 6)") {
   for (const Device device : {Device::ref(), Device::cpu()}) {
     ImageModel& model = shared_squeezenet(device);
-    for (const char* photo : kPhotos) {
+    for (const std::string& photo : photos()) {
       CAPTURE(device.str());
       CAPTURE(photo);
       // Channel 100 is off in all of them.

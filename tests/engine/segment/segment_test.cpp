@@ -210,7 +210,7 @@ TEST_CASE(
 }
 
 TEST_CASE("GrabCut's energy never rises, in none of a round's parts, and the same comes out again") {
-  for (int64_t index = 0; index < 14; ++index)
+  for (const int64_t index : {0, 3, 6, 9, 12})
     for (const bool keep : {false, true}) {
       CAPTURE(index);
       CAPTURE(keep);

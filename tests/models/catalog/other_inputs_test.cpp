@@ -1,5 +1,6 @@
 // Networks whose input is not three normalised channels, against PyTorch in float64
 // (tests/oracle/make_other_inputs_golden.py): one channel, and torchvision's transform_input.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 
 #include <cmath>

@@ -1,4 +1,5 @@
 // What `loupe explain` can be asked: several classes, a difference, a unit of a layer; and `loupe compare`.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -13,6 +13,7 @@
 #include "models/models.h"
 #include "tests/support/command.h"
 #include "tests/support/networks.h"
+#include "tests/support/sanitized.h"
 
 namespace loupe::test {
 namespace {
@@ -240,7 +241,8 @@ TEST_CASE("explain writes pictures, tensors and a report, and prints JSON alone"
   CHECK(pictures == 5);
 }
 
-TEST_CASE("explain gives the same bytes for any thread count and memory limit, and from its own tensors") {
+TEST_CASE("explain gives the same bytes for any thread count and memory limit, and from its own tensors" *
+          doctest::skip(kSanitized)) {
   const Folder folder;
   const std::string photo = photograph(folder, "photo.png");
   const std::vector<std::string> how{"--method",
@@ -386,11 +388,10 @@ TEST_CASE("explain in the simulator: the cpu's map, whatever the order of thread
   CHECK(cpu["device_peak_bytes"].is_null());
 }
 
-TEST_CASE("--method all leaves out what does not suit the network, and says so") {
+TEST_CASE("--method all leaves out what does not suit the network, and says so" * doctest::skip(kSanitized)) {
   const Folder folder;
   const std::string photo = photograph(folder, "photo.png");
-  const std::vector<std::string> quick{"--occlusion.window",           "64", "--occlusion.stride", "64",
-                                       "--integrated_gradients.steps", "1"};
+  const std::vector<std::string> quick = quick_methods();
   std::vector<std::string> words{"explain", photo,   "--model",      "zoo_fc", "--method",
                                  "all",     "--out", folder / "out", "--json"};
   words.insert(words.end(), quick.begin(), quick.end());

@@ -1,5 +1,6 @@
 // `loupe explain` with many pictures: what it keeps in memory and leaves on disk, what it does about one that cannot be
 // read, and whose folder it replaces.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 
 #include <algorithm>

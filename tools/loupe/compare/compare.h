@@ -28,12 +28,13 @@ struct Side {
 std::optional<double> rank_correlation(const Plane& a, const Plane& b);
 
 /// One activation, a 4×4 map behind a ReLU, and what each rule makes of a signal that comes down to it: computed by the
-/// rules that the methods use, on a network of one ReLU.
+/// rules that the methods use, on a network of one ReLU. `activation` and `from_above`, (4, 4), in the place of the
+/// numbers that show every case.
 struct RuleTable {
   Tensor before, after, signal;        // x, max(x, 0), and the signal from above; (4, 4)
   Tensor gradient, deconvnet, guided;  // what goes on down
 };
-RuleTable rule_table(Device device);
+RuleTable rule_table(Device device, const Tensor& activation = {}, const Tensor& from_above = {});
 
 struct Comparison {
   std::string image;

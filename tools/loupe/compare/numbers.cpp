@@ -44,14 +44,14 @@ std::optional<double> rank_correlation(const Plane& a, const Plane& b) {
   return xy / std::sqrt(xx * yy);
 }
 
-RuleTable rule_table(Device device) {
+RuleTable rule_table(Device device, const Tensor& activation, const Tensor& from_above) {
   // Every case: on or off in the forward pass, a signal for or against, and both near 0.
-  const Tensor x = Tensor::from(
-                   std::vector<double>{2, -1, 3, 0.5, -4, 1, -2, 6, 0, 5, -0.5, -3, 1.5, -6, 4, 2.5},
-                   {1, 1, 4, 4}),
-               signal = Tensor::from(
-                   std::vector<double>{1, 2, -3, 0, -2, -1, 4, 0.5, 3, 2, -0.5, -4, -1.5, 6, 5, -2},
-                   {1, 1, 4, 4});
+  const std::vector<double> on_and_off{2, -1, 3, 0.5, -4, 1, -2, 6, 0, 5, -0.5, -3, 1.5, -6, 4, 2.5},
+      for_and_against{1, 2, -3, 0, -2, -1, 4, 0.5, 3, 2, -0.5, -4, -1.5, 6, 5, -2};
+  const auto map = [](const Tensor& given, const std::vector<double>& standard) {
+    return (given.defined() ? given : Tensor::from(standard, {4, 4})).reshape({1, 1, 4, 4});
+  };
+  const Tensor x = map(activation, on_and_off), signal = map(from_above, for_and_against);
   Graph graph;
   const NodeId input = graph.input("x", {1, 1, 4, 4}), layer = graph.add("relu", relu(), {input});
   graph.set_output(layer);

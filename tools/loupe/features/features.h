@@ -1,0 +1,39 @@
+// `loupe features`: the top patches of every filter beside what the network run backwards makes of them.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/plan/rule.h"
+#include "tools/loupe/search/search.h"
+
+namespace loupe {
+
+/// A way back.
+struct Way {
+  std::string name;  // the method's
+  Rule rule;
+  double seconds = 0;  // that the ways back took
+};
+/// Of names "deconvnet", "guided_backprop" and "gradient". Throws UsageError, with near names.
+std::vector<Way> ways_named(const std::string& list);
+
+struct FilterLayer {
+  std::string name;
+  bool on_windows = true;                 // the ways back ran on windows; else through whole maps
+  std::vector<std::string> sprites = {};  // a JPEG each filter: a row of patches, then a row each way
+};
+
+/// What is drawn for a search. Strips are written as they are done: folder/<layer>/<channel>.png.
+struct Features {
+  std::vector<Way> ways;
+  std::vector<FilterLayer> layers = {};
+  double encoding = 0;  // seconds that pictures and files took
+};
+Features draw_features(Search& search, std::vector<Way> ways, const std::filesystem::path& folder,
+                       ProgressBar& bar);
+
+/// features.html, which needs nothing but itself; `strips`: where the strips lie, seen from it.
+std::string features_page(const Search& search, const Features& features, const std::string& strips);
+
+}  // namespace loupe

@@ -1,0 +1,35 @@
+// The pictures that a search looks at: a folder's files, and drawn ones that are nowhere on a disk.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/image/preprocess.h"
+
+namespace loupe {
+
+/// A folder's files, in all its folders, in the order of their names; then `drawn` pictures of the zoo. What is kept
+/// are names alone.
+class PictureList {
+ public:
+  /// Throws UsageError where there is no such folder, or nothing in it, and nothing is drawn either. Hidden files and
+  /// what lies in the folder `except` do not count. A single file is taken, too.
+  PictureList(std::string folder, int64_t drawn, uint64_t seed, const std::string& except);
+
+  int64_t size() const { return static_cast<int64_t>(files_.size()) + drawn_; }
+  /// "birds/toucan.jpg", "zoo:1:000000042".
+  std::string name(int64_t i) const;
+  /// (1, C, H, W). Throws Error, one line, for what cannot be read.
+  Tensor read(const std::string& name, const Preprocessing& how, Orientation orientation) const;
+  /// Of all names and the files' sizes.
+  uint64_t digest() const { return digest_; }
+  const std::string& folder() const { return folder_; }
+
+ private:
+  std::string folder_;
+  std::vector<std::string> files_ = {};
+  int64_t drawn_;
+  uint64_t seed_, digest_ = 0;
+};
+
+}  // namespace loupe
