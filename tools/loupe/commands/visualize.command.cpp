@@ -207,12 +207,14 @@ void run_visualize(const Settings& s) {
       network, wanted, recipe, state, key.dump(),
       [&](const std::vector<Visualized>& done) {
         all.units = done;
-        if (done.size() < wanted.size()) publish(all, out);
+        publish(all, out);
       },
       progress);
-  if (!s.judge.empty()) all.judgement = judge(s, network, wanted, input, all, progress);
+  if (!s.judge.empty()) {
+    all.judgement = judge(s, network, wanted, input, all, progress);
+    publish(all, out);
+  }
   progress.clear();
-  publish(all, out);
   s.json ? print_json(visualize_record(all)) : say(all, s.out);
 }
 

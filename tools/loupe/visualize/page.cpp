@@ -53,11 +53,18 @@ std::string curve(const Visualized& u) {
          points + "\"/></svg>";
 }
 
+// Not parted from its sign at a line's end.
+std::string share_text(double share) {
+  std::string text = percent(share);
+  if (const size_t space = text.find(' '); space != std::string::npos) text.replace(space, 1, "&nbsp;");
+  return text;
+}
+
 std::string judged_text(const Visualization& all, size_t i) {
   if (!all.judgement || !all.judgement->right[i]) return "";
   return "<p class=\"small soft\">" + escaped(all.judgement->model) + " names it right in " +
-         percent(*all.judgement->right[i]) + " of views; the plain ascent's in " +
-         percent(*all.judgement->plain[i]) + "</p>";
+         share_text(*all.judgement->right[i]) + " of views; the plain ascent's in " +
+         share_text(*all.judgement->plain[i]) + "</p>";
 }
 
 std::string card(const Visualization& all, size_t i) {
@@ -75,7 +82,7 @@ std::string settings_line(const Visualization& all) {
   std::string out;
   for (const auto& [key, value] : all.settings.items())
     out += (out.empty() ? "" : " · ") + escaped(key) + " " +
-           escaped(value.is_string() ? value.get<std::string>() : value.dump());
+           escaped(value.is_string() ? value.get<std::string>() : short_number(value.get<double>()));
   return out;
 }
 
