@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Class pictures by ascent: Loupe's `visualize` beside torch-lucent, on the CPU, in turns.
 
-    OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive python3 bench/peers/lucent.py --weights squeezenet1_1.safetensors [--rounds 3] [--steps 64]
+    OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive python3 bench/peers/ascent.py --weights squeezenet1_1.safetensors [--rounds 3] [--steps 64]
 
 SqueezeNet's logits of eight classes at 224 pixels, as one batch on both sides, each with what it does by default: Fourier
 parameters with decorrelated colours, Adam (Lucent at 0.05, Loupe at 0.03), and moved, scaled and turned views. Steps a second are of the ascent alone: a run of
