@@ -211,6 +211,7 @@ void Dreamer::climb(int64_t octave, int64_t bytes) {
     done_ += static_cast<double>(pixels());
   }
   gradient_.clear();
+  net_.release_arena();  // what comes next needs the memory
 }
 
 Image Dreamer::picture() {
@@ -245,7 +246,6 @@ Image Dreamer::run(Image photo) {
     climb(static_cast<int64_t>(octave), options_.memory > 0 ? left : 0);
     if (!last) keep_details(base);
   }
-  net_.release_arena();
   if (!moved_)
     throw UsageError("nothing in the picture moves '" + net_.graph().node(goal_.node).name +
                      "': what was asked for has no gradient there");
