@@ -1,10 +1,10 @@
 // `loupe atlas`: what every unit of a network looks for, in one folder.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 
 #include "kernels/common/suggest.h"
 #include "models/io/labels.h"
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/atlas/atlas.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/print.h"
@@ -23,7 +23,8 @@ struct Settings {
 };
 
 void Settings::add_to(CLI::App& app) {
-  app.add_option("FOLDER", search.folder, "Pictures, in all its folders")->group("What to look at");
+  argument(app, "FOLDER", search.folder, "Pictures, in all its folders", "What to look at");
+  search.seed_help = "Which drawn pictures; of ascents another beginning and other views (1)";
   search.add_to(app);
   app.get_option("--seed")->description(
       "Which drawn pictures; of ascents another beginning and other views (1)");

@@ -22,6 +22,7 @@ struct SearchChoice {
   PreprocessingChoice preprocessing;
   DeviceChoice device;
   std::string layers = "all", top = "9", zoo, seed = "1", shard, checkpoint = "5", threads, memory, out;
+  std::string seed_help = "Which drawn pictures (1)";
   void add_to(CLI::App& app);
 };
 

@@ -1,6 +1,5 @@
 #include "tools/loupe/visualize/recipe.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 
@@ -68,10 +67,10 @@ bool is_adam(const RecipeChoice& c) { return c.optimizer.empty() ? !c.plain : c.
 
 void RecipeChoice::add_form_to(CLI::App& app, const std::string& group) {
   value_option(app, "--steps", steps, "N", "Steps of ascent (256)", group);
-  app.add_flag("--plain", plain,
-               "The plain form: pixels, steps along the gradient, and a decay; whatever else is said is "
-               "added to it")
-      ->group(group);
+  flag_option(app, "--plain", plain,
+              "The plain form: pixels, steps along the gradient, and a decay; whatever else is said is "
+              "added to it",
+              group);
   value_option(app, "--parameters", parameters, "P",
                "fourier: the spectrum of decorrelated colours; maco: its phases alone; pixels (fourier)",
                group);

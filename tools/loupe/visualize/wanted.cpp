@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <set>
 
@@ -105,12 +104,9 @@ void WantedChoice::add_to(CLI::App& app, const std::string& group) {
                "Classes, each an index, a label or a difference A-B, in a list with commas; or `all`", group);
   value_option(app, "--layer", layer, "L",
                "A layer, as `loupe layers` names it: all of its channels, or --unit", group);
-  app.add_option("--unit", units,
-                 "A unit of --layer: channel C over all places, C,y,x at one; 0-15; may be repeated")
-      ->type_name("C[,y,x]")
-      ->allow_extra_args(false)
-      ->group(group);
-  app.add_flag("--negative", negative, "What makes them weak instead")->group(group);
+  repeated_option(app, "--unit", units, "C[,y,x]",
+                  "A unit of --layer: channel C over all places, C,y,x at one; 0-15; may be repeated", group);
+  flag_option(app, "--negative", negative, "What makes them weak instead", group);
   value_option(app, "--diverse", diverse, "N", "N pictures of each, kept unlike each other", group);
   value_option(app, "--between", between, "N", "N pictures from the first of two units to the second", group);
 }
