@@ -26,8 +26,6 @@ void Settings::add_to(CLI::App& app) {
   argument(app, "FOLDER", search.folder, "Pictures, in all its folders", "What to look at");
   search.seed_help = "Which drawn pictures; of ascents another beginning and other views (1)";
   search.add_to(app);
-  app.get_option("--seed")->description(
-      "Which drawn pictures; of ascents another beginning and other views (1)");
   value_option(app, "--labels", labels, "FILE", "Names of the network's classes, one a line",
                "What to look at");
   value_option(app, "--parts", parts, "a,b",
