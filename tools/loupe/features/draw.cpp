@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <map>
 
 #include "engine/file/file.h"
@@ -13,6 +12,7 @@
 #include "kernels/common/suggest.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/features/features.h"
+#include "tools/loupe/features/made.h"
 #include "tools/loupe/file_name.h"
 #include "tools/loupe/interrupt.h"
 #include "tools/loupe/search/tiles.h"
@@ -225,9 +225,7 @@ void write_filters(std::vector<Filter>& filters, const fs::path& folder, std::ve
         encode_jpeg(resize(strip, smaller(strip.width), smaller(strip.height)), 72);
   });
   for (size_t i = 0; i < filters.size(); ++i) {
-    char number[32];
-    std::snprintf(number, sizeof number, "%04zu.png", filters[i].channel);
-    if (!pngs[i].empty()) write_file(folder / number, pngs[i]);
+    if (!pngs[i].empty()) write_file(folder / strip_name(filters[i].channel), pngs[i]);
     sprites.push_back(base64(jpegs[i]));
   }
 }
@@ -251,7 +249,8 @@ std::vector<Way> ways_named(const std::string& list) {
   return ways;
 }
 
-Features draw_features(Search& s, std::vector<Way> ways, const fs::path& folder, ProgressBar& bar) {
+Features draw_features(Search& s, std::vector<Way> ways, const fs::path& folder, ProgressBar& bar,
+                       bool again) {
   Features all{.ways = std::move(ways)};
   Pictures pictures(s);
   size_t done = 0, count = 0;
@@ -261,8 +260,13 @@ Features draw_features(Search& s, std::vector<Way> ways, const fs::path& folder,
   for (size_t l = 0; l < s.layers.size(); ++l) {
     const LayerHits& hits = s.index.layers[l];
     FilterLayer& made = all.layers.emplace_back(FilterLayer{hits.layer});
+    if (!again && strips_are_there(s, l, all.ways, folder)) {
+      done += hits.channels.size();
+      continue;
+    }
     const fs::path of_layer = folder / file_name(hits.layer);
     make_folder(of_layer);
+    forget_strips(folder, hits.layer);
     Layer layer(s, s.layers[l], pictures, all);
     for (size_t begin = 0; begin < hits.channels.size(); begin += kFilters) {
       std::vector<Filter> filters;
@@ -284,6 +288,7 @@ Features draw_features(Search& s, std::vector<Way> ways, const fs::path& folder,
       }
     }
     made.on_windows = layer.on_windows();
+    note_strips(s, l, all.ways, folder);
   }
   bar.clear();
   return all;
