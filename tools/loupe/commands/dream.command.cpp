@@ -1,5 +1,4 @@
 // `loupe dream`: a photograph in which a network is shown more of what it sees there.
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -49,7 +48,7 @@ struct Settings {
 
 void Settings::add_to(CLI::App& app) {
   const std::string what = "What to dream of", how = "How", results = "Results";
-  app.add_option("PHOTO", photo, "The picture, of any size")->required()->group(what);
+  argument(app, "PHOTO", photo, "The picture, of any size", what, Need::required);
   model.add_to(app, what);
   weights.add_to(app, "File with the weights, or `formula`; the zoo's are built in", what);
   value_option(app, "--labels", labels, "FILE", "Names of the classes, one a line", what);
@@ -57,10 +56,8 @@ void Settings::add_to(CLI::App& app) {
                "More of all that this layer sees: its squared norm (the last that sees at most half of a "
                "picture's side)",
                what);
-  app.add_option("--unit", units, "Of the layer a channel alone, over all places; may be repeated")
-      ->type_name("C")
-      ->allow_extra_args(false)
-      ->group(what);
+  repeated_option(app, "--unit", units, "C", "Of the layer a channel alone, over all places; may be repeated",
+                  what);
   value_option(app, "--direction", direction, "FILE",
                "Of the layer a direction: .npy or .safetensors with a number for each channel", what);
   value_option(app, "--guide", guide, "PHOTO",
@@ -89,12 +86,11 @@ void Settings::add_to(CLI::App& app) {
                "N pictures, each dreamt into the middle of the one before: FILE.png is an animated PNG",
                results);
   value_option(app, "--zoom-by", zoom_by, "X", "How much larger each shows it (1.05)", results);
-  app.add_flag("--stills", stills,
-               "Of --zoom: FILE.0001.png, FILE.0002.png, … as they come, rather than one file")
-      ->group(results);
+  flag_option(app, "--stills", stills,
+              "Of --zoom: FILE.0001.png, FILE.0002.png, … as they come, rather than one file", results);
   value_option(app, "--out", out, "FILE.png", "The picture, written whole or not at all (dream.png)",
                results);
-  app.add_flag("--json", json, "Print everything for programs, and nothing else")->group(results);
+  flag_option(app, "--json", json, "Print everything for programs, and nothing else", results);
 }
 
 DreamOptions Settings::options() const {
