@@ -115,7 +115,7 @@ void DreamWindows::lay_exact(const WindowLimits& limits) {
       throw UsageError("'" + net_.graph().node(goal_.node).name + "' sees so much that a window of " +
                        Pair(rows_.window, columns_.window).str() + " pixels is the least, which needs " +
                        std::to_string(ceil_div(need, 1 << 20)) +
-                       " MiB beside the picture: more than there are");
+                       " MiB beside the picture: more than memory has left");
   }
   for (const Plane& p : planes) {
     const int64_t last = p.axis.view - p.axis.window;

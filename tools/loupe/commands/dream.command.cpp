@@ -1,5 +1,6 @@
 // `loupe dream`: a photograph in which a network is shown more of what it sees there.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -151,7 +152,9 @@ NodeId middle_layer(const ImageModel& network) {
     if (readers.size() != 1) return found;
     const Node& next = graph.node(readers[0]);
     const auto window = next.op->window();
-    if (!window || window->kernel != Pair(1) || next.inputs.size() != 1 || macs(graph, readers[0]) > 0)
+    const auto others = [&](const Port& p) { return p.node != found && !graph.node(p.node).is_weight(); };
+    if (!window || window->kernel != Pair(1) || std::ranges::any_of(next.inputs, others) ||
+        macs(graph, readers[0]) > 0)
       return found;
     found = readers[0];
   }
