@@ -77,7 +77,7 @@ DreamWindows::DreamWindows(Network& net, DreamGoal goal, int64_t height, int64_t
   const Shape& own = net_.graph().node(inputs[0]).shape();
   rows_.view = std::max(height + room, own[2]);
   columns_.view = std::max(width + room, own[3]);
-  exact_ ? lay_exact(limits) : lay_apart(room);
+  exact_ ? lay_exact(limits) : lay_apart(room, limits);
 }
 
 Shape DreamWindows::shape(int64_t height, int64_t width) const {
@@ -111,11 +111,7 @@ void DreamWindows::lay_exact(const WindowLimits& limits) {
     const int64_t need = bytes(rows_.window, columns_.window);
     const Plan& plan = net_.execution(shape(rows_.window, columns_.window), purpose_).plan();
     if ((limits.bytes <= 0 || need <= limits.bytes) && net_.fits(plan)) break;
-    if (smallest || side == 1)
-      throw UsageError("'" + net_.graph().node(goal_.node).name + "' sees so much that a window of " +
-                       Pair(rows_.window, columns_.window).str() + " pixels is the least, which needs " +
-                       std::to_string(ceil_div(need, 1 << 20)) +
-                       " MiB beside the picture: more than there are");
+    if (smallest || side == 1) refuse(need);
   }
   for (const Plane& p : planes) {
     const int64_t last = p.axis.view - p.axis.window;
@@ -136,7 +132,15 @@ void DreamWindows::lay_exact(const WindowLimits& limits) {
   }
 }
 
-void DreamWindows::lay_apart(int64_t room) {
+// What no smaller window helps.
+void DreamWindows::refuse(int64_t need) const {
+  throw UsageError("'" + net_.graph().node(goal_.node).name + "' needs a window of " +
+                   Pair(rows_.window, columns_.window).str() + " pixels at least, and that " +
+                   std::to_string(ceil_div(need, 1 << 20)) +
+                   " MiB beside the picture: more than memory has left");
+}
+
+void DreamWindows::lay_apart(int64_t room, const WindowLimits& limits) {
   const Shape own = net_.graph().input_shapes().at(0);
   for (const int direction : {0, 1}) {
     Axis& axis = direction == 0 ? rows_ : columns_;
@@ -156,6 +160,8 @@ void DreamWindows::lay_apart(int64_t room) {
       axis.sides.push_back(std::move(s));
     }
   }
+  const int64_t need = bytes(rows_.window, columns_.window);
+  if (limits.bytes > 0 && need > limits.bytes) refuse(need);
 }
 
 // Cells along one axis that the window shows whole, up to what lies beyond the view.

@@ -60,7 +60,8 @@ class DreamWindows {
     std::vector<Side> sides = {};
   };
   void lay_exact(const WindowLimits& limits);
-  void lay_apart(int64_t room);
+  void lay_apart(int64_t room, const WindowLimits& limits);
+  [[noreturn]] void refuse(int64_t need) const;
   std::vector<char> full(const Axis& axis, const Side& side, int direction, int64_t cells) const;
   Shape shape(int64_t height, int64_t width) const;
   int64_t bytes(int64_t height, int64_t width);

@@ -1,4 +1,6 @@
 // `loupe dream`: a photograph in which a network is shown more of what it sees there.
+#include <malloc.h>
+
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,14 +13,14 @@
 #include "engine/neurons/dream.h"
 #include "kernels/common/parallel.h"
 #include "models/io/labels.h"
-#include "models/io/tensor_file.h"
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/command.h"
+#include "tools/loupe/dream/goal.h"
 #include "tools/loupe/interrupt.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/preprocessing_choice.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_bar.h"
-#include "tools/loupe/targets.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {
@@ -34,8 +36,8 @@ struct Settings {
   WeightsChoice weights;
   PreprocessingChoice preprocessing;
   DeviceChoice device;
-  std::string labels, layer, classes, direction, guide;
-  std::vector<std::string> units;
+  DreamGoalChoice goal;
+  std::string labels;
   std::string octaves, scale, steps = "10", rate, jitter, seed = "1", longest, window, memory, threads;
   std::string zoom, zoom_by = "1.05", out = "dream.png";
   bool stills = false, json = false;
@@ -52,19 +54,7 @@ void Settings::add_to(CLI::App& app) {
   model.add_to(app, what);
   weights.add_to(app, "File with the weights, or `formula`; the zoo's are built in", what);
   value_option(app, "--labels", labels, "FILE", "Names of the classes, one a line", what);
-  value_option(app, "--layer", layer, "L",
-               "More of all that this layer sees: its squared norm (the last that sees at most half of a "
-               "picture's side)",
-               what);
-  repeated_option(app, "--unit", units, "C", "Of the layer a channel alone, over all places; may be repeated",
-                  what);
-  value_option(app, "--direction", direction, "FILE",
-               "Of the layer a direction: .npy or .safetensors with a number for each channel", what);
-  value_option(app, "--guide", guide, "PHOTO",
-               "Each place of the layer becomes more like what fits it best in this picture", what);
-  value_option(
-      app, "--class", classes, "C",
-      "Classes instead of a layer, each an index, a label or a difference A-B, in a list with commas", what);
+  goal.add_to(app, what);
   value_option(app, "--octaves", octaves, "N",
                "Sizes, from small to the photograph's (until the shorter side is 160 pixels)", how);
   value_option(app, "--octave-scale", scale, "X", "How much larger each is than the one before (1.4)", how);
@@ -122,94 +112,6 @@ ImageModel load(const Settings& s) {
   return network;
 }
 
-// ---- what to dream of
-
-// The last that sees half of a picture's side at most, behind the function that alone reads it: things with parts rather
-// than lines, and no whole objects. Everything that the network computes passes it.
-NodeId middle_layer(const ImageModel& network) {
-  const Graph& graph = network.graph();
-  const std::vector<ReceptiveField> fields = receptive_fields(graph);
-  const NodeId input = graph.inputs().at(0);
-  const Shape& own = graph.node(input).shape();
-  NodeId found = -1, reach = input;  // the last that reads what came before
-  int64_t most = 1;
-  for (NodeId n = input; n < graph.output(); ++n) {
-    const ReceptiveField& f = fields[static_cast<size_t>(n)];
-    if (graph.node(n).is_weight() || f.whole || graph.node(n).shape().rank() != 4) continue;
-    if (graph.node(n).op && reach <= n && f.size.h > most && 2 * f.size.h <= own[2])
-      found = n, most = f.size.h;
-    for (const NodeId reader : graph.consumers(n)) reach = std::max(reach, reader);
-  }
-  if (found < 0)
-    throw UsageError(network.name() + " has no layer that sees parts of a picture: name one, --layer L");
-  for (;;) {
-    const std::vector<NodeId> readers = graph.consumers(found);
-    if (readers.size() != 1) return found;
-    const Node& next = graph.node(readers[0]);
-    const auto window = next.op->window();
-    if (!window || window->kernel != Pair(1) || next.inputs.size() != 1 || macs(graph, readers[0]) > 0)
-      return found;
-    found = readers[0];
-  }
-}
-
-struct Goal {
-  DreamGoal goal;
-  std::string words;
-};
-
-Goal class_goal(const Settings& s, const ImageModel& network) {
-  std::vector<std::pair<double, Target>> parts;
-  std::vector<std::string> words;
-  for (const Asked& asked : parse_classes(s.classes, network.labels, network.classes())) {
-    parts.emplace_back(1.0, asked.target);
-    words.push_back(asked.target.words());
-  }
-  return {score_goal(network.graph(), std::move(parts)), join(words)};
-}
-
-Goal chosen(const Settings& s, ImageModel& network) {
-  const int ways = !s.units.empty() + !s.direction.empty() + !s.guide.empty();
-  if (!s.classes.empty() && (!s.layer.empty() || ways > 0))
-    throw UsageError(
-        "--class is dreamt of without a layer: leave out --layer, --unit, --direction and --guide");
-  if (ways > 1) throw UsageError("--unit, --direction and --guide: give one of them");
-  if (!s.classes.empty()) return class_goal(s, network);
-  if (s.layer.empty() && (!s.units.empty() || !s.direction.empty()))
-    throw UsageError(std::string(s.units.empty() ? "--direction" : "--unit") +
-                     " needs the --layer that has it");
-  const NodeId node = s.layer.empty() ? middle_layer(network) : network.graph().find(s.layer);
-  const Node& layer = network.graph().node(node);
-  if (!layer.op) throw UsageError("--layer " + s.layer + " is no layer that computes something");
-  const Shape& shape = layer.shape();
-  if (!s.guide.empty())
-    return {guide_goal(network, node, network.preprocess(read_image(s.guide, s.preprocessing.orientation()))),
-            layer.name + ", guided by " + s.guide};
-  if (!s.direction.empty()) {
-    const Tensor v = read_tensor_file(s.direction).to(Dtype::f64);
-    const auto values = v.values<const double>();
-    return {direction_goal(node, shape, {values.begin(), values.end()}), layer.name + ", " + s.direction};
-  }
-  if (s.units.empty()) return {layer_goal(node), layer.name};
-  const int64_t channels = shape.rank() == 4 ? shape[1] : shape.back();
-  std::vector<double> v(static_cast<size_t>(channels));
-  std::string words = layer.name;
-  for (const std::string& text : s.units) {
-    const auto [channel, place] = parse_unit(text);
-    if (place)
-      throw UsageError("--unit " + text + ": a dream is of channels over all places, such as --unit " +
-                       std::to_string(channel));
-    if (channel >= channels)
-      throw UsageError(layer.name + ": there is no unit " + text + ", it has " + std::to_string(channels) +
-                       ": 0 to " + std::to_string(channels - 1));
-    v[static_cast<size_t>(channel)] = 1;
-    words += ", unit " + text;
-  }
-  return {direction_goal(node, shape, std::move(v)), words};
-}
-
-// ---- pictures
-
 Image photograph(const Settings& s) {
   Image photo = read_image(s.photo, s.preprocessing.orientation());
   if (s.longest.empty()) return photo;
@@ -256,7 +158,7 @@ class Dreaming {
     write_test();
     Image image = photograph(s_);
     std::optional<ImageModel> network(load(s_));
-    const Goal goal = chosen(s_, *network);
+    const ChosenDreamGoal goal = s_.goal.chosen(*network, s_.preprocessing.orientation());
     made_ = {.words = goal.words,
              .height = image.height,
              .width = image.width,
@@ -317,6 +219,10 @@ void run_dream(const Settings& s) {
   s.model.check_name();
   s.preprocessing.check();
   s.weights.check(s.model.model);
+#ifdef M_MMAP_THRESHOLD
+  // Large blocks go back to the system as soon as they are freed, rather than leave holes.
+  if (!s.memory.empty()) ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
   const Made made = Dreaming(s).run();
   if (!s.json)
