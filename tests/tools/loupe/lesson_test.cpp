@@ -7,6 +7,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "models/zoo/zoo.h"
 #include "tests/support/command.h"
 #include "tests/support/device.h"
 
@@ -451,6 +452,21 @@ TEST_CASE("A with B's switches is B's deconvnet; saved switches are what they we
   write_text(folder / "b.safetensors", bytes);
   const json changed = lesson({"switches", "--switches", folder / "b.safetensors"});
   CHECK(changed["rules"][0]["maps"]["a_with_file"]["like_a"] < 0.99);
+
+  // `loupe explain` saves the same ones; a second run may replace its results.
+  write_png(folder / "b.png", zoo::draw(3, 8).image);
+  for (int i = 0; i < 2; ++i) {
+    const Said said = loupe({"explain", folder / "b.png", "--method", "gradient", "--class", "husky,goose",
+                             "--save-switches", "--out", folder / "explained"});
+    CAPTURE(said.err);
+    REQUIRE(said.status == 0);
+  }
+  const json of_b = lesson({"switches", "--switches", folder / "explained/b/switches.safetensors"});
+  CHECK(of_b["rules"][0]["maps"]["a_with_file"]["like_b"].get<double>() == doctest::Approx(1));
+  const Said none = loupe({"explain", folder / "b.png", "--model", "mobilenet_v2", "--weights", "formula",
+                           "--save-switches", "--out", folder / "none"});
+  CHECK(none.status == 2);
+  CHECK(contains(none.err, "has no max pools"));
 
   refused({"switches", "--model", "resnet18", "--weights", "formula", "--switches", folder / "a.safetensors"},
           "is no max pool of");

@@ -83,7 +83,7 @@ function point() {
     return to > from ? `${from} to ${to - 1}` : "none: it sees padding alone";
   };
   const cut = [0, 1].some(i => begin[i] < 0 || begin[i] + field[0][i] > pixels[i]);
-  $("cell").innerHTML = `Cell (${at[0]}, ${at[1]}) of ${maps[0]} × ${maps[1]} begins at row ${short(field[2][0])} + ${short(field[1][0])}·${at[0]} = ${short(begin[0])} and sees ${field[0][0]} rows; the same of columns, from ${short(begin[1])}. ` +
+  $("cell").innerHTML = `Cell (${at[0]}, ${at[1]}) of ${maps[0]} × ${maps[1]} begins at row ${short(field[2][0])} + ${short(field[1][0])}·${at[0]} = ${short(begin[0])} and sees ${field[0][0]} rows; of columns it sees ${field[0][1]}, from ${short(begin[1])}. ` +
     `${cut ? "Cut at the border, these are" : "These are"} <b>rows ${words(0)}, columns ${words(1)}</b>.` +
     (own ? ` The engine’s gradient of this cell, in several pictures and over all channels, is not 0 ${String(data.field) === String(data.gradient) ? "at the same pixels, and at no other" : `at rows ${data.gradient[0]} to ${data.gradient[2] - 1}, columns ${data.gradient[1]} to ${data.gradient[3] - 1}`}.` : "");
 }
