@@ -54,6 +54,30 @@ json layer_of(const Atlas& a, size_t l) {
   return {{"layer", valid_utf8(hits.layer)}, {"units", std::move(units)}};
 }
 
+// Whether a unit of some layer has it.
+bool is_there(const json& record, const char* part) {
+  return std::ranges::any_of(record.at("layers"), [&](const json& layer) {
+    return std::ranges::any_of(layer.at("units"), [&](const json& unit) { return !unit.at(part).is_null(); });
+  });
+}
+
+std::string lead(const json& record, int64_t units) {
+  std::string text = with_commas(units) + " units, and what excites them most in " +
+                     with_commas(record.at("pictures").get<int64_t>()) + " pictures.";
+  if (is_there(record, "ascent"))
+    text += " Left the picture that makes a unit strong, made by gradient ascent.";
+  if (!is_there(record, "strip")) return text;
+  std::string rows;
+  for (const json& row : record.at("strips").at("rows")) {
+    std::string name = row.get<std::string>();
+    std::ranges::replace(name, '_', ' ');
+    rows += (rows.empty() ? "" : ", ") + escaped(name);
+  }
+  return text +
+         " Below the patches, and what the network run backwards makes of each; rows from above: " + rows +
+         ".";
+}
+
 }  // namespace
 
 std::filesystem::path ascent_folder(const Atlas& a, size_t layer) {
@@ -87,22 +111,11 @@ std::string atlas_page(const json& record) {
               " · " + with_commas(std::ssize(layer.at("units"))) + "</option>";
   }
   const std::string model = escaped(record.at("model").get<std::string>());
-  std::string rows;
-  for (const json& row : record.at("strips").at("rows")) {
-    std::string name = row.get<std::string>();
-    std::ranges::replace(name, '_', ' ');
-    rows += (rows.empty() ? "" : ", ") + escaped(name);
-  }
   return "<!doctype html>\n<!-- loupe atlas -->\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
          "content=\"width=device-width\"><title>Atlas of " +
          model + " · Loupe</title><style>" + style_sheet("atlas.css") + "</style></head><body><header>" +
-         std::string(kMark) + "<div><h1>Atlas of " + model + "</h1><p class=soft>" + with_commas(units) +
-         " units. Of each: the picture that makes it strong, made by gradient ascent; the patches of " +
-         with_commas(record.at("pictures").get<int64_t>()) +
-         " pictures that excite it most, and below them what the network run backwards makes of each "
-         "(rows from above: " +
-         rows +
-         ").</p><p class=soft id=classes></p></div></header>\n"
+         std::string(kMark) + "<div><h1>Atlas of " + model + "</h1><p class=soft>" + lead(record, units) +
+         "</p><p class=soft id=classes></p></div></header>\n"
          "<form class=controls><label>Layer <select id=layer>" +
          layers +
          "</select></label><label>Unit <input id=unit type=number min=0 "
