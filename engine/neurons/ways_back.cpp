@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <map>
 #include <set>
 
 #include "engine/neurons/cones.h"
+#include "engine/tensor/transfer.h"
 #include "kernels/common/parallel.h"
 
 namespace loupe {
@@ -19,54 +20,41 @@ constexpr int64_t kUnits = 192, kBatch = 16, kBatchOfDevice = 64, kCacheBytes = 
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
-// Copies rows [from_y, …) and columns [from_x, …) of planes to a place in others.
-struct Planes {
-  std::byte* data;
-  Pair size;  // of a plane
-  Pair origin;
-};
-void copy_window(const Planes& from, const Planes& to, int64_t planes, Pair size, int64_t element) {
-  for (int64_t c = 0; c < planes; ++c)
-    for (int64_t y = 0; y < size.h; ++y)
-      std::memcpy(to.data + ((c * to.size.h + to.origin.h + y) * to.size.w + to.origin.w) * element,
-                  from.data + ((c * from.size.h + from.origin.h + y) * from.size.w + from.origin.w) * element,
-                  at(size.w * element));
-}
-
-Pair map_of(const Shape& s) { return {s[s.rank() - 2], s[s.rank() - 1]}; }
-Planes planes_of(const Tensor& t, Pair origin) { return {t.raw(), map_of(t.shape()), origin}; }
-
 // At a window's edge a pool's cell that lies outside every cone may have its largest value outside the window. No signal
 // comes to it: its switch may point to any cell that is there.
-void keep_inside(const Tensor& switches, const Window& pool, Pair size) {
-  const Pair cells = map_of(switches.shape());
-  const auto reaches = [](int64_t cell, int64_t stride, int64_t padding, int64_t kernel, int64_t dilation,
-                          int64_t map) {
-    return std::pair(cell * stride - padding < 0 || cell * stride - padding + (kernel - 1) * dilation >= map,
-                     cell * stride - padding);
+void keep_inside(const Maps& switches, const Window& pool, Pair map) {
+  struct Axis {
+    int64_t kernel, dilation, cells;
+    std::vector<int64_t> first;  // by cell: where its window begins
+    bool reaches_out(int64_t cell) const {
+      return first[at(cell)] < 0 || first[at(cell)] + (kernel - 1) * dilation >= cells;
+    }
+    int64_t inside(int64_t cell, int64_t k) const {
+      while (k < kernel - 1 && first[at(cell)] + k * dilation < 0) ++k;
+      while (k > 0 && first[at(cell)] + k * dilation >= cells) --k;
+      return k;
+    }
   };
-  const auto inside = [](int64_t k, int64_t first, int64_t dilation, int64_t kernel, int64_t map) {
-    while (k < kernel - 1 && first + k * dilation < 0) ++k;
-    while (k > 0 && first + k * dilation >= map) --k;
-    return k;
+  const auto axis = [](int64_t count, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation,
+                       int64_t cells) {
+    Axis a{kernel, dilation, cells, {}};
+    for (int64_t i = 0; i < count; ++i) a.first.push_back(i * stride - padding);
+    return a;
   };
-  uint8_t* data = switches.values<uint8_t>().data();
-  parallel_for(switches.numel() / (cells.h * cells.w), [&](int64_t plane) {
-    uint8_t* s = data + plane * cells.h * cells.w;
-    for (int64_t y = 0; y < cells.h; ++y) {
-      const auto [rows, top] =
-          reaches(y, pool.stride.h, pool.padding.h, pool.kernel.h, pool.dilation.h, size.h);
-      for (int64_t x = 0; x < cells.w; ++x) {
-        const auto [columns, left] =
-            reaches(x, pool.stride.w, pool.padding.w, pool.kernel.w, pool.dilation.w, size.w);
-        if (!rows && !columns) continue;
-        uint8_t& k = s[y * cells.w + x];
-        const int64_t ky = inside(k / pool.kernel.w, top, pool.dilation.h, pool.kernel.h, size.h),
-                      kx = inside(k % pool.kernel.w, left, pool.dilation.w, pool.kernel.w, size.w);
-        k = static_cast<uint8_t>(ky * pool.kernel.w + kx);
+  const Axis rows =
+                 axis(switches.size.h, pool.kernel.h, pool.stride.h, pool.padding.h, pool.dilation.h, map.h),
+             columns =
+                 axis(switches.size.w, pool.kernel.w, pool.stride.w, pool.padding.w, pool.dilation.w, map.w);
+  for (int64_t y = 0; y < switches.size.h; ++y)
+    for (int64_t x = 0; x < switches.size.w; ++x) {
+      if (!rows.reaches_out(y) && !columns.reaches_out(x)) continue;
+      for (int64_t p = 0; p < switches.planes; ++p) {
+        auto* k = reinterpret_cast<uint8_t*>(switches.at(p, y, x));
+        for (int64_t lane = 0; lane < switches.cell; ++lane)
+          k[lane] = static_cast<uint8_t>(rows.inside(y, k[lane] / pool.kernel.w) * pool.kernel.w +
+                                         columns.inside(x, k[lane] % pool.kernel.w));
       }
     }
-  });
 }
 
 // A value that the way back reads and no step of it made.
@@ -148,24 +136,6 @@ WaysBack::WaysBack(Network& network, const Shape& input, NodeId layer)
 
 WaysBack::~WaysBack() = default;
 
-Tape WaysBack::record(Network& network, const Tensor& x, std::span<const NodeId> layers) {
-  const Graph& graph = network.graph();
-  Purpose purpose;
-  const NodeId last = *std::ranges::max_element(layers);
-  for (NodeId n = 0; n <= last; ++n) {
-    const Node& node = graph.node(n);
-    if (node.op && node.op->record(graph.operand_shapes(n)) &&
-        std::ranges::any_of(layers, [&](NodeId l) { return leads_to(graph, n, l); }))
-      purpose.records.push_back(n);
-  }
-  if (purpose.records.empty()) return {};
-  Execution& pass = network.execution(x.shape(), purpose);
-  pass.forward(x);
-  Tape tape;
-  for (const NodeId n : purpose.records) tape[n] = pass.record(n).row(0);
-  return tape;
-}
-
 std::shared_ptr<const Plan> WaysBack::plan(Stage& s, int64_t batch, const Rule& rule) {
   std::shared_ptr<const Plan>& plan = s.plans[rule.name + " " + std::to_string(batch)];
   if (plan) return plan;
@@ -181,66 +151,106 @@ std::shared_ptr<const Plan> WaysBack::plan(Stage& s, int64_t batch, const Rule& 
   return plan;
 }
 
-// The signals at the stage's top, of units [0, …), become those at its bottom.
-void WaysBack::run(Stage& s, std::span<const UnitPlace> units, std::vector<Tensor>& signals,
+namespace {
+
+// Where a record of a batch is written: in its place, or beside it where the plan wants it in another form.
+struct RecordPlace {
+  NodeId node, old;
+  Array array;         // in its place
+  Tensor beside;       // or (N, C, h, w)
+  const Window* pool;  // of a max-pool, whose operand is of that size
+  Pair below;
+  Maps maps(int64_t image) const { return maps_of(beside.defined() ? beside.array() : array, image); }
+};
+
+// The same numbers in that layout.
+void lay_out(OwnArray& signal, Layout layout) {
+  if (signal.array.layout == layout) return;
+  OwnArray other(signal.array.dtype, signal.array.shape, layout);
+  convert(signal.array, other.array);
+  signal = other;
+}
+
+}  // namespace
+
+// Cuts the units' windows out of their pictures' tapes.
+void WaysBack::fill_tape(const Stage& s, std::span<const UnitPlace> units, Execution& pass) const {
+  const Graph& graph = network_.graph();
+  const bool device = network_.queue().module != nullptr;
+  std::vector<RecordPlace> places;
+  std::vector<Window> pools;
+  pools.reserve(s.nodes.size());
+  for (const auto& [node, old] : s.nodes) {
+    if (pass.plan().record_of(node) < 0) continue;
+    const Array &whole = units[0].tape->at(old), to = pass.record_in_place(node);
+    RecordPlace& place = places.emplace_back(RecordPlace{node, old, to, {}, nullptr, 0});
+    if (device || !has_cells(to) || to.dtype != whole.dtype || to.layout != whole.layout)
+      place.beside = Tensor(whole.dtype == Dtype::bit ? Dtype::u8 : whole.dtype, to.shape);
+    if (const Node& n = graph.node(old); n.op->kind().name == "max_pool2d") {
+      place.pool = &pools.emplace_back(*n.op->window());
+      place.below = s.size(n.inputs[0].node);
+    }
+  }
+  parallel_for(std::ssize(units), [&](int64_t b) {
+    const UnitPlace& u = units[at(b)];
+    for (const RecordPlace& place : places) {
+      const Array& whole = u.tape->at(place.old);
+      const Pair origin = s.origin(place.old, u);
+      if (place.beside.defined())
+        copy_planar(whole, 0, origin, place.beside.row(b));
+      else
+        copy_window(maps_of(whole, 0), origin, s.size(place.old), place.maps(b), 0);
+      if (place.pool) keep_inside(place.maps(b), *place.pool, place.below);
+    }
+  });
+  for (const RecordPlace& place : places)
+    if (place.beside.defined()) pass.set_record(place.node, place.beside);
+}
+
+// The signals at the stage's top, of all units, become those at its bottom.
+void WaysBack::run(Stage& s, std::span<const UnitPlace> units, std::vector<OwnArray>& signals,
                    const Rule& rule) {
   const Geometry& g = *geometry_;
   const bool device = network_.queue().module != nullptr;
   const int64_t one = std::max<int64_t>(plan(s, 1, rule)->arena_bytes(), 1);
   const int64_t batch = std::min<int64_t>(
       std::ssize(units), device ? kBatchOfDevice : std::clamp<int64_t>(kCacheBytes / one, 1, kBatch));
-  const std::shared_ptr<const Plan> chosen = plan(s, batch, rule);
-  Execution& pass = network_.execution(chosen);
+  Execution& pass = network_.execution(plan(s, batch, rule));
   const Dtype real = network_.device().compute_dtype();
-  const int64_t element = dtype_bytes(real), channels = g.cones.shape(s.top)[1],
-                below = g.cones.shape(s.bottom)[1];
-  const Pair size = s.size(s.top), size_below = s.size(s.bottom);
+  const bool last = &s == &stages_.back();
   for (int64_t begin = 0; begin < std::ssize(units); begin += batch) {
-    if (begin == 0) {
-      std::vector<Tensor> zeros;
-      for (const Shape& shape : chosen->inputs()) zeros.push_back(Tensor::zeros(Dtype::f32, shape));
-      pass.forward(zeros);
-    } else {
-      pass.again();  // nothing changed, so nothing runs
-    }
     // Of a last batch that is not full, the units after its last one are it once more.
-    const auto unit = [&](int64_t b) { return std::min(begin + b, std::ssize(units) - 1); };
-    for (const auto& [node, old] : s.nodes) {
-      if (chosen->record_of(node) < 0) continue;
-      const Tensor& whole = units[0].tape->at(old);
-      const Tensor window(whole.dtype(), {batch, whole.shape()[0], s.size(old).h, s.size(old).w});
-      parallel_for(batch, [&, old = old](int64_t b) {
-        const UnitPlace& u = units[at(unit(b))];
-        copy_window(planes_of(u.tape->at(old), s.origin(old, u)), planes_of(window.row(b), 0),
-                    window.shape()[1], s.size(old), dtype_bytes(window.dtype()));
-      });
-      const Node& n = network_.graph().node(old);
-      if (n.op->kind().name == "max_pool2d") keep_inside(window, *n.op->window(), s.size(n.inputs[0].node));
-      pass.set_record(node, window);
-    }
-    const Tensor seed = Tensor::zeros(real, {batch, channels, size.h, size.w});
+    std::vector<UnitPlace> some;
+    for (int64_t b = 0; b < batch; ++b) some.push_back(units[at(std::min(begin + b, std::ssize(units) - 1))]);
+    const int64_t fresh = std::min(batch, std::ssize(units) - begin);
+    pass.open_tape();
+    fill_tape(s, some, pass);
+    const Array place = pass.seed_in_place();
+    const Tensor beside = device ? Tensor(real, place.shape) : Tensor();
+    const Array seed = device ? beside.array() : place;
+    for (int64_t b = 0; b < fresh; ++b) lay_out(signals[at(begin + b)], seed.layout);
     parallel_for(batch, [&](int64_t b) {
-      const UnitPlace& u = units[at(unit(b))];
+      const UnitPlace& u = some[at(b)];
       const Pair first = g.first(s.top, u), origin = s.origin(s.top, u);
-      copy_window(planes_of(signals[at(unit(b))], 0),
-                  planes_of(seed.row(b), {first.h - origin.h, first.w - origin.w}), channels,
-                  g.size(s.top, u), element);
+      copy_into_zeros(maps_of(signals[at(begin + std::min(b, fresh - 1))].array, 0), 0, g.size(s.top, u),
+                      maps_of(seed, b), {first.h - origin.h, first.w - origin.w});
     });
-    pass.backward(seed);
-    const Tensor gradient = pass.gradient(s.input);
-    std::vector<Tensor> next;
-    for (int64_t b = 0; b < std::min(batch, std::ssize(units) - begin); ++b) {
-      const Pair cone = g.size(s.bottom, units[at(unit(b))]);
-      next.emplace_back(real, Shape{below, cone.h, cone.w});
-    }
-    parallel_for(std::ssize(next), [&](int64_t b) {
-      const UnitPlace& u = units[at(unit(b))];
-      const Pair first = g.first(s.bottom, u), origin = s.origin(s.bottom, u);
-      copy_window({gradient.row(b).raw(), size_below, {first.h - origin.h, first.w - origin.w}},
-                  planes_of(next[at(b)], 0), below, g.size(s.bottom, u), element);
+    if (device) upload(network_.queue(), beside, place);
+    pass.backward_from_seed();
+    const Tensor copy = device ? pass.gradient(s.input) : Tensor();
+    const Array gradient = device ? copy.array() : pass.gradient_in_place(s.input);
+    parallel_for(fresh, [&](int64_t b) {
+      const UnitPlace& u = some[at(b)];
+      const Pair first = g.first(s.bottom, u), origin = s.origin(s.bottom, u), size = g.size(s.bottom, u);
+      const Pair from{first.h - origin.h, first.w - origin.w};
+      const Shape shape{1, g.cones.shape(s.bottom)[1], size.h, size.w};
+      OwnArray& next = signals[at(begin + b)] =
+          OwnArray(real, shape, last ? Layout::planar : gradient.layout);
+      if (last)
+        copy_planar(gradient, b, from, Tensor(real, {shape[1], size.h, size.w}, next.memory));
+      else
+        copy_window(maps_of(gradient, b), from, size, maps_of(next.array, 0), 0);
     });
-    // Those that are read again in this batch were copied above.
-    std::ranges::move(next, signals.begin() + begin);
   }
 }
 
@@ -253,19 +263,23 @@ std::vector<Reconstruction> WaysBack::run(std::span<const UnitPlace> units, cons
   std::vector<Reconstruction> all;
   for (size_t begin = 0; begin < units.size(); begin += at(kUnits)) {
     const auto some = units.subspan(begin, std::min(at(kUnits), units.size() - begin));
-    std::vector<Tensor> signals;
+    std::vector<OwnArray> signals;
     for (const UnitPlace& u : some) {
-      const Tensor& seed =
-          signals.emplace_back(Tensor::zeros(network_.device().compute_dtype(), {shape[1], 1, 1}));
+      const Tensor seed = Tensor::zeros(network_.device().compute_dtype(), {1, shape[1], 1, 1});
       if (seed.dtype() == Dtype::f64)
         seed.values<double>()[at(u.channel)] = 1;
       else
         seed.values<float>()[at(u.channel)] = 1;
+      OwnArray& signal = signals.emplace_back();
+      signal.memory = seed.storage();
+      signal.array = seed.array();
     }
     for (Stage& s : stages_) run(s, some, signals, rule);
     for (size_t i = 0; i < some.size(); ++i) {
       const Pair first = geometry_->first(geometry_->cones.input(), some[i]);
-      all.push_back({std::move(signals[i]), first.h, first.w});
+      const Shape& made = signals[i].array.shape;
+      all.push_back(
+          {Tensor(signals[i].array.dtype, {made[1], made[2], made[3]}, signals[i].memory), first.h, first.w});
     }
   }
   return all;

@@ -209,6 +209,27 @@ void Execution::backward(const Tensor& seed) {
   check_tape("backward()");
   write(plan_->seed(), seed,
         "the backward pass from '" + plan_->graph().node(*plan_->purpose().from).name + "'");
+  backward_from_seed();
+}
+
+void Execution::open_tape() {
+  if (ticket_ == 0 || ticket_ != network_.ticket_) {
+    network_.prepare(*plan_);
+    ticket_ = ++network_.ticket_;
+  }
+  inputs_key_.reset();
+  done_ = Done::forward;
+}
+
+Array Execution::seed_in_place() const {
+  check_tape("writing a seed in its place");
+  if (plan_->seed() < 0)
+    throw UsageError("this plan has no backward pass: its purpose names no node to start from");
+  return array(plan_->seed());
+}
+
+void Execution::backward_from_seed() {
+  check_tape("backward_from_seed()");
   done_ = Done::nothing;
   const int forward = steps_run_;
   run(plan_->forward_steps(), static_cast<int>(plan_->steps().size()));
@@ -310,14 +331,15 @@ Tensor Execution::read(ValueId id, NodeId node, const char* what) const {
   return download(network_.queue(), planned(id, node, what));
 }
 
-Tensor Execution::value(const Port& p) const {
+Array Execution::value_in_place(const Port& p) const {
   const bool kept = std::ranges::count(plan_->purpose().values, p) > 0;
-  return read(kept ? plan_->value_of(p) : -1, p.node, "value");
+  return planned(kept ? plan_->value_of(p) : -1, p.node, "value");
 }
 
+Tensor Execution::value(const Port& p) const { return download(network_.queue(), value_in_place(p)); }
+
 Tensor Execution::channel(const Port& p, int64_t image, int64_t channel) const {
-  const bool kept = std::ranges::count(plan_->purpose().values, p) > 0;
-  const Array all = planned(kept ? plan_->value_of(p) : -1, p.node, "value");
+  const Array all = value_in_place(p);
   const Shape& s = all.shape;
   if (s.rank() != 4 || image < 0 || image >= s[0] || channel < 0 || channel >= s[1])
     throw UsageError("channel " + std::to_string(channel) + " of image " + std::to_string(image) +

@@ -44,7 +44,7 @@ Tensor whole(const Reconstruction& r, const Shape& input) {
 double distance(Network& net, const Tensor& x, NodeId layer, int64_t channels) {
   std::vector<Tape> tapes;
   for (int64_t n = 0; n < x.shape()[0]; ++n)
-    tapes.push_back(WaysBack::record(net, x.slice(n, n + 1), std::vector<NodeId>{layer}));
+    tapes.push_back(Tape::record(net, x.slice(n, n + 1), std::vector<NodeId>{layer}));
   const Shape maps = net.graph().shapes(x.shape())[static_cast<size_t>(layer)];
   std::vector<UnitPlace> units;
   std::vector<int64_t> pictures;

@@ -34,11 +34,7 @@ struct Shown {
   Tensor x;
   Image picture;
   Tape tape;
-  int64_t bytes() const {
-    int64_t sum = x.bytes() + std::ssize(picture.rgb);
-    for (const auto& [node, record] : tape) sum += record.bytes();
-    return sum;
-  }
+  int64_t bytes() const { return x.bytes() + std::ssize(picture.rgb) + tape.bytes(); }
 };
 
 // Pictures with their tapes, each read and run once, as far as they go into memory.
@@ -55,7 +51,7 @@ class Pictures {
       if (shown_.contains(name)) continue;
       Shown one{.x = search_.read(name), .picture = {}, .tape = {}};
       one.picture = to_image(one.x, search_.network.preprocessing);
-      one.tape = WaysBack::record(search_.network, one.x, search_.layers);
+      one.tape = Tape::record(search_.network, one.x, search_.layers);
       bytes_ += typical_ = one.bytes();
       shown_.emplace(name, std::move(one));
     }
