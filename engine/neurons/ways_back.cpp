@@ -16,7 +16,7 @@ namespace {
 // A stage may grow to so many times the cells that it began with, before another begins with a tighter window.
 constexpr int64_t kGrowth = 2;
 // Units whose signals are in memory at once; and how many go together on a CPU, whose caches should hold them.
-constexpr int64_t kUnits = 192, kBatch = 16, kBatchOfDevice = 64, kCacheBytes = 16 << 20;
+constexpr int64_t kUnits = 32, kBatch = 16, kBatchOfDevice = 64, kCacheBytes = 2 << 20;
 
 size_t at(int64_t i) { return static_cast<size_t>(i); }
 
