@@ -46,9 +46,10 @@ class WaysBack {
  private:
   struct Stage;
   struct Geometry;
+  class Descent;
   std::shared_ptr<const Plan> plan(Stage& stage, int64_t batch, const Rule& rule);
-  void fill_tape(const Stage& stage, std::span<const UnitPlace> units, Execution& pass) const;
-  void run(Stage& stage, std::span<const UnitPlace> units, std::vector<OwnArray>& signals, const Rule& rule);
+  /// Of each stage.
+  std::vector<int64_t> batches(int64_t units, const Rule& rule);
 
   Network& network_;
   NodeId layer_;

@@ -22,6 +22,9 @@ class Network;
 class Execution {
  public:
   Execution(Network& network, std::shared_ptr<const Plan> plan);
+  /// On ref and cpu: in an arena that only its owner's executions share. Several such executions of one network run ways
+  /// back side by side, a thread each, once open_tape() was called on all of them by one thread.
+  Execution(Network& network, std::shared_ptr<const Plan> plan, std::shared_ptr<Storage> arena);
 
   const Plan& plan() const { return *plan_; }
   /// Inputs in the order of graph().inputs(), of the plan's shapes; f32, or f64 (u8 or i32 for such inputs).
@@ -103,11 +106,14 @@ class Execution {
   void run(int begin, int end);
   void run_step(size_t i);
   void find_weights();
+  std::byte* arena() const;
+  void take_arena();
   void check_owner() const;
   void check_tape(const char* what) const;
 
   Network& network_;
   std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<Storage> own_arena_;       // else the network's
   std::vector<std::vector<Array>> weights_;  // by step and operand
   uint64_t weights_epoch_ = 0;
   std::vector<Given> edits_;
