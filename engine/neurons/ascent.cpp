@@ -122,7 +122,11 @@ Ascent::Batch Ascent::look(std::span<const size_t> rows) const {
     return batch;
   }
   batch.seen = Tensor(Dtype::f64, batch.x.shape());
-  for (const View& v : views) batch.samplings.emplace_back(v, canvas_.height, canvas_.width);
+  batch.samplings.resize(rows.size());
+  parallel_for(std::ssize(rows), [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    batch.samplings[at] = Sampling(views[at], canvas_.height, canvas_.width);
+  });
   const int64_t n = canvas_.pixels();
   parallel_for(std::ssize(rows) * canvas_.channels, [&](int64_t plane) {
     batch.samplings[static_cast<size_t>(plane / canvas_.channels)].sample(

@@ -1,8 +1,6 @@
 #include "engine/neurons/plane_spectrum.h"
 
-#include <algorithm>
 #include <cmath>
-#include <unsupported/Eigen/FFT>
 #include <vector>
 
 namespace loupe {
@@ -10,51 +8,63 @@ namespace loupe {
 namespace {
 using Complex = std::complex<double>;
 
-// It keeps the factors of every length it has seen, so each thread has its own.
-Eigen::FFT<double>& transform() {
-  thread_local Eigen::FFT<double> fft(
-      Eigen::default_fft_impl<double>(),
-      static_cast<Eigen::FFT<double>::Flag>(Eigen::FFT<double>::HalfSpectrum | Eigen::FFT<double>::Unscaled));
-  return fft;
-}
-
-// Every column of (height, columns), up or down.
-void columns_of(Complex* cells, int64_t height, int64_t columns, bool inverse) {
-  if (height == 1) return;  // the library has no transform of one number
-  std::vector<Complex> from(static_cast<size_t>(height)), to(from.size());
-  for (int64_t k = 0; k < columns; ++k) {
-    for (int64_t y = 0; y < height; ++y) from[static_cast<size_t>(y)] = cells[y * columns + k];
-    if (inverse)
-      transform().inv(to.data(), from.data(), static_cast<Eigen::Index>(height));
-    else
-      transform().fwd(to.data(), from.data(), static_cast<int>(height));
-    for (int64_t y = 0; y < height; ++y) cells[y * columns + k] = to[static_cast<size_t>(y)];
-  }
-}
+// (rows, columns) of complex numbers, both parts apart, and room for their transform.
+struct Cells {
+  Cells(int64_t rows, int64_t columns)
+      : numbers(static_cast<size_t>(4 * rows * columns)), re(numbers.data()), im(re + rows * columns) {}
+  double* scratch() { return im + (im - re); }
+  std::vector<double> numbers;
+  double *re, *im;
+};
 }  // namespace
 
+// Two rows of a plane, y and y + half, are one column of complex numbers z = a + ib; of their transforms A and B,
+// Z(k) = A(k) + iB(k), and Z(−k) = A(k)* + iB(k)*.
 void PlaneSpectrum::analyse(const double* plane, Complex* spectrum) const {
-  std::vector<Complex> row(static_cast<size_t>(width_));  // room for what a library may write beyond the half
-  for (int64_t y = 0; y < height_; ++y) {
-    if (width_ == 1)
-      row[0] = plane[y];
-    else
-      transform().fwd(row.data(), plane + y * width_, static_cast<int>(width_));
-    std::copy_n(row.begin(), columns(), spectrum + y * columns());
-  }
-  columns_of(spectrum, height_, columns(), false);
+  const int64_t half = (height_ + 1) / 2;
+  Cells rows(width_, half), cells(height_, columns());
+  for (int64_t y = 0; y < half; ++y)
+    for (int64_t x = 0; x < width_; ++x) {
+      rows.re[x * half + y] = plane[y * width_ + x];
+      rows.im[x * half + y] = y + half < height_ ? plane[(y + half) * width_ + x] : 0;
+    }
+  along_rows_.transform(half, rows.re, rows.im, rows.scratch());
+  for (int64_t y = 0; y < half; ++y)
+    for (int64_t k = 0; k < columns(); ++k) {
+      const int64_t up = k * half + y, down = (width_ - k) % width_ * half + y, at = y * columns() + k;
+      cells.re[at] = (rows.re[up] + rows.re[down]) / 2;
+      cells.im[at] = (rows.im[up] - rows.im[down]) / 2;
+      if (y + half == height_) continue;
+      cells.re[at + half * columns()] = (rows.im[up] + rows.im[down]) / 2;
+      cells.im[at + half * columns()] = (rows.re[down] - rows.re[up]) / 2;
+    }
+  along_columns_.transform(columns(), cells.re, cells.im, cells.scratch());
+  for (int64_t i = 0; i < this->cells(); ++i) spectrum[i] = {cells.re[i], cells.im[i]};
 }
 
 void PlaneSpectrum::synthesise(const Complex* spectrum, double* plane) const {
-  std::vector<Complex> cells(spectrum, spectrum + this->cells());
-  columns_of(cells.data(), height_, columns(), true);
-  for (int64_t y = 0; y < height_; ++y)
-    if (width_ == 1)
-      plane[y] = cells[static_cast<size_t>(y)].real();
-    else
-      transform().inv(plane + y * width_, cells.data() + y * columns(), static_cast<Eigen::Index>(width_));
+  const int64_t half = (height_ + 1) / 2;
+  Cells rows(width_, half), cells(height_, columns());
+  for (int64_t i = 0; i < this->cells(); ++i)
+    cells.re[i] = spectrum[i].real(), cells.im[i] = spectrum[i].imag();
+  along_columns_.transform(columns(), cells.im, cells.re, cells.scratch());
+  for (int64_t y = 0; y < half; ++y)
+    for (int64_t k = 0; k < columns(); ++k) {
+      const bool both = y + half < height_, real = times(k) == 1;
+      const int64_t up = k * half + y, down = (width_ - k) % width_ * half + y, a = y * columns() + k,
+                    b = a + half * columns();
+      const double a_re = cells.re[a], a_im = real ? 0 : cells.im[a];
+      const double b_re = both ? cells.re[b] : 0, b_im = both && !real ? cells.im[b] : 0;
+      rows.re[down] = a_re + b_im, rows.im[down] = b_re - a_im;
+      rows.re[up] = a_re - b_im, rows.im[up] = a_im + b_re;
+    }
+  along_rows_.transform(half, rows.im, rows.re, rows.scratch());
   const double scale = 1.0 / static_cast<double>(height_ * width_);
-  for (int64_t i = 0; i < height_ * width_; ++i) plane[i] *= scale;
+  for (int64_t y = 0; y < half; ++y)
+    for (int64_t x = 0; x < width_; ++x) {
+      plane[y * width_ + x] = rows.re[x * half + y] * scale;
+      if (y + half < height_) plane[(y + half) * width_ + x] = rows.im[x * half + y] * scale;
+    }
 }
 
 void PlaneSpectrum::pull(const double* gradient, Complex* spectrum) const {

@@ -3,13 +3,16 @@
 #include <complex>
 #include <cstdint>
 
+#include "kernels/fourier/dft.h"
+
 namespace loupe {
 
 /// Of planes (height, width), row-major, and half spectra (height, width/2 + 1): frequencies k ≥ 0 of the rows, all of
-/// the columns. In double, by Eigen's own kissfft, for sides of any length. Threads may share one.
+/// the columns. In double, for sides of any length. Threads may share one.
 class PlaneSpectrum {
  public:
-  PlaneSpectrum(int64_t height, int64_t width) : height_(height), width_(width) {}
+  PlaneSpectrum(int64_t height, int64_t width)
+      : height_(height), width_(width), along_rows_(width), along_columns_(height) {}
   int64_t columns() const { return width_ / 2 + 1; }
   int64_t cells() const { return height_ * columns(); }
   /// How often cell k of a row counts: once at frequency 0 and, of an even width, at the highest; else twice, for
@@ -27,6 +30,7 @@ class PlaneSpectrum {
 
  private:
   int64_t height_, width_;
+  Dft along_rows_, along_columns_;
 };
 
 }  // namespace loupe

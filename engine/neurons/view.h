@@ -28,6 +28,7 @@ struct ViewRange {
 /// R the turn; linear between pixels, mirrored at the edges.
 class Sampling {
  public:
+  Sampling() = default;  // of nothing
   Sampling(const View&, int64_t height, int64_t width);
   void sample(const double* plane, double* out) const;
   /// Its transpose: adds to `plane` what a gradient by `out` is by the plane.

@@ -1,6 +1,5 @@
 #include "tools/loupe/method_options.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 
@@ -52,9 +51,8 @@ void MethodChoice::add_to(CLI::App& app, const std::string& group, const std::st
         given_.push_back({m, name, text});
       };
       static constexpr const char* kPlaceholders[] = {"N", "X", "TEXT"};
-      app.add_option_function<std::string>(option_name(*m, o), take, option_help(o))
-          ->option_text(kPlaceholders[o.standard.index()])
-          ->group("Options of " + std::string(m->name));
+      value_option(app, option_name(*m, o), take, kPlaceholders[o.standard.index()], option_help(o),
+                   "Options of " + std::string(m->name));
     }
 }
 

@@ -1,6 +1,5 @@
 #include "tools/loupe/options.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -12,14 +11,6 @@
 #include "tools/loupe/text.h"
 
 namespace loupe {
-
-CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& value,
-                          const std::string& placeholder, const std::string& help, const std::string& group) {
-  const auto not_empty = [](const std::string& text) {
-    return std::string(text.empty() ? "its value is empty" : "");
-  };
-  return app.add_option(name, value, help)->option_text(placeholder)->group(group)->check(not_empty);
-}
 
 void ModelChoice::add_to(CLI::App& app, const std::string& group) {
   value_option(app, "--model", model, "M", "Architecture, which `loupe models` lists, or an .onnx file (zoo)",

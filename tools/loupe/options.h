@@ -5,18 +5,9 @@
 #include <utility>
 
 #include "models/models.h"
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
+#include "tools/loupe/arguments.h"
 
 namespace loupe {
-
-/// An option that takes one value, with the placeholder that --help shows for it ("FILE").
-CLI::Option* value_option(CLI::App& app, const std::string& name, std::string& value,
-                          const std::string& placeholder, const std::string& help,
-                          const std::string& group = "Options");
 
 /// --model M and --classes N: which architecture.
 struct ModelChoice {

@@ -1,6 +1,5 @@
 #include "tools/loupe/preprocessing_choice.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 
@@ -40,8 +39,8 @@ void PreprocessingChoice::add_to(CLI::App& app, const std::string& group) {
       group);
   value_option(app, "--crop", crop_, "N",
                "Then cut N×N pixels out of its middle (the network's; none after HxW)", group);
-  app.add_flag("--no-crop", no_crop_, "Cut nothing: the input has the shape that the resize gives it")
-      ->group(group);
+  flag_option(app, "--no-crop", no_crop_, "Cut nothing: the input has the shape that the resize gives it",
+              group);
   value_option(app, "--mean", mean_, "M,M,M",
                "Subtracted from each channel's pixels, which go from 0 to 1; one number: of all channels "
                "(the network's)",

@@ -1,6 +1,5 @@
 #include "tools/loupe/targets.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 

@@ -1,5 +1,4 @@
 // `loupe zoo test`: how well a network names pictures that it has not seen.
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "kernels/common/parallel.h"
@@ -35,22 +34,22 @@ void run(const Settings& s) {
 }  // namespace
 
 std::function<void()> set_up_zoo_test(CLI::App& zoo) {
-  CLI::App* app = zoo.add_subcommand(
-      "test", "Names fresh pictures, as they are and with other backgrounds, and counts what was right");
+  CLI::App& app = subcommand(
+      zoo, "test", "Names fresh pictures, as they are and with other backgrounds, and counts what was right");
   const auto s = std::make_shared<Settings>();
-  value_option(*app, "--network", s->network.model, "M",
+  value_option(app, "--network", s->network.model, "M",
                "A network that tells the zoo's 14 classes apart (zoo)");
-  value_option(*app, "--head", s->network.head, "pooled",
+  value_option(app, "--head", s->network.head, "pooled",
                "The head that `loupe train --head pooled` taught it");
   s->weights.add_to(
-      *app, "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try");
-  value_option(*app, "--count", s->count, "N", "How many pictures (10000); classes take turns");
-  value_option(*app, "--seed", s->seed, "S", "Which pictures (2024): the same seed draws the same ones");
-  s->device.add_to(*app);
-  value_option(*app, "--threads", s->threads, "N", "Threads; what is said does not depend on it (all cores)");
-  app->add_flag("--json", s->json, "Print everything for programs, and nothing else")->group("Options");
-  return [app, s] {
-    if (app->parsed()) run(*s);
+      app, "Its weights, safetensors or torch.save (those built in); or `formula`: made-up ones, for a try");
+  value_option(app, "--count", s->count, "N", "How many pictures (10000); classes take turns");
+  value_option(app, "--seed", s->seed, "S", "Which pictures (2024): the same seed draws the same ones");
+  s->device.add_to(app);
+  value_option(app, "--threads", s->threads, "N", "Threads; what is said does not depend on it (all cores)");
+  flag_option(app, "--json", s->json, "Print everything for programs, and nothing else");
+  return [&app, s] {
+    if (was_named(app)) run(*s);
   };
 }
 

@@ -12,6 +12,7 @@
 #include "engine/neurons/penalties.h"
 #include "engine/neurons/plane_spectrum.h"
 #include "engine/neurons/touch_up.h"
+#include "engine/neurons/unit.h"
 #include "engine/run/passes.h"
 #include "models/io/formula.h"
 #include "tests/support/networks.h"
@@ -47,7 +48,8 @@ double slope_error(const F& f, std::span<const double> p, std::span<const double
 }
 
 TEST_CASE("spectrum: the sum itself, back again, and its vjp") {
-  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{6, 8}, {5, 7}, {4, 6}, {1, 1}, {7, 4}}) {
+  for (const auto& [height, width] :
+       {std::pair<int64_t, int64_t>{6, 8}, {5, 7}, {4, 6}, {1, 1}, {7, 4}, {16, 12}, {1, 22}}) {
     CAPTURE(height);
     CAPTURE(width);
     const PlaneSpectrum s(height, width);
@@ -235,6 +237,54 @@ const AscentOptions kAdam{.rate = 0.05, .views = {.jitter = 2, .scale = 0.1, .ro
 Ascent fourier(Network& net, std::vector<Objective> objectives, const AscentOptions& options = kAdam,
                const std::string& seed = "1") {
   return {net, kCanvas, fourier_parameters(kCanvas), std::move(objectives), options, Draws(seed)};
+}
+
+TEST_CASE("units of several numbers: values by hand, gradients by differences") {
+  const Shape maps{1, 3, 2, 4}, tokens{1, 5, 6}, row{1, 7};
+  const std::vector<double> d3 = normals("d3", 3), d6 = normals("d6", 6);
+  const auto sum_over = [](const Shape& s, const std::vector<double>& x, const auto& weight) {
+    double sum = 0;
+    for (int64_t i = 0; i < s.numel(); ++i) sum += weight(i) * x[static_cast<size_t>(i)];
+    return sum;
+  };
+  const std::vector<double> m = normals("maps", maps.numel()), t = normals("tokens", tokens.numel());
+  double squares = 0, head = 0;
+  for (const double v : m) squares += v * v;
+  for (int64_t token = 0; token < 5; ++token)
+    for (int64_t c = 2; c < 4; ++c) head += std::pow(t[static_cast<size_t>(6 * token + c)], 2);
+  const struct {
+    Target target;
+    Shape shape;
+    std::vector<double> x;
+    double value;
+  } cases[] = {
+      {layer_unit(0, maps), maps, m, squares / 2 / 24},
+      {head_unit(0, tokens, 1, 3), tokens, t, head / 2 / 10},
+      {token_unit(0, tokens, 4, 3), tokens, t, t[3 * 6 + 4]},
+      {direction_unit(0, maps, d3), maps, m,
+       sum_over(maps, m, [&](int64_t i) { return d3[static_cast<size_t>(i / 8)] / 8; })},
+      {direction_unit(0, tokens, d6), tokens, t,
+       sum_over(tokens, t, [&](int64_t i) { return d6[static_cast<size_t>(i % 6)] / 5; })},
+      {direction_unit(0, row, normals("d7", 7)), row, normals("row", 7),
+       dot(normals("d7", 7), normals("row", 7))},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.target.words());
+    const auto tensor = [&](const std::vector<double>& x) {
+      const Tensor value(Dtype::f64, c.shape);
+      std::ranges::copy(x, value.values<double>().begin());
+      return value;
+    };
+    const auto f = [&](const std::vector<double>& x) { return c.target.scores(tensor(x))[0]; };
+    CHECK(f(c.x) == doctest::Approx(c.value).epsilon(1e-12));
+    const Tensor seed = c.target.seed(tensor(c.x));
+    const auto slopes = seed.values<const double>();
+    CHECK(slope_error(f, c.x, {slopes.begin(), slopes.end()}) < 1e-7);
+  }
+  CHECK_THROWS_WITH_AS(head_unit(0, tokens, 3, 3), doctest::Contains("it has 3"), UsageError);
+  CHECK_THROWS_WITH_AS(token_unit(0, tokens, 0, 5), doctest::Contains("5 tokens of 6 numbers"), UsageError);
+  CHECK_THROWS_AS(token_unit(0, maps, 0, 0), UsageError);
+  CHECK_THROWS_WITH_AS(direction_unit(0, maps, d6), doctest::Contains("6 numbers"), UsageError);
 }
 
 TEST_CASE("ascent: units get stronger, on every device") {

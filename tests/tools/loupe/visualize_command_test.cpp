@@ -75,6 +75,9 @@ TEST_CASE("units of a layer: one, ranges, all; blends, sets, and what makes weak
   CHECK(v.record("range").at("units").size() == 3);
   REQUIRE(v.run({"--layer", "features.0", "--steps", "1"}, "all").status == 0);
   CHECK(v.record("all").at("units").size() > 3);
+  REQUIRE(v.run({"--layer", "features.0", "--unit", "layer", "--steps", "3"}, "layer").status == 0);
+  const json whole = v.record("layer").at("units")[0];
+  CHECK(whole.at("after") > whole.at("before"));
   REQUIRE(v.run({"--class", "husky,goose", "--between", "3", "--steps", "2"}, "between").status == 0);
   CHECK(v.record("between").at("units")[1].at("unit") == "husky to goose 50");
   REQUIRE(v.run({"--class", "husky", "--diverse", "2", "--steps", "2"}, "diverse").status == 0);

@@ -1,5 +1,4 @@
 // `loupe compare`: every method side by side, for one picture, two networks, or several classes; on one page.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -38,10 +37,9 @@ struct Settings {
 
 void Settings::add_to(CLI::App& app) {
   const std::string what = "What to compare", how = "How", results = "Results";
-  app.add_option("IMAGE", image,
-                 "A picture, or a file that holds a preprocessed tensor, as `loupe explain` takes them")
-      ->required()
-      ->group(what);
+  argument(app, "IMAGE", image,
+           "A picture, or a file that holds a preprocessed tensor, as `loupe explain` takes them", what,
+           Need::required);
   first.model.add_to(app, what);
   first.weights.add_to(app, "File with the weights, or `formula`", what);
   value_option(app, "--labels", first.labels, "FILE", "Names of the classes, one a line", what);
@@ -55,10 +53,10 @@ void Settings::add_to(CLI::App& app) {
                "Classes, as `loupe explain` takes them, A-B too: a column each (each network's likeliest)",
                what);
   methods.add_to(app, how);
-  app.add_flag("--costly", costly, "With --method all: those that take hundreds of passes, too")->group(how);
+  flag_option(app, "--costly", costly, "With --method all: those that take hundreds of passes, too", how);
   device.add_to(app, how);
   value_option(app, "--out", out, "DIR", "Folder for DIR/compare.html (comparison)", results);
-  app.add_flag("--json", json, "Print how far maps agree, for programs, and nothing else")->group(results);
+  flag_option(app, "--json", json, "Print how far maps agree, for programs, and nothing else", results);
 }
 
 struct Opened {

@@ -1,5 +1,4 @@
 // `loupe evaluate`: how good is each method, on pictures about which the truth is known?
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -89,7 +88,7 @@ void Settings::add_to(CLI::App& app) {
   device.add_to(app, how);
   value_option(app, "--threads", threads, "N", "Threads; scores do not depend on it", how);
   value_option(app, "--out", out, "DIR", "Folder for DIR/scores.json and DIR/scores.svg (none)", results);
-  app.add_flag("--json", json, "Print everything for programs, and nothing else")->group(results);
+  flag_option(app, "--json", json, "Print everything for programs, and nothing else", results);
 }
 
 double parse_pixels(const std::string& option, const std::string& text, double standard) {

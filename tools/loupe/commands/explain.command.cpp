@@ -1,7 +1,6 @@
 // `loupe explain`: what in a picture speaks for a class. All names and options are checked before anything is
 // computed; then images are read, explained and written one after another, so that a thousand need no more memory than
 // one.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -45,12 +44,10 @@ struct Settings {
 
 void Settings::add_to(CLI::App& app) {
   const std::string what = "What to explain", how = "How", results = "Results";
-  app.add_option(
-         "IMAGE...", images,
-         "JPEG, PNG, WebP, BMP or GIF pictures; or .npy or .safetensors files that hold a preprocessed "
-         "tensor `input` (3, H, W)")
-      ->required()
-      ->group(what);
+  argument(app, "IMAGE...", images,
+           "JPEG, PNG, WebP, BMP or GIF pictures; or .npy or .safetensors files that hold a preprocessed "
+           "tensor `input` (3, H, W)",
+           what, Need::required);
   model.add_to(app, what);
   weights.add_to(app,
                  "safetensors file, or torch.save's, with torchvision's names (the zoo's are built in); or "
@@ -70,16 +67,16 @@ void Settings::add_to(CLI::App& app) {
       "Folder for DIR/report.html, DIR/<picture>/<map>.png and DIR/<picture>/maps.safetensors; what an "
       "earlier run left there is replaced (out)",
       results);
-  app.add_flag("--checks", checks,
-               "Check every map: what it leaves unexplained, what a network that learned nothing would show, "
-               "and where "
-               "there is one the completeness, a finite difference in double, CAM's identity")
-      ->group(results);
-  app.add_flag("--stop-on-error", stop_on_error,
-               "Explain nothing unless all pictures can be read, rather than leave out those that cannot")
-      ->group(results);
-  app.add_flag("--json", json, "Print a summary for programs, and nothing else")->group(results);
-  app.add_flag("--verbose", verbose, "Print memory and times too")->group(results);
+  flag_option(app, "--checks", checks,
+              "Check every map: what it leaves unexplained, what a network that learned nothing would show, "
+              "and where "
+              "there is one the completeness, a finite difference in double, CAM's identity",
+              results);
+  flag_option(app, "--stop-on-error", stop_on_error,
+              "Explain nothing unless all pictures can be read, rather than leave out those that cannot",
+              results);
+  flag_option(app, "--json", json, "Print a summary for programs, and nothing else", results);
+  flag_option(app, "--verbose", verbose, "Print memory and times too", results);
 }
 
 // A layer's name that does not exist should not wait for the methods before it.

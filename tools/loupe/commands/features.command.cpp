@@ -1,9 +1,9 @@
 // `loupe features`: Zeiler and Fergus's figure for a whole network.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 
 #include "engine/file/file.h"
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/features/features.h"
 #include "tools/loupe/print.h"
@@ -19,7 +19,7 @@ struct Settings {
 };
 
 void Settings::add_to(CLI::App& app) {
-  app.add_option("FOLDER", search.folder, "Pictures, in all its folders")->group("What to look at");
+  argument(app, "FOLDER", search.folder, "Pictures, in all its folders", "What to look at");
   search.add_to(app);
   value_option(
       app, "--method", methods, "a,b",

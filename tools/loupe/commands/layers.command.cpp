@@ -1,5 +1,4 @@
 // `loupe layers`: the nodes of an architecture, with shapes, costs and receptive fields.
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -140,7 +139,7 @@ extern const Command layers_command{
       const auto s = std::make_shared<Settings>();
       s->model.add_to(app);
       s->size.add_to(app);
-      app.add_flag("--json", s->json, "For programs")->group("Options");
+      flag_option(app, "--json", s->json, "For programs");
       return [s] {
         const auto [graph, input] = s->size.graph(s->model);
         s->json ? as_json(s->model.model, graph, input) : as_table(graph, input);

@@ -1,9 +1,9 @@
 // `loupe methods`: the ways to explain, with their options.
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/run/method.h"
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/method_options.h"
 #include "tools/loupe/print.h"
@@ -50,7 +50,7 @@ void as_json() {
 extern const Command methods_command{"methods", "Lists the ways to explain, with their options and papers",
                                      [](CLI::App& app) {
                                        const auto json = std::make_shared<bool>(false);
-                                       app.add_flag("--json", *json, "For programs")->group("Options");
+                                       flag_option(app, "--json", *json, "For programs");
                                        return [json] { *json ? as_json() : as_text(); };
                                      }};
 

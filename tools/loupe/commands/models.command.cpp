@@ -1,11 +1,11 @@
 // `loupe models`: the architectures.
 #include "models/models.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/table.h"
@@ -47,7 +47,7 @@ std::string wrapped(const std::string& text) {
 extern const Command models_command{
     "models", "Lists the architectures, with their sizes and papers", [](CLI::App& app) {
       const auto json = std::make_shared<bool>(false);
-      app.add_flag("--json", *json, "For programs")->group("Options");
+      flag_option(app, "--json", *json, "For programs");
       return [json] {
         Table table({{"model"},
                      {"pixels", Table::Align::right},

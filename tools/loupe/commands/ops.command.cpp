@@ -1,10 +1,10 @@
 // `loupe ops`: which op has which kernel, and the test that covers it.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "kernels/common/op.h"
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/table.h"
@@ -72,7 +72,7 @@ void as_json() {
 extern const Command ops_command{"ops", "Lists the operations: which backend has which kernel, and its test",
                                  [](CLI::App& app) {
                                    const auto json = std::make_shared<bool>(false);
-                                   app.add_flag("--json", *json, "For programs")->group("Options");
+                                   flag_option(app, "--json", *json, "For programs");
                                    return [json] { *json ? as_json() : as_table(); };
                                  }};
 

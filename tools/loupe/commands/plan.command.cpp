@@ -1,7 +1,6 @@
 // `loupe plan`: the kernel calls of one pass, and where each array lies in the arena.
 #include "engine/plan/plan.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -177,7 +176,7 @@ extern const Command plan_command{
       value_option(app, "--to", s->to, "NODE", "Where the way back ends (the input)");
       value_option(app, "--batch", s->batch, "N", "Images at once (1)");
       s->device.add_name_to(app);
-      app.add_flag("--json", s->json, "For programs")->group("Options");
+      flag_option(app, "--json", s->json, "For programs");
       return [s] {
         const Device device = s->device.named();
         const int64_t batch = parse_whole("--batch", s->batch, 1, 1 << 20);

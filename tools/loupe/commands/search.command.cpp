@@ -1,9 +1,9 @@
 // `loupe search`: the pictures that excite every channel most.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/search/search.h"
@@ -23,12 +23,13 @@ struct Settings {
 };
 
 void Settings::add_to(CLI::App& app) {
-  app.add_option("FOLDER", folders,
-                 "Pictures, in all its folders; with --merge the folders of searches, or their files")
-      ->group("What to look at");
+  argument(app, "FOLDER", folders,
+           "Pictures, in all its folders; with --merge the folders of searches, or their files",
+           "What to look at");
   search.add_to(app);
-  app.add_flag("--merge", merge, "Puts searches of shards, or of several folders, together: one run's result")
-      ->group("What to look at");
+  flag_option(app, "--merge", merge,
+              "Puts searches of shards, or of several folders, together: one run's result",
+              "What to look at");
   value_option(app, "--out", search.out, "DIR",
                "Folder for DIR/index.json, DIR/index.bin and DIR/strips; a run that was killed goes on there",
                "Results");

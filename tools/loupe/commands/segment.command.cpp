@@ -1,6 +1,5 @@
 // `loupe segment`: what is in front, cut out of pictures by saliency and colours; and how well that goes where the
 // truth is known.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
@@ -44,9 +43,8 @@ struct Settings {
 
 void Settings::add_to(CLI::App& app) {
   const std::string what = "What to cut out", how = "How", results = "Results";
-  app.add_option("IMAGE...", images,
-                 "Pictures; or .npy or .safetensors files that hold a preprocessed tensor `input` (3, H, W)")
-      ->group(what);
+  argument(app, "IMAGE...", images,
+           "Pictures; or .npy or .safetensors files that hold a preprocessed tensor `input` (3, H, W)", what);
   model.add_to(app, what);
   weights.add_to(app, "safetensors file, or torch.save's, with torchvision's names (the zoo's are built in)",
                  what);
@@ -72,16 +70,16 @@ void Settings::add_to(CLI::App& app) {
       app, "--rounds", rounds, "N",
       "Rounds of assigning, learning and cutting, at most; it ends where the energy falls no further (10)",
       how);
-  app.add_flag("--hard-seeds", hard, "Seeds stay what they are, rather than only teach the first colours")
-      ->group(how);
-  app.add_flag("--all-parts", all_parts, "Keep all that is in front, rather than the largest connected part")
-      ->group(how);
+  flag_option(app, "--hard-seeds", hard, "Seeds stay what they are, rather than only teach the first colours",
+              how);
+  flag_option(app, "--all-parts", all_parts,
+              "Keep all that is in front, rather than the largest connected part", how);
   device.add_to(app, how);
   value_option(app, "--threads", threads, "N", "Threads; results do not depend on it", how);
   value_option(app, "--out", out, "DIR",
                "Folder for DIR/<picture>/mask.png, cutout.png (transparent around it) and steps.png (out)",
                results);
-  app.add_flag("--json", json, "Print everything for programs, and nothing else")->group(results);
+  flag_option(app, "--json", json, "Print everything for programs, and nothing else", results);
 }
 
 SegmentOptions Settings::options() const {

@@ -1,6 +1,5 @@
 // `loupe tour`: the built-in network, looked at from all sides, as one page. Draws a few animals, explains
 // what the network says about them with every method, and scores the methods by what is true.
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
 
@@ -49,7 +48,7 @@ void Settings::add_to(CLI::App& app) {
   device.add_to(app, how);
   value_option(app, "--threads", threads, "N", "Threads; results do not depend on it", how);
   value_option(app, "--out", out, "DIR", "Folder for DIR/report.html (needed)", results);
-  app.add_flag("--json", json, "Print what the page shows for programs, and nothing else")->group(results);
+  flag_option(app, "--json", json, "Print what the page shows for programs, and nothing else", results);
 }
 
 /// A method, and whether metrics can score its maps.

@@ -1,5 +1,4 @@
 // `loupe trace`: the memory traffic of one kernel, line by line, counted in the simulator.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -209,7 +208,7 @@ void run(const Settings& s) {
 extern const Command trace_command{
     "trace", "Counts a kernel's memory traffic line by line, in the simulator", [](CLI::App& app) {
       const auto s = std::make_shared<Settings>();
-      app.add_option("op", s->op, join(traceable_ops(), " or "))->type_name("OP");
+      argument(app, "op", s->op, join(traceable_ops(), " or "));
       value_option(app, "--shape", s->shape, "SIZES",
                    "conv2d: n,c,h,w,k,r,s; of others a message without it tells");
       value_option(app, "--stride", s->stride, "N", "Of conv2d (1) and max_pool2d (its window)");
@@ -221,10 +220,9 @@ extern const Command trace_command{
                    "A rung of the op's ladder, from 1; else the production kernel");
       value_option(app, "--html", s->html, "FILE", "Also write a page that draws one warp's addresses");
       value_option(app, "--readme", s->readme, "FILE", "Renew the counters in a ladder's README");
-      app.add_flag("--check", s->check, "With --readme: write nothing, fail if they are old")
-          ->group("Options");
-      app.add_flag("--ladder", s->ladder, "All rungs, one row each, as Markdown")->group("Options");
-      app.add_flag("--json", s->json, "For programs")->group("Options");
+      flag_option(app, "--check", s->check, "With --readme: write nothing, fail if they are old");
+      flag_option(app, "--ladder", s->ladder, "All rungs, one row each, as Markdown");
+      flag_option(app, "--json", s->json, "For programs");
       return [s] { run(*s); };
     }};
 

@@ -1,6 +1,5 @@
 // `loupe train`: teaches a network the zoo's classes from pictures that are drawn as it goes. What it leaves
 // in its folder can be stopped and taken up again, bit for bit.
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -82,10 +81,9 @@ struct Settings {
 };
 
 void Settings::add_to(CLI::App& app) {
-  app.add_option("NETWORK", network,
-                 "zoo, zoo_fc, or another architecture of `loupe models` that takes 64×64 pixels")
-      ->required()
-      ->group("What to train");
+  argument(app, "NETWORK", network,
+           "zoo, zoo_fc, or another architecture of `loupe models` that takes 64×64 pixels", "What to train",
+           Need::required);
   value_option(
       app, "--head", head, "pooled",
       "Put global average pooling and a linear layer behind the network's trunk, which then --method cam "
@@ -110,9 +108,8 @@ void Settings::add_to(CLI::App& app) {
       "Folder for checkpoint.safetensors, telemetry.jsonl and, at the end, NETWORK.safetensors (f16) and "
       "NETWORK.json, the record (train-NETWORK)",
       results);
-  app.add_flag("--resume", resume,
-               "Go on from DIR/checkpoint.safetensors, with the settings it was made with")
-      ->group(results);
+  flag_option(app, "--resume", resume,
+              "Go on from DIR/checkpoint.safetensors, with the settings it was made with", results);
   value_option(app, "--checkpoint-every", checkpoint_every, "N", "Steps between two checkpoints (200)",
                results);
   value_option(app, "--stop-after", stop_after, "N", "Stop after N more steps, leaving a checkpoint",
@@ -120,7 +117,7 @@ void Settings::add_to(CLI::App& app) {
   value_option(app, "--test", test, "N", "Fresh pictures to test the finished network on; 0: none (10000)",
                results);
   value_option(app, "--test-seed", test_seed, "S", "The set that they come from (2024)", results);
-  app.add_flag("--json", json, "Print the record, and nothing else")->group(results);
+  flag_option(app, "--json", json, "Print the record, and nothing else", results);
 }
 
 Texts with_standards(const Texts& given) {

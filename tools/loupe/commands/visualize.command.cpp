@@ -1,5 +1,4 @@
 // `loupe visualize`: pictures that make units of a network strong, by gradient ascent.
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 
@@ -58,7 +57,7 @@ void Settings::add_to(CLI::App& app) {
       "Folder for DIR/<unit>.png, visualize.html, visualize.json, visualize.sheet.png and the animation "
       "visualize.ascent.png; a run that was stopped goes on (out)",
       results);
-  app.add_flag("--json", json, "Print the record, and nothing else")->group(results);
+  flag_option(app, "--json", json, "Print the record, and nothing else", results);
 }
 
 ImageModel load(const Settings& s) {

@@ -1,6 +1,5 @@
 // `loupe zoo`: the drawn pictures whose truth is known. `render` writes them as files, `test` has a network
 // name them.
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -139,16 +138,16 @@ void render(const Render& r) {
 }
 
 std::function<void()> set_up_render(CLI::App& zoo) {
-  CLI::App* app =
-      zoo.add_subcommand("render", "Writes pictures, masks of objects and parts, and manifest.jsonl");
+  CLI::App& app =
+      subcommand(zoo, "render", "Writes pictures, masks of objects and parts, and manifest.jsonl");
   const auto r = std::make_shared<Render>();
-  value_option(*app, "--out", r->out, "FOLDER", "Where to (needed)");
-  value_option(*app, "--count", r->count, "N", "How many pictures (14); classes take turns");
-  value_option(*app, "--seed", r->seed, "S", "Which pictures (0): the same seed draws the same ones");
-  value_option(*app, "--objects", r->objects, "1|2", "How many things in each (1)");
-  app->add_flag("--sheet", r->sheet, "Also sheet.png: a row of pictures for every class")->group("Options");
-  return [app, r] {
-    if (app->parsed()) render(*r);
+  value_option(app, "--out", r->out, "FOLDER", "Where to (needed)");
+  value_option(app, "--count", r->count, "N", "How many pictures (14); classes take turns");
+  value_option(app, "--seed", r->seed, "S", "Which pictures (0): the same seed draws the same ones");
+  value_option(app, "--objects", r->objects, "1|2", "How many things in each (1)");
+  flag_option(app, "--sheet", r->sheet, "Also sheet.png: a row of pictures for every class");
+  return [&app, r] {
+    if (was_named(app)) render(*r);
   };
 }
 
@@ -157,7 +156,6 @@ std::function<void()> set_up_render(CLI::App& zoo) {
 extern const Command zoo_command;
 const Command zoo_command{"zoo", "Draws pictures whose truth is known, to train and to score on",
                           [](CLI::App& app) {
-                            app.require_subcommand(1);
                             return [render = set_up_render(app), test = set_up_zoo_test(app)] {
                               render();
                               test();

@@ -1,6 +1,5 @@
 #include "tools/loupe/lessons/subject.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 

@@ -1,11 +1,11 @@
 // The options of a search, checked; and whether an earlier run has begun it.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 
 #include "engine/neurons/search.h"
 #include "engine/run/recall.h"
 #include "kernels/common/parallel.h"
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/search/search.h"
 #include "tools/loupe/text.h"
 

@@ -1,6 +1,5 @@
 #include "tools/loupe/visualize/recipe.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 
@@ -70,10 +69,10 @@ void RecipeChoice::add_to(CLI::App& app, const std::string& group) {
   value_option(app, "--steps", steps, "N", "Steps of ascent (256)", group);
   value_option(app, "--seed", seed, "S",
                "Another beginning and other views; the same seed gives the same bytes (1)", group);
-  app.add_flag("--plain", plain,
-               "The plain form: pixels, steps along the gradient, and a decay; whatever else is said is "
-               "added to it")
-      ->group(group);
+  flag_option(app, "--plain", plain,
+              "The plain form: pixels, steps along the gradient, and a decay; whatever else is said is "
+              "added to it",
+              group);
   value_option(app, "--parameters", parameters, "P",
                "fourier: the spectrum of decorrelated colours; maco: its phases alone; pixels (fourier)",
                group);

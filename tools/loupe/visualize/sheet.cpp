@@ -16,7 +16,7 @@ int64_t columns_of(int64_t count) {
 }  // namespace
 
 int64_t frame_cell(int64_t count, int64_t longest) {
-  constexpr double kPixels = 1 << 19;  // of a frame, together
+  constexpr double kPixels = 1 << 17;  // of a frame, together: an animation is a few megabytes
   const double side = std::sqrt(kPixels / static_cast<double>(std::max<int64_t>(count, 1)));
   return std::clamp<int64_t>(std::llround(side), 8, longest);
 }

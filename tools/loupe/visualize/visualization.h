@@ -25,7 +25,7 @@ struct Wanted {
 /// --class, --layer and --unit, and what is made of them.
 struct WantedChoice {
   std::string classes, layer, between, diverse;
-  std::vector<std::string> units;
+  std::vector<std::string> units, directions;
   bool negative = false;
   void add_to(CLI::App& app, const std::string& group);
   /// Throws UsageError, one line, with near names.

@@ -1,8 +1,10 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
+#include "engine/neurons/unit.h"
 #include "kernels/common/suggest.h"
+#include "models/io/tensor_file.h"
 #include "tools/loupe/file_name.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/targets.h"
@@ -39,21 +41,53 @@ double weight_of(const Shape& shape, bool placed) {
   return 1.0 / static_cast<double>(shape.rank() == 4 ? shape[2] * shape[3] : shape[1]);
 }
 
+constexpr const char *kLayer = "layer", *kHead = "head:";
+
 struct Layer {
   std::string name;
   NodeId node;
   Shape shape;
+  int64_t heads;  // of an attention layer whose pattern is handed out; of others 0
   int64_t channels() const { return shape.rank() == 4 ? shape[1] : shape[shape.rank() - 1]; }
 
+  Wanted wanted(const std::string& text, double weight, const Target& target) const {
+    return {{text, {{weight, target}}}, name + ", " + target.words()};
+  }
   Wanted unit(const std::string& text) const {
-    const auto [channel, place] = parse_unit(text);
-    const Target target = Target::unit(channel, place).of(node);
     try {
+      if (text == kLayer) return wanted(text, 1, layer_unit(node, shape));
+      if (text.starts_with(kHead)) {
+        if (heads == 0) throw UsageError("it has no heads: name an attention layer");
+        return wanted(text, 1,
+                      head_unit(node, shape, parse_whole("--unit head", text.substr(5), 0, 1 << 20), heads));
+      }
+      if (std::ranges::count(text, ',') == 1) {
+        const std::vector<std::string> numbers = split_commas(text);
+        const auto whole = [&](size_t i) {
+          return parse_whole("--unit", numbers.at(i), 0, int64_t{1} << 40);
+        };
+        return wanted(text, 1, token_unit(node, shape, whole(0), whole(1)));
+      }
+      const auto [channel, place] = parse_unit(text);
+      const Target target = Target::unit(channel, place).of(node);
       target.check(shape);
+      return wanted(text, weight_of(shape, place.has_value()), target);
     } catch (const UsageError& e) {
       throw UsageError(name + ": " + e.what());
     }
-    return {{text, {{weight_of(shape, place.has_value()), target}}}, name + ", " + target.words()};
+  }
+  Wanted direction(const std::string& file) const {
+    const Tensor numbers = read_tensor_file(file).to(Dtype::f64);
+    const auto values = numbers.values<const double>();
+    try {
+      Wanted w =
+          wanted(std::filesystem::path(file).stem().string(), 1,
+                 direction_unit(node, shape, {values.begin(), values.end()}).called("direction " + file));
+      w.words = valid_utf8(w.words);
+      return w;
+    } catch (const UsageError& e) {
+      throw UsageError(name + ", " + file + ": " + e.what());
+    }
   }
   // "0-15"; "all"; "C" or "C,y,x".
   void add(const std::string& text, std::vector<Wanted>& to) const {
@@ -67,6 +101,13 @@ struct Layer {
     for (int64_t c = first; c <= last; ++c) to.push_back(unit(std::to_string(c)));
   }
 };
+
+Layer layer_of(const ImageModel& model, const std::string& name, const Shape& input) {
+  const NodeId node = model.graph().find(name);
+  const std::vector<Type> types = model.graph().types(std::span(&input, 1))[static_cast<size_t>(node)];
+  const bool pattern = types.size() == 2 && types[0].shape.rank() == 3 && types[1].shape.rank() == 4;
+  return {name, node, types[0].shape, pattern ? types[1].shape[1] : 0};
+}
 
 // From the first to the second, ends included. All begin alike, so that what differs is what is asked for.
 std::vector<Wanted> blends(const std::vector<Wanted>& ends, int64_t count) {
@@ -105,28 +146,33 @@ void WantedChoice::add_to(CLI::App& app, const std::string& group) {
                "Classes, each an index, a label or a difference A-B, in a list with commas; or `all`", group);
   value_option(app, "--layer", layer, "L",
                "A layer, as `loupe layers` names it: all of its channels, or --unit", group);
-  app.add_option("--unit", units,
-                 "A unit of --layer: channel C over all places, C,y,x at one; 0-15; may be repeated")
-      ->type_name("C[,y,x]")
-      ->allow_extra_args(false)
-      ->group(group);
-  app.add_flag("--negative", negative, "What makes them weak instead")->group(group);
+  repeated_option(app, "--unit", units, "U",
+                  "A unit of --layer: channel C over all places, C,y,x at one; 0-15; number C,t of token t; "
+                  "`head:3` of an attention layer; `layer`, all of it; may be repeated",
+                  group);
+  repeated_option(
+      app, "--direction", directions, "FILE",
+      "Of --layer a direction: .npy or .safetensors with a number for each channel; may be repeated", group);
+  flag_option(app, "--negative", negative, "What makes them weak instead", group);
   value_option(app, "--diverse", diverse, "N", "N pictures of each, kept unlike each other", group);
   value_option(app, "--between", between, "N", "N pictures from the first of two units to the second", group);
 }
 
 std::vector<Wanted> WantedChoice::chosen(const ImageModel& model, const Shape& input) const {
   if (!classes.empty() && !layer.empty()) throw UsageError("--class and --layer: give one of them");
-  if (layer.empty() && !units.empty()) throw UsageError("--unit needs the --layer that has it");
+  if (layer.empty() && (!units.empty() || !directions.empty()))
+    throw UsageError(std::string(units.empty() ? "--direction" : "--unit") +
+                     " needs the --layer that has it");
   if (classes.empty() && layer.empty())
     throw UsageError("say what to visualise: --class C, or --layer L and --unit C");
   std::vector<Wanted> all;
   if (!classes.empty()) {
     all = of_classes(classes, model);
   } else {
-    const NodeId node = model.graph().find(layer);
-    const Layer l{layer, node, model.graph().shapes(input)[static_cast<size_t>(node)]};
-    for (const std::string& unit : units.empty() ? std::vector<std::string>{kAll} : units) l.add(unit, all);
+    const Layer l = layer_of(model, layer, input);
+    for (const std::string& unit : units) l.add(unit, all);
+    for (const std::string& file : directions) all.push_back(l.direction(file));
+    if (all.empty()) l.add(kAll, all);
   }
   if (negative)
     for (Wanted& w : all) {

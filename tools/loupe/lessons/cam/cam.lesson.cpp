@@ -1,5 +1,4 @@
 // `loupe lesson cam`: why the mean of a class activation map and a bias are the class's score, step by step.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -7,6 +6,7 @@
 #include <numeric>
 
 #include "engine/methods/cam.h"
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/lessons/lesson.h"
 #include "tools/loupe/lessons/subject.h"
 #include "tools/loupe/print.h"
@@ -161,9 +161,9 @@ void run(const Settings& s) {
 extern const Lesson cam_lesson{
     "cam", "Why a class activation map's mean and a bias are the score", [](CLI::App& app) {
       const auto s = std::make_shared<Settings>();
-      app.add_option("IMAGE", s->picture, "A picture, as `loupe explain` takes it (one of the zoo's)");
+      argument(app, "IMAGE", s->picture, "A picture, as `loupe explain` takes it (one of the zoo's)");
       value_option(app, "--class", s->cls, "C", "The class (the picture's likeliest)");
-      app.add_flag("--json", s->json, "For programs")->group("Options");
+      flag_option(app, "--json", s->json, "For programs");
       s->subject.add_to(app);
       return [s] { run(*s); };
     }};

@@ -1,5 +1,4 @@
 // `loupe lesson deconv`: a convolution as a matrix, its transpose as the transposed convolution, and what that undoes.
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -127,7 +126,7 @@ extern const Lesson deconv_lesson{
       value_option(app, "--device", s->device.device, "D",
                    "Whose kernels: ref, in double; cpu, cuda or sim, in single precision (ref)");
       value_option(app, "--out", s->out, "DIR", "Also write DIR/deconv.html, whose numbers can be changed");
-      app.add_flag("--json", s->json, "For programs: every number, and nothing else")->group("Options");
+      flag_option(app, "--json", s->json, "For programs: every number, and nothing else");
       return [s] { run(*s); };
     }};
 

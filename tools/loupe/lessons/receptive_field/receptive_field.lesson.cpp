@@ -1,6 +1,5 @@
 // `loupe lesson receptive-field`: how the square of pixels that a cell sees grows from layer to layer, and that no
 // gradient reaches beyond it.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "kernels/common/draws.h"
 #include "models/models.h"
 #include "models/zoo/zoo.h"
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/lessons/lesson.h"
 #include "tools/loupe/lessons/subject.h"
 #include "tools/loupe/print.h"
@@ -238,7 +238,7 @@ extern const Lesson receptive_field_lesson{
       value_option(app, "--place", s->place, "Y,X", "One of its cells (the middle one)");
       s->weights.add_to(app, "File with the weights (those built in, or `formula`)");
       s->device.add_to(app);
-      app.add_flag("--json", s->json, "For programs")->group("Options");
+      flag_option(app, "--json", s->json, "For programs");
       return [s] { run(*s); };
     }};
 

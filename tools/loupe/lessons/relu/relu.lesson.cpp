@@ -1,5 +1,4 @@
 // `loupe lesson relu`: one ReLU on the way up, and three ways down: the lecture's table, by the rules of the methods.
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -91,7 +90,7 @@ extern const Lesson relu_lesson{
       value_option(app, "--x", s->x, "X", "The activation: 16 numbers");
       value_option(app, "--signal", s->signal, "R", "The signal from above: 16 numbers");
       value_option(app, "--device", s->device.device, "D", "Whose kernels: ref, cpu, cuda or sim (ref)");
-      app.add_flag("--json", s->json, "For programs")->group("Options");
+      flag_option(app, "--json", s->json, "For programs");
       return [s] { run(*s); };
     }};
 

@@ -1,6 +1,5 @@
 // `loupe lesson switches`: what the pools' switches carry of a picture. The same way back with its own, another
 // picture's, and regular ones.
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include "engine/image/overlay.h"
 #include "engine/run/method.h"
 #include "models/io/switches.h"
+#include "tools/loupe/arguments.h"
 #include "tools/loupe/lessons/lesson.h"
 #include "tools/loupe/lessons/subject.h"
 #include "tools/loupe/output_folder.h"
@@ -222,7 +222,7 @@ extern const Lesson switches_lesson{
                    "Write A's switches, a safetensors file of u8 tensors");
       value_option(app, "--switches", s->given, "FILE", "Also run A with these: a file like that, changed");
       value_option(app, "--out", s->out, "DIR", "Also write DIR/switches.html with the maps");
-      app.add_flag("--json", s->json, "For programs")->group("Options");
+      flag_option(app, "--json", s->json, "For programs");
       s->subject.add_to(app);
       return [s] { run(*s); };
     }};
