@@ -12,6 +12,7 @@
 #include <random>
 #include <thread>
 
+#include "engine/file/file_names.h"
 #include "engine/neurons/search.h"
 #include "kernels/common/parallel.h"
 #include "models/zoo/zoo.h"
@@ -383,6 +384,52 @@ TEST_CASE("a planted picture is found in a stream that is on no disk") {
   int first = 0;
   for (const json& hits : layers.front()) first += hits[0]["image"] == "planted.png";
   CHECK(first > 0);
+}
+
+TEST_CASE("a full disk is said in one line, and what was found stays") {
+  const Pictures p(6);
+  const std::vector<std::string> few{"--top", "2", "--strips", "0"}, more{"--top", "3", "--strips", "0"};
+  REQUIRE(p.run("out", few).status == 0);
+  REQUIRE(p.run("whole", more).status == 0);
+  const std::string before = read_text(p / "out/index.bin"), text = read_text(p / "out/index.json");
+  const Said full = loupe(p.words("out", more), "trap '' XFSZ; ulimit -f 2;");
+  CAPTURE(full.err);
+  CHECK(full.status == 1);
+  CHECK(std::ranges::count(full.err, '\n') == 1);
+  CHECK(contains(full.err, "cannot write"));
+  CHECK(read_text(p / "out/index.bin") == before);
+  CHECK(read_text(p / "out/index.json") == text);
+  REQUIRE(p.run("out", more).status == 0);
+  CHECK(read_text(p / "out/index.bin") == read_text(p / "whole/index.bin"));
+}
+
+TEST_CASE("names come in order whatever the stretch that is in memory") {
+  const Folder folder;
+  std::vector<std::string> all;
+  for (const char* name :
+       {"b", "a/z", "a/b/c", "a.txt", "c/1", "c/10", "c/2", "zz", "a/B", "a-1", "\xc3\xa9"}) {
+    fs::create_directories(fs::path(folder / name).parent_path());
+    write_text(folder / name, "x");
+    all.emplace_back(name);
+  }
+  for (const char* other : {".hidden", "out/x", ".git/x", "c/.x"}) {
+    fs::create_directories(fs::path(folder / other).parent_path());
+    write_text(folder / other, "x");
+  }
+  std::ranges::sort(all);
+  for (const int64_t stretch : {1, 2, 3, 5, 10, 11, 12}) {
+    CAPTURE(stretch);
+    FileNames names(folder.path(), folder / "out", stretch);
+    REQUIRE(names.size() == std::ssize(all));
+    for (int64_t i = 0; i < names.size(); ++i) CHECK(names.at(i) == all[static_cast<size_t>(i)]);
+    for (int64_t i = names.size(); i-- > 0;) CHECK(names.at(i) == all[static_cast<size_t>(i)]);
+    fs::rename(folder / "zz", folder / ".zz");
+    if (stretch < 10) {
+      names.at(0);  // another stretch is in memory
+      CHECK(contains(error_of([&] { names.at(10); }), "fewer files now"));
+    }
+    fs::rename(folder / ".zz", folder / "zz");
+  }
 }
 
 TEST_CASE("what cannot be searched is said in one line") {

@@ -19,7 +19,7 @@ using json = nlohmann::ordered_json;
 constexpr const char* kFile = "statistics.safetensors";
 
 // The pictures' own classes where all that could be read say theirs, else the network's.
-AtlasClasses classes_of(const Search& s) {
+AtlasClasses classes_of(Search& s) {
   std::set<std::string> skipped, labels;
   for (const HitIndex::Skipped& k : s.index.skipped) skipped.insert(k.image);
   bool all = true;

@@ -7,6 +7,7 @@
 #include "tools/loupe/arguments.h"
 #include "tools/loupe/atlas/atlas.h"
 #include "tools/loupe/command.h"
+#include "tools/loupe/features/drawn.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/text.h"
 #include "tools/loupe/visualize/recipe.h"

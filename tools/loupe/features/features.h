@@ -24,20 +24,16 @@ struct FilterLayer {
   std::vector<std::string> sprites = {};  // a JPEG each filter: a row of patches, then a row each way
 };
 
-/// What is drawn for a search. Strips are written as they are done: folder/<layer>/<channel>.png. When those of a layer
-/// are all there, folder/<layer>.json says of what they are.
+/// What is drawn for a search. Strips are written as they are done: folder/<layer>/<channel>.png; folder/<layer>.json
+/// says of what they are. Those that are there are not drawn again (drawn.h).
 struct Features {
   std::vector<Way> ways;
   std::vector<FilterLayer> layers = {};
   double encoding = 0;  // seconds that pictures and files took
 };
-/// `again`: also those layers whose strips are there; of the others there are no sprites.
+/// `again`: sprites also of those layers whose strips are all there.
 Features draw_features(Search& search, std::vector<Way> ways, const std::filesystem::path& folder,
                        ProgressBar& bar, bool again = true);
-/// Whether the folder holds a layer's strips, of the same hits and ways.
-bool strips_are_there(const Search& search, size_t layer, const std::vector<Way>& ways,
-                      const std::filesystem::path& folder);
-
 /// features.html, which needs nothing but itself; `strips`: where the strips lie, seen from it.
 std::string features_page(const Search& search, const Features& features, const std::string& strips);
 

@@ -26,13 +26,14 @@ void write_text(const fs::path& path, const std::string& text) {
 
 }  // namespace
 
-std::vector<ReadPicture> read_stretch(const Search& s, int64_t begin, int64_t end) {
+std::vector<ReadPicture> read_stretch(Search& s, int64_t begin, int64_t end) {
   const HitIndex::Part& part = s.index.parts[0];
   std::vector<ReadPicture> stretch(static_cast<size_t>(end - begin));
+  for (int64_t i = begin; i < end; ++i)
+    stretch[static_cast<size_t>(i - begin)].name = s.pictures.name(part.shard - 1 + i * part.shards);
   parallel_for(end - begin, [&](int64_t i) {
     ReadPicture& r = stretch[static_cast<size_t>(i)];
     try {
-      r.name = s.pictures.name(part.shard - 1 + (begin + i) * part.shards);
       r.x = s.read(r.name);
       s.network.graph().shapes(r.x.shape());  // throws where a layer does not fit
     } catch (const std::exception& e) {

@@ -57,7 +57,7 @@ struct ReadPicture {
 };
 inline constexpr int64_t kStretch = 16;  // pictures in memory at once
 /// Pictures [begin, end) of the search's part of its list, read side by side.
-std::vector<ReadPicture> read_stretch(const Search& search, int64_t begin, int64_t end);
+std::vector<ReadPicture> read_stretch(Search& search, int64_t begin, int64_t end);
 /// Those that could be read, neighbours of one size together: (N, C, H, W) and their names.
 void in_stacks(const std::vector<ReadPicture>& stretch,
                const std::function<void(const Tensor&, std::span<const std::string>)>& take);
