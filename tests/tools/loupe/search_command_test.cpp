@@ -143,34 +143,43 @@ TEST_CASE("NaN ranks nowhere") {
   }
 }
 
-TEST_CASE("a crop holds every pixel that the place depends on, and no more than its border") {
+TEST_CASE("a crop holds every pixel that the place depends on, and no more than its border, at every size") {
   Network net = with_formula_weights(SmallNetwork{.relus = false}.graph(), Device::ref());
   const std::vector<ReceptiveField> fields = receptive_fields(net.graph());
-  const Tensor x = some_pictures(1);
+  const std::vector<NodeId> layers = filter_layers(net.graph());
   const NodeId input = net.graph().inputs()[0];
-  for (const NodeId n : filter_layers(net.graph())) {
-    const Shape shape = net.graph().shapes(x.shape())[static_cast<size_t>(n)];
-    for (int64_t p = 0; p < shape[2] * shape[3]; ++p) {
-      const int64_t y = p / shape[3], cell_x = p % shape[3];
-      Execution& pass = net.execution(x.shape(), Purpose{.from = n, .gradients = {input}});
-      pass.forward(x);
-      pass.backward(seed_position(shape, 0, y, cell_x));
-      const Tensor g = pass.gradient(input);
-      std::array<int32_t, 4> reached{99, 99, 0, 0};
-      for (int64_t i = 0; i < g.numel(); ++i) {
-        if (g.item(i) == 0) continue;
-        const auto row = static_cast<int32_t>(i / 11 % 14), column = static_cast<int32_t>(i % 11);
-        reached = {std::min(reached[0], row), std::min(reached[1], column), std::max(reached[2], row + 1),
-                   std::max(reached[3], column + 1)};
+  for (const Shape& size : {Shape{1, 3, 14, 11}, Shape{1, 3, 7, 16}, Shape{1, 3, 23, 6}}) {
+    Tensor x(Dtype::f32, size);
+    std::mt19937_64 random(9);
+    for (float& v : x.values<float>()) v = static_cast<float>(random() % 2001) / 1000.0f - 1;
+    for (const NodeId n : layers) {
+      const Shape shape = net.graph().shapes(size)[static_cast<size_t>(n)];
+      for (int64_t p = 0; p < shape[2] * shape[3]; ++p) {
+        const int64_t y = p / shape[3], cell_x = p % shape[3];
+        Execution& pass = net.execution(size, Purpose{.from = n, .gradients = {input}});
+        pass.forward(x);
+        pass.backward(seed_position(shape, 0, y, cell_x));
+        const Tensor g = pass.gradient(input);
+        std::array<int32_t, 4> reached{99, 99, 0, 0};
+        for (int64_t i = 0; i < g.numel(); ++i) {
+          if (g.item(i) == 0) continue;
+          const auto row = static_cast<int32_t>(i / size[3] % size[2]),
+                     column = static_cast<int32_t>(i % size[3]);
+          reached = {std::min(reached[0], row), std::min(reached[1], column), std::max(reached[2], row + 1),
+                     std::max(reached[3], column + 1)};
+        }
+        const auto crop = seen_by_cell(fields[static_cast<size_t>(n)], y, cell_x, size[2], size[3]);
+        CAPTURE(net.graph().node(n).name);
+        CAPTURE(size.str());
+        CAPTURE(p);
+        for (size_t i = 0; i < 2; ++i) {
+          CHECK(crop[i] <= reached[i]);
+          CHECK(crop[i + 2] >= reached[i + 2]);
+          CHECK(crop[i] >= 0);
+          CHECK(crop[i + 2] <= size[2 + static_cast<int>(i)]);
+        }
+        if (n == layers[0]) CHECK(crop == reached);  // nothing but a convolution: exactly
       }
-      const auto crop = seen_by_cell(fields[static_cast<size_t>(n)], y, cell_x, 14, 11);
-      CAPTURE(net.graph().node(n).name);
-      CAPTURE(p);
-      for (size_t i = 0; i < 2; ++i) {
-        CHECK(crop[i] <= reached[i]);
-        CHECK(crop[i + 2] >= reached[i + 2]);
-      }
-      if (n == filter_layers(net.graph())[0]) CHECK(crop == reached);  // nothing but a convolution: exactly
     }
   }
 }
