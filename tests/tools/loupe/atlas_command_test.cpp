@@ -110,7 +110,7 @@ class Atlas {
   Said run(const std::vector<std::string>& more = {}, const std::string& out = "out",
            const std::string& before = "") const {
     std::vector<std::string> words{"atlas", pictures(), "--out", at(out),    "--top",
-                                   "2",     "--device", "cpu",   "--layers", "features.2,features.6"};
+                                   "2",     "--device", "cpu",   "--layers", "features.2,features.0"};
     if (!std::ranges::count(more, "--steps")) words.insert(words.end(), {"--steps", "2"});
     words.insert(words.end(), more.begin(), more.end());
     return loupe(words, before);
@@ -205,7 +205,7 @@ TEST_CASE("an atlas has of every unit its pictures, its reconstructions and its 
   CHECK(page.starts_with("<!doctype html>"));
   CHECK(!contains(page, "http:"));
   CHECK(!contains(page, "https:"));
-  CHECK(contains(page, "features.6"));
+  CHECK(contains(page, "features.0"));
 }
 
 TEST_CASE("what the single commands made is used; what is there and equal is not made again") {
@@ -216,10 +216,10 @@ TEST_CASE("what the single commands made is used; what is there and equal is not
     REQUIRE(said.status == 0);
   };
   made({"features", atlas.pictures(), "--out", atlas.at("out"), "--top", "2", "--device", "cpu", "--layers",
-        "features.2,features.6"});
+        "features.2,features.0"});
   made({"visualize", "--layer", "features.2", "--steps", "2", "--device", "cpu", "--out",
         atlas.at("out/ascent/features.2")});
-  const std::string strip = atlas.at("out/features/features.6/0001.png"),
+  const std::string strip = atlas.at("out/features/features.0/0001.png"),
                     ascent = atlas.at("out/ascent/features.2/3.png");
   const auto strip_time = time_of(strip), ascent_time = time_of(ascent);
   REQUIRE(atlas.run({"--parts", "features"}).status == 0);
@@ -229,14 +229,14 @@ TEST_CASE("what the single commands made is used; what is there and equal is not
   CHECK(time_of(strip) == strip_time);
   CHECK(time_of(ascent) == ascent_time);
   REQUIRE(atlas.run({}, "whole").status == 0);
-  for (const char* file : {"atlas.json", "atlas.html", "ascent/features.6/5.png"})
+  for (const char* file : {"atlas.json", "atlas.html", "ascent/features.0/5.png"})
     CHECK(atlas.text(file) == atlas.text(file, "whole"));
   fs::remove(strip);  // of a layer of which something is gone all is made again
-  const auto late = time_of(atlas.at("out/ascent/features.6/3.png"));
+  const auto late = time_of(atlas.at("out/ascent/features.0/3.png"));
   REQUIRE(atlas.run({"--steps", "3"}).status == 0);
   CHECK(fs::exists(strip));
   CHECK(time_of(ascent) != ascent_time);  // other settings
-  CHECK(time_of(atlas.at("out/ascent/features.6/3.png")) != late);
+  CHECK(time_of(atlas.at("out/ascent/features.0/3.png")) != late);
 }
 
 TEST_CASE("killed at any moment it goes on to the same files") {
@@ -247,8 +247,8 @@ TEST_CASE("killed at any moment it goes on to the same files") {
   const Said said = atlas.run({"--steps", "6"});
   CAPTURE(said.err);
   REQUIRE(said.status == 0);
-  for (const char* file : {"atlas.json", "atlas.html", "index.bin", "features/features.6/0007.png",
-                           "ascent/features.2/5.png", "ascent/features.6/63.png"})
+  for (const char* file : {"atlas.json", "atlas.html", "index.bin", "features/features.0/0007.png",
+                           "ascent/features.2/5.png", "ascent/features.0/31.png"})
     CHECK(atlas.text(file) == atlas.text(file, "whole"));
 }
 

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "models/zoo/zoo.h"
-#include "tests/support/command.h"
 #include "tests/support/device.h"
+#include "tests/support/lessons.h"
 
 namespace loupe::test {
 namespace {
@@ -18,48 +17,6 @@ std::vector<std::string> devices_here() {
   std::vector<std::string> names;
   for (const Backend b : host_and_simulator()) names.emplace_back(backend_name(b));
   return names;
-}
-
-using nlohmann::json;
-using Row = std::vector<double>;
-
-json lesson(std::vector<std::string> words) {
-  words.insert(words.begin(), "lesson");
-  words.push_back("--json");
-  const Said said = loupe(words);
-  CAPTURE(said.err);
-  REQUIRE(said.status == 0);
-  return json::parse(said.out);
-}
-
-/// One line on standard error, status 2, and nothing else.
-void refused(std::vector<std::string> words, const std::string& part) {
-  words.insert(words.begin(), "lesson");
-  const Said said = loupe(words);
-  CAPTURE(said.err);
-  CHECK(said.status == 2);
-  CHECK(said.out.empty());
-  CHECK(std::ranges::count(said.err, '\n') == 1);
-  CHECK(contains(said.err, part));
-}
-
-Row flat(const json& list) {
-  if (!list.is_array()) return {list.get<double>()};
-  Row all;
-  for (const json& item : list) {
-    const Row part = flat(item);
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
-}
-
-void same(const json& found, const Row& wanted, double tolerance) {
-  const Row numbers = flat(found);
-  REQUIRE(numbers.size() == wanted.size());
-  double size = 1, worst = 0;
-  for (const double v : wanted) size = std::max(size, std::abs(v));
-  for (size_t i = 0; i < wanted.size(); ++i) worst = std::max(worst, std::abs(numbers[i] - wanted[i]));
-  CHECK(worst <= tolerance * size);
 }
 
 Row product(const Row& a, const Row& b, size_t rows, size_t inner, size_t columns) {
@@ -108,32 +65,6 @@ void check_row(const json& r, double tolerance) {
   same(r["WT_W"], projection, tolerance);
   same(r["WT_W_twice"], product(projection, projection, m, m, m), 4 * tolerance);
   same(r["W_WT_y"], product(gram, y, rows, rows, 1), 4 * tolerance);
-}
-
-// The pages' data, which their scripts are compared with.
-json data_of(const std::string& page) {
-  const std::string open = "<script type=\"application/json\" id=data>";
-  const size_t begin = page.find(open) + open.size(), end = page.find("</script>", begin);
-  REQUIRE(end != std::string::npos);
-  return json::parse(page.substr(begin, end - begin));
-}
-
-// What a page's scripts say of themselves in Node.js with `check`, or nothing without Node.js.
-std::string in_node(const std::string& page, const std::string& script, const Folder& folder) {
-  if (std::system("command -v node >/dev/null 2>&1") != 0) {
-    MESSAGE("Node.js is missing: the page's script does not run");
-    return "";
-  }
-  write_text(folder / "data.json", data_of(page).dump());
-  write_text(folder / "run.js",
-             read_text(LOUPE_SOURCE_DIR "/tools/loupe/lessons/compare.js") +
-                 read_text(LOUPE_SOURCE_DIR "/tools/loupe/lessons/" + script) +
-                 "\nconst verdict = check(JSON.parse(require('fs').readFileSync(process.argv[2])));"
-                 "\nprocess.stdout.write(verdict.ok + ' ' + verdict.numbers);\n");
-  const std::string line = "node " + quoted(folder / "run.js") + " " + quoted(folder / "data.json") + " >" +
-                           quoted(folder / "said") + " 2>&1";
-  CHECK(std::system(line.c_str()) == 0);
-  return read_text(folder / "said");
 }
 
 }  // namespace
@@ -296,102 +227,6 @@ TEST_CASE("the ReLU's table: what each rule passes, for the numbers given") {
     }
   }
   refused({"relu", "--x", "1,2"}, "--x takes 16 numbers, row by row of a 4 × 4 map, not 2");
-}
-
-// The page's script made what the engine made, and notices where one number of the engine's is another.
-void check_script(const json& data, const std::string& script, const Folder& folder,
-                  const std::function<void(json&)>& spoil) {
-  const auto page = [](const json& of) {
-    return "<script type=\"application/json\" id=data>" + of.dump() + "</script>";
-  };
-  const std::string verdict = in_node(page(data), script, folder);
-  if (verdict.empty()) return;
-  CHECK(verdict.starts_with("true "));
-  CHECK(std::stol(verdict.substr(5)) > 400);
-  json wrong = data;
-  spoil(wrong);
-  CHECK(in_node(page(wrong), script, folder).starts_with("false "));
-}
-
-TEST_CASE("the ReLU's page: its tables are the engine's, and its script makes the same") {
-  const Folder folder;
-  const json asked =
-      lesson({"relu", "--signal=1,-1,2,-2,3,-3,4,-4,5,-5,6,-6,7,-7,8,-8", "--out", folder / "out"});
-  const std::string page = read_text(folder / "out/relu.html");
-  CHECK(!contains(page, "http"));
-  const json data = data_of(page);
-  CHECK(data["examples"].size() > 10);
-  for (const char* name : {"x", "forward", "signal", "gradient", "deconvnet", "guided_backprop"}) {
-    CAPTURE(name);
-    CHECK(data["examples"][0][name] == asked[name]);
-  }
-  for (const json& t : data["examples"])
-    for (size_t i = 0; i < 16; ++i) {
-      const double x = t["x"][i], r = t["signal"][i];
-      CHECK(t["gradient"][i] == (x > 0 ? r : 0));
-      CHECK(t["guided_backprop"][i] == (x > 0 ? std::max(r, 0.0) : 0));
-    }
-  check_script(data, "relu/relu.js", folder, [](json& d) { d["examples"][3]["deconvnet"][5] = 7.5; });
-}
-
-TEST_CASE("the receptive field's page: chains of the engine's, which its script reckons alike") {
-  const Folder folder;
-  const json all =
-      lesson({"receptive-field", "--layer", "features.7", "--place", "0,12", "--out", folder / "out"});
-  const std::string page = read_text(folder / "out/receptive-field.html");
-  CHECK(!contains(page, "http"));
-  const json data = data_of(page);
-  CHECK(data["field"] == all["field"]);
-  CHECK(data["whole"] == true);
-  CHECK(data["examples"].size() > 10);
-  const json& first = data["examples"][0];
-  REQUIRE(first["chain"].size() == all["layers"].size());
-  for (size_t i = 0; i < first["chain"].size(); ++i) {
-    CHECK(first["fields"][i][0] == all["layers"][i]["size"]);
-    CHECK(first["fields"][i][1] == all["layers"][i]["stride"]);
-    CHECK(first["fields"][i][2] == all["layers"][i]["offset"]);
-  }
-  int64_t dilated = 0;
-  for (const json& e : data["examples"])
-    for (const json& l : e["chain"]) dilated += l["d"] != json({1, 1}) ? 1 : 0;
-  CHECK(dilated > 5);
-  const json branched = lesson({"receptive-field", "--model", "resnet18", "--weights", "formula", "--layer",
-                                "layer3.0.conv1", "--device", "cpu", "--out", folder / "branched"});
-  CHECK(data_of(read_text(folder / "branched/receptive-field.html"))["examples"][0]["chain"].size() <
-        branched["layers"].size());
-  check_script(data, "receptive_field/receptive_field.js", folder,
-               [](json& d) { d["examples"][1]["fields"][0][0][0] = 4; });
-}
-
-TEST_CASE("CAM's page: maps, weights and scores of the engine's, which its script adds up") {
-  const Folder folder;
-  const json c = lesson({"cam", "--class", "husky", "--out", folder / "out"});
-  const std::string page = read_text(folder / "out/cam.html");
-  CHECK(!contains(page, "http"));
-  const json data = data_of(page);
-  REQUIRE(data["examples"].size() == 5);
-  const json& first = data["examples"][0];
-  CHECK(first["label"] == "husky");
-  CHECK(flat(first["engine"]["cam"]) == flat(c["cam"]));
-  CHECK(first["engine"]["score"] == c["score"]);
-  CHECK(data["maps"].size() == 256);
-  for (const json& k : c["channels"]) CHECK(first["weight"][k["channel"].get<size_t>()] == k["weight"]);
-  for (size_t i = 1; i < 5; ++i) CHECK(data["examples"][i]["engine"]["mean"] == first["engine"]["mean"]);
-  check_script(data, "cam/cam.js", folder, [](json& d) {
-    double& score = *d["examples"][2]["engine"]["score"].get_ptr<double*>();
-    score += 0.1;
-  });
-}
-
-TEST_CASE("rules of tables stand under their headings") {
-  for (const char* name : {"deconv", "cam", "receptive-field"}) {
-    CAPTURE(name);
-    const Said said = loupe({"lesson", name});
-    REQUIRE(said.status == 0);
-    const size_t rule = said.out.find("───"), line = said.out.rfind('\n', rule) + 1;
-    CHECK(rule - line == 3);
-    CHECK(said.out.substr(line, 3) == "   ");
-  }
 }
 
 TEST_CASE("CAM's lesson adds up, by sums made here") {
