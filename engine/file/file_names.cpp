@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/common/draws.h"
 #include "kernels/common/error.h"
 
 namespace loupe {
@@ -51,21 +52,27 @@ std::vector<std::string> next_names(const fs::path& folder, const fs::path& exce
   return names;
 }
 
+uint64_t digest_of(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += name + '\0';
+  return fnv1a64(all);
+}
+
 }  // namespace
 
 FileNames::FileNames(fs::path folder, fs::path except, int64_t stretch)
     : folder_(std::move(folder)), except_(std::move(except)), stretch_(stretch) {
   names_ = next_names(folder_, except_, stretch_, "", size_);
   now_ = 0;
-  if (size_ > 0) firsts_.push_back(names_.front());
-  while (std::ssize(firsts_) * stretch_ < size_) {
+  if (size_ > 0) stretches_.push_back({names_.front(), digest_of(names_)});
+  while (std::ssize(stretches_) * stretch_ < size_) {
     int64_t rest = 0;
     const std::string next = names_.back() + '\0';  // nothing lies between the two
     names_ = next_names(folder_, except_, stretch_, next, rest);
-    size_ = std::ssize(firsts_) * stretch_ + rest;  // the folder may have changed
+    size_ = std::ssize(stretches_) * stretch_ + rest;  // the folder may have changed
     if (names_.empty()) break;
-    now_ = std::ssize(firsts_);
-    firsts_.push_back(names_.front());
+    now_ = std::ssize(stretches_);
+    stretches_.push_back({names_.front(), digest_of(names_)});
   }
 }
 
@@ -74,11 +81,13 @@ const std::string& FileNames::at(int64_t i) {
   if (i < 0 || i >= size_) throw Error("there is no file " + std::to_string(i));
   if (stretch != now_) {
     int64_t rest = 0;
-    names_ = next_names(folder_, except_, stretch_, firsts_[static_cast<size_t>(stretch)], rest);
+    const Stretch& of = stretches_[static_cast<size_t>(stretch)];
+    now_ = -1;
+    names_ = next_names(folder_, except_, stretch_, of.first, rest);
+    if (digest_of(names_) != of.digest)
+      throw Error("the folder '" + folder_.string() + "' has other files now than when it was listed");
     now_ = stretch;
   }
-  if (i % stretch_ >= std::ssize(names_))
-    throw Error("the folder '" + folder_.string() + "' has fewer files now than when it was listed");
   return names_[static_cast<size_t>(i % stretch_)];
 }
 

@@ -20,14 +20,18 @@ class FileNames {
                      int64_t stretch = kStretch);
 
   int64_t size() const { return size_; }
-  /// Throws Error where the folder has changed so much since it was listed that there is no such name.
+  /// Throws Error where the names of a stretch that is read again are not those that were listed.
   const std::string& at(int64_t i);
 
  private:
   std::filesystem::path folder_, except_;
   int64_t stretch_ = kStretch, size_ = 0;
-  std::vector<std::string> firsts_ = {};  // of each stretch
-  std::vector<std::string> names_ = {};   // of stretch now_
+  struct Stretch {
+    std::string first;
+    uint64_t digest;  // of its names
+  };
+  std::vector<Stretch> stretches_ = {};
+  std::vector<std::string> names_ = {};  // of stretch now_
   int64_t now_ = -1;
 };
 

@@ -43,17 +43,6 @@ void check(const Preprocessing& how) {
     if (!(s > 0)) throw UsageError("preprocessing: every std must be above zero, got " + std::to_string(s));
 }
 
-/// Every channel as Pillow's conversion to `L` has it (ITU-R BT.601, 16 fractional bits).
-Image to_grey(const Image& image) {
-  Image grey = image;
-  for (size_t i = 0; i < grey.rgb.size(); i += 3) {
-    const uint8_t* p = &image.rgb[i];
-    const uint32_t luma = (p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16;
-    grey.rgb[i] = grey.rgb[i + 1] = grey.rgb[i + 2] = static_cast<uint8_t>(luma);
-  }
-  return grey;
-}
-
 }  // namespace
 
 Preprocessing for_channels(Preprocessing how, int64_t channels) {
@@ -63,6 +52,16 @@ Preprocessing for_channels(Preprocessing how, int64_t channels) {
     for (std::array<float, 3>* values : {&how.mean, &how.std})
       values->fill(((*values)[0] + (*values)[1] + (*values)[2]) / 3);
   return how;
+}
+
+Image to_grey(const Image& image) {
+  Image grey = image;
+  for (size_t i = 0; i < grey.rgb.size(); i += 3) {
+    const uint8_t* p = &image.rgb[i];
+    const uint32_t luma = (p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16;
+    grey.rgb[i] = grey.rgb[i + 1] = grey.rgb[i + 2] = static_cast<uint8_t>(luma);
+  }
+  return grey;
 }
 
 Tensor preprocess(const Image& image, const Preprocessing& how) {

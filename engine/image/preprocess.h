@@ -33,6 +33,9 @@ Preprocessing for_channels(Preprocessing how, int64_t channels);
 /// positive, a size is above 65,536, or there are neither 1 nor 3 channels.
 Tensor preprocess(const Image& image, const Preprocessing& how = {});
 
+/// Every channel as Pillow's conversion to `L` has it (ITU-R BT.601, 16 fractional bits).
+Image to_grey(const Image& image);
+
 /// The picture that an input (1, channels, H, W) or (channels, H, W) of f32 or f64 shows: un-normalised,
 /// rounded, clamped to 8 bits (NaN as 0). Throws Error for another shape or type.
 Image to_image(const Tensor& x, const Preprocessing& how = {});

@@ -17,14 +17,11 @@ View ViewRange::draw(const Draws& draws, const std::string& name, int64_t step) 
           .turn = (2 * u[3] - 1) * rotation * std::numbers::pi / 180};
 }
 
-namespace {
-// …, 1, 0, 0, 1, …, n − 1, n − 1, …
 int64_t mirrored(int64_t i, int64_t n) {
   i %= 2 * n;
   if (i < 0) i += 2 * n;
   return i < n ? i : 2 * n - 1 - i;
 }
-}  // namespace
 
 Sampling::Sampling(const View& view, int64_t height, int64_t width) {
   cells_.reserve(static_cast<size_t>(height * width));

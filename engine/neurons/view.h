@@ -16,6 +16,10 @@ struct View {
   bool is_plain() const { return down == 0 && right == 0 && scale == 1 && turn == 0; }
 };
 
+/// The cell of an axis of n that cell i, of any size, shows where the axis is mirrored at both ends again and again:
+/// …, 1, 0, 0, 1, …, n − 1, n − 1, …
+int64_t mirrored(int64_t i, int64_t n);
+
 /// How far views may go.
 struct ViewRange {
   int64_t jitter = 0;   // at most so many pixels up, down, left and right

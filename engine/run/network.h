@@ -67,6 +67,8 @@ class Network {
   const Queue& queue() const { return queue_; }
   /// Bytes of the weights as the kernels read them, made so far.
   int64_t packed_bytes() const { return weights_.bytes(); }
+  /// Gives back the memory of passes, and what they computed; the next one takes its own.
+  void release_arena();
   /// Images of the last forward pass, and how many passes, or halves of one, were queued as graphs so far.
   int64_t last_batch() const { return last_batch_; }
   int64_t replays() const { return replays_; }
@@ -83,7 +85,6 @@ class Network {
   void prepare_weights(const Plan& plan);
   void prepare_arena(const Plan& plan);
   DeviceOutOfMemory lacks(const std::string& who, int64_t bytes, const std::string& advice) const;
-  void release_arena();
   bool is_roomy(const Plan& plan) const;
   int64_t groups_within_limit(const Shape& group, int64_t wanted, const Purpose& purpose);
   std::shared_ptr<const Plan> plan_for(const std::vector<Shape>& inputs, const Purpose& purpose);

@@ -218,6 +218,7 @@ Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOpt
     call.describe = "a product of " + std::to_string(s.kernel.h * s.kernel.w * s.c) +
                     " lanes for each cell (few channels), then sums of neighbours";
     call.workspace = cpu::few_channels_workspace(s);
+    call.tile = {1, cpu::few_channels_period(s)};
     call.packing.push_back({1, cpu::few_channels_packed_size(s),
                             format_of("few channels", s, Direction::forward),
                             [s](const float* from, float* to) { cpu::few_channels_pack(s, from, to); }});

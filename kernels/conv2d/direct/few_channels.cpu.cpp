@@ -29,6 +29,8 @@ struct FewChannels {
     rows_per_task = ceil_div(s.h, row_tasks);
     row_tasks = ceil_div(s.h, rows_per_task);
   }
+  // Of cells of gy whose runs do not overlap.
+  int64_t rounds() const { return ceil_div(s.kernel.w, s.stride.w); }
   int64_t frame_size() const { return round_up(rows_per_task * frame_w * s.c, kBlock) + kBlock; }
   int64_t product_size() const { return (s.ow * lane_blocks + 1) * kBlock; }
 
@@ -135,7 +137,7 @@ void FewChannelsTask(const FewChannelsCall& c, int64_t image, int64_t task, floa
   const int64_t first =
       std::max<int64_t>(0, ceil_div(std::max<int64_t>(0, begin + s.padding.h - reach), s.stride.h));
   // Neighbours whose runs overlap are added in different rounds, so that no sum waits for the one before.
-  const int64_t rounds = ceil_div(s.kernel.w, s.stride.w), cell = how.lane_blocks * kBlock;
+  const int64_t rounds = how.rounds(), cell = how.lane_blocks * kBlock;
   for (int64_t row = first; row < s.oh && row * s.stride.h - s.padding.h < end; ++row) {
     multiply_row(c, image, row, product);
     for (int64_t r = 0; r < s.kernel.h; ++r) {
@@ -168,6 +170,8 @@ int64_t scratch_of_thread(const FewChannels& how) {
 bool few_channels_fits(const ConvSizes& s) {
   return s.groups == 1 && s.c <= 8 && s.kernel.h * s.kernel.w > 1 && s.dilation.w == 1 && s.oh * s.ow > 0;
 }
+
+int64_t few_channels_period(const ConvSizes& s) { return FewChannels(s).rounds() * s.stride.w; }
 
 int64_t few_channels_packed_size(const ConvSizes& s) { return FewChannels(s).lane_blocks * s.k * kBlock; }
 

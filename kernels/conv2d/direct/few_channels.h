@@ -4,7 +4,7 @@
 // of gy at a time, whose runs of kernel.w·C neighbours are then added to the rows of gx.
 //
 // Every result is a sum over kernel cells of sums over the channels of gy, in an order that follows from the layer's
-// shape alone.
+// shape and, across, from where the result lies modulo few_channels_period().
 #pragma once
 #include "kernels/conv2d/conv2d.h"
 
@@ -12,6 +12,9 @@ namespace loupe::cpu {
 
 /// One group, at most 8 input channels, a kernel of more than one cell, no dilation across.
 bool few_channels_fits(const ConvSizes&);
+
+/// Pixels across gx after which the order of sums is the same again.
+int64_t few_channels_period(const ConvSizes&);
 
 // As conv2d.h's functions of the same names, of vjp_input, for sizes that fit.
 int64_t few_channels_packed_size(const ConvSizes&);

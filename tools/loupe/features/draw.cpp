@@ -247,7 +247,8 @@ std::vector<Way> ways_named(const std::string& list) {
   return ways;
 }
 
-Features draw_features(Search& s, std::vector<Way> ways, const fs::path& folder, ProgressBar& bar) {
+Features draw_features(Search& s, std::vector<Way> ways, const fs::path& folder, ProgressBar& bar,
+                       bool again) {
   Features all{.ways = std::move(ways)};
   Pictures pictures(s);
   size_t done = 0, count = 0;
@@ -258,6 +259,10 @@ Features draw_features(Search& s, std::vector<Way> ways, const fs::path& folder,
   for (size_t l = 0; l < s.layers.size(); ++l) {
     const LayerHits& hits = s.index.layers[l];
     FilterLayer& made = all.layers.emplace_back(FilterLayer{hits.layer});
+    if (!again && strips_are_there(s, l, all.ways, folder)) {
+      done += hits.channels.size();
+      continue;
+    }
     Layer layer(s, s.layers[l], pictures, all);
     for (size_t begin = 0; begin < hits.channels.size(); begin += kFilters) {
       std::vector<Filter> filters;

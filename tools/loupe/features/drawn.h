@@ -1,20 +1,21 @@
-// What an earlier run of `loupe features` drew before it was stopped.
+// What an earlier run drew, of the same things.
 #pragma once
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/image/image.h"
 #include "tools/loupe/features/features.h"
 
 namespace loupe {
 
-/// Strips in a folder, of the search and the ways that the folder's file "drawn" has the digest of.
+/// Strips in a folder. Beside a layer's folder <layer>.json says what they hang on: hits, ways and settings.
 class Drawn {
  public:
-  /// Makes the folder. What it holds of another search is removed: strips of these layers, and files that a run which
-  /// was killed left half written.
+  /// Makes the folders. What they hold of other things is removed: strips, and files that a run which was killed left half
+  /// written.
   Drawn(std::filesystem::path folder, const Search& search, std::span<const Way> ways);
 
   std::filesystem::path file(size_t layer, size_t channel) const;
@@ -22,9 +23,15 @@ class Drawn {
   std::optional<Image> strip(size_t layer, size_t channel) const;
 
  private:
-  std::filesystem::path folder_;
-  std::vector<std::filesystem::path> layers_ = {};
-  bool goes_on_ = false;
+  struct Layer {
+    std::filesystem::path folder;
+    bool goes_on;
+  };
+  std::vector<Layer> layers_ = {};
 };
+
+/// Whether all strips of a layer are there, with these ways back, of these hits. Looks, and changes nothing.
+bool strips_are_there(const Search& search, size_t layer, std::span<const Way> ways,
+                      const std::filesystem::path& folder);
 
 }  // namespace loupe

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "engine/run/recall.h"
 #include "models/zoo/zoo.h"
@@ -21,6 +22,14 @@ std::string drawn_name(uint64_t seed, int64_t index) {
   std::snprintf(text, sizeof text, "%s%llu:%09lld", kDrawn, static_cast<unsigned long long>(seed),
                 static_cast<long long>(index));
   return text;
+}
+
+// Its seed and index.
+std::optional<std::pair<uint64_t, int64_t>> drawn_one(const std::string& name) {
+  unsigned long long seed = 0;
+  long long index = 0;
+  if (std::sscanf(name.c_str(), "zoo:%llu:%lld", &seed, &index) != 2) return std::nullopt;
+  return std::pair(uint64_t{seed}, int64_t{index});
 }
 
 }  // namespace
@@ -59,11 +68,16 @@ std::string PictureList::name(int64_t i) {
   return file_.empty() ? files_.at(i) : file_;
 }
 
+std::string PictureList::label(const std::string& name) const {
+  if (const auto drawn = drawn_one(name); drawn && drawn_ > 0)
+    return zoo::labels()[static_cast<size_t>(zoo::class_of(drawn->second))];
+  const size_t slash = name.find('/');
+  return slash == name.npos ? "" : name.substr(0, slash);
+}
+
 Tensor PictureList::read(const std::string& name, const Preprocessing& how, Orientation orientation) const {
-  unsigned long long seed = 0;
-  long long index = 0;
-  if (drawn_ > 0 && std::sscanf(name.c_str(), "zoo:%llu:%lld", &seed, &index) == 2)
-    return preprocess(zoo::draw(seed, index, {.masks = false}).image, how);
+  if (const auto drawn = drawn_one(name); drawn && drawn_ > 0)
+    return preprocess(zoo::draw(drawn->first, drawn->second, {.masks = false}).image, how);
   return read_input((fs::path(folder_) / name).string(), how, orientation);
 }
 

@@ -16,9 +16,13 @@ class PictureList {
   /// what lies in the folder `except` do not count. A single file is taken, too.
   PictureList(std::string folder, int64_t drawn, uint64_t seed, const std::string& except);
 
+  int64_t drawn() const { return drawn_; }
   int64_t size() const { return files() + drawn_; }
   /// "birds/toucan.jpg", "zoo:1:000000042".
   std::string name(int64_t i);
+  /// What picture `name` shows, as far as it says so: of a drawn one its class, of a file the first folder that it lies
+  /// in ("birds"), or "".
+  std::string label(const std::string& name) const;
   /// (1, C, H, W). Throws Error, one line, for what cannot be read.
   Tensor read(const std::string& name, const Preprocessing& how, Orientation orientation) const;
   /// Of all names and the files' sizes.
