@@ -25,14 +25,20 @@ int64_t alignment(const Network& net, NodeId to, int direction) {
   const Graph& graph = net.graph();
   const std::vector<ReceptiveField> fields = receptive_fields(graph);
   int64_t all = 1;
+  const auto tile = [&](NodeId n, Direction d) {
+    const Call call =
+        graph.node(n).op->prepare(net.device().backend, d, graph.operand_shapes(n), net.options().kernels);
+    return std::max<int64_t>(1, along(call.tile, direction));
+  };
+  const auto step_of = [&](NodeId n) {
+    return static_cast<int64_t>(stride_of(fields[static_cast<size_t>(n)], direction));
+  };
   for (const NodeId n : path(graph, to)) {
-    auto step = static_cast<int64_t>(stride_of(fields[static_cast<size_t>(n)], direction));
-    if (graph.node(n).op && net.device().backend != Backend::ref) {
-      const Call call = graph.node(n).op->prepare(net.device().backend, Direction::forward,
-                                                  graph.operand_shapes(n), net.options().kernels);
-      step *= std::max<int64_t>(1, along(call.tile, direction));
-    }
-    all = std::lcm(all, step);
+    all = std::lcm(all, step_of(n));
+    if (!graph.node(n).op || net.device().backend == Backend::ref) continue;
+    all = std::lcm(all, step_of(n) * tile(n, Direction::forward));
+    if (graph.node(n).op->kind().has(net.device().backend, Direction::vjp_input))
+      all = std::lcm(all, step_of(graph.node(n).inputs.at(0).node) * tile(n, Direction::vjp_input));
   }
   return all;
 }

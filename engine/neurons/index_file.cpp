@@ -6,6 +6,7 @@
 
 #include "engine/file/file.h"
 #include "engine/neurons/index.h"
+#include "kernels/common/draws.h"
 #include "kernels/common/error.h"
 
 namespace loupe {
@@ -17,11 +18,8 @@ constexpr uint64_t kVersion = 1;
 constexpr size_t kHeader = 32;  // magic, version, length, digest
 static_assert(std::endian::native == std::endian::little, "index files are little-endian");
 
-// FNV-1a.
 uint64_t digest(std::span<const uint8_t> bytes) {
-  uint64_t h = 0xcbf29ce484222325;
-  for (const uint8_t b : bytes) h = (h ^ b) * 0x100000001b3;
-  return h;
+  return fnv1a64({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 class Writer {

@@ -142,8 +142,10 @@ void UnitSearch::add(const Tensor& pictures, std::span<const std::string> names)
                pass.forward(pictures.slice(begin, end));
                const auto some = names.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
                for (size_t l = 0; l < layers_.size(); ++l) {
-                 const Tensor maps = pass.value(layers_[l]);
-                 look_at(l, maps.array(), some, input);
+                 if (network_.queue().module)
+                   look_at(l, pass.value(layers_[l]).array(), some, input);
+                 else
+                   look_at(l, pass.value_in_place(layers_[l]), some, input);
                }
              });
 }

@@ -8,17 +8,14 @@
 // beyond a window's edge has no signal. Units of many pictures go in one batch, and no forward pass is computed for them.
 #pragma once
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "engine/neurons/tape.h"
 #include "engine/run/network.h"
 
 namespace loupe {
-
-/// Masks and switches of one picture's forward pass, u8, without the batch.
-using Tape = std::map<NodeId, Tensor>;
 
 struct UnitPlace {
   const Tape* tape;  // of the picture
@@ -39,9 +36,6 @@ class WaysBack {
   WaysBack(Network& network, const Shape& input, NodeId layer);
   ~WaysBack();
 
-  /// The tape of a picture like the input, for units of any of the layers; one forward pass.
-  static Tape record(Network& network, const Tensor& x, std::span<const NodeId> layers);
-
   /// One for each unit, what `Target::unit(channel, {y, x}).of(layer)` gives by that rule.
   std::vector<Reconstruction> run(std::span<const UnitPlace> units, const Rule& rule);
 
@@ -52,8 +46,10 @@ class WaysBack {
  private:
   struct Stage;
   struct Geometry;
+  class Descent;
   std::shared_ptr<const Plan> plan(Stage& stage, int64_t batch, const Rule& rule);
-  void run(Stage& stage, std::span<const UnitPlace> units, std::vector<Tensor>& signals, const Rule& rule);
+  /// Of each stage.
+  std::vector<int64_t> batches(int64_t units, const Rule& rule);
 
   Network& network_;
   NodeId layer_;

@@ -18,15 +18,24 @@ std::span<const std::byte> bytes_of(const Tensor& t) {
 Execution::Execution(Network& network, std::shared_ptr<const Plan> plan)
     : network_(network), plan_(std::move(plan)), edits_(plan_->purpose().edits.size()) {}
 
+Execution::Execution(Network& network, std::shared_ptr<const Plan> plan, std::shared_ptr<Storage> arena)
+    : Execution(network, std::move(plan)) {
+  if (network.queue().module) throw Error("on a device all executions of a network share its arena");
+  if (arena->bytes() < plan_->arena_bytes()) throw Error("this arena is too small for the plan");
+  own_arena_ = std::move(arena);
+}
+
+std::byte* Execution::arena() const { return (own_arena_ ? own_arena_ : network_.arena_)->data(); }
+
 Array Execution::array(ValueId id) const {
   if (id < 0) return {};
   const PlanValue& v = plan_->value(id);
-  return {network_.arena_->data() + plan_->slot(v.slot).offset, v.type.dtype, v.type.shape, v.type.layout};
+  return {arena() + plan_->slot(v.slot).offset, v.type.dtype, v.type.shape, v.type.layout};
 }
 
 void Execution::check_owner() const {
   if (ticket_ == 0) throw Error("this execution has no values yet: run forward() first");
-  if (ticket_ != network_.ticket_)
+  if (!own_arena_ && ticket_ != network_.ticket_)
     throw Error(
         "this execution's values are gone: another one of the same network ran since its forward pass");
 }
@@ -45,13 +54,19 @@ void Execution::write(ValueId id, const Tensor& from, const std::string& what) {
   upload(network_.queue(), from, to);
 }
 
+// The network's, unless it has its own.
+void Execution::take_arena() {
+  network_.prepare_weights(*plan_);
+  if (!own_arena_) network_.prepare_arena(*plan_);
+  ticket_ = own_arena_ ? 1 : ++network_.ticket_;
+}
+
 void Execution::begin_forward(const std::vector<Tensor>& inputs) {
   const std::vector<NodeId> ids = plan_->graph().inputs();
   if (inputs.size() != ids.size())
     throw UsageError(network_.name() + " takes " + std::to_string(ids.size()) + " input(s), got " +
                      std::to_string(inputs.size()));
-  network_.prepare(*plan_);
-  ticket_ = ++network_.ticket_;
+  take_arena();
   network_.last_batch_ = plan_->batch();
   done_ = Done::nothing;
   for (size_t i = 0; i < ids.size(); ++i)
@@ -80,12 +95,12 @@ Recall::Key Execution::key() const {
 void Execution::compute(int begin) {
   Recall* recall = inputs_key_ ? network_.recall_ : nullptr;
   const Recall::Key key = recall ? this->key() : Recall::Key{};
-  if (recall && recall->restore(key, network_.queue(), network_.arena_->data())) {
+  if (recall && recall->restore(key, network_.queue(), arena())) {
     steps_run_ = 0;
   } else {
     run(begin, plan_->forward_steps());
     ++network_.forward_passes_;
-    if (recall) recall->keep(key, plan_, network_.queue(), network_.arena_->data());
+    if (recall) recall->keep(key, plan_, network_.queue(), arena());
   }
   done_ = Done::forward;
 }
@@ -209,6 +224,27 @@ void Execution::backward(const Tensor& seed) {
   check_tape("backward()");
   write(plan_->seed(), seed,
         "the backward pass from '" + plan_->graph().node(*plan_->purpose().from).name + "'");
+  backward_from_seed();
+}
+
+void Execution::open_tape() {
+  if (ticket_ == 0 || (!own_arena_ && ticket_ != network_.ticket_)) {
+    take_arena();
+    find_weights();
+  }
+  inputs_key_.reset();
+  done_ = Done::forward;
+}
+
+Array Execution::seed_in_place() const {
+  check_tape("writing a seed in its place");
+  if (plan_->seed() < 0)
+    throw UsageError("this plan has no backward pass: its purpose names no node to start from");
+  return array(plan_->seed());
+}
+
+void Execution::backward_from_seed() {
+  check_tape("backward_from_seed()");
   done_ = Done::nothing;
   const int forward = steps_run_;
   run(plan_->forward_steps(), static_cast<int>(plan_->steps().size()));
@@ -248,7 +284,7 @@ void Execution::queue(std::pair<int, int> part, const std::function<void()>& wor
   const Queue& queue = network_.queue();
   if (!queue.module || !network_.capture) return work();
   Captured& c = captured_[part];
-  const std::byte* arena = network_.arena_->data();
+  const std::byte* arena = this->arena();
   if (c.arena != arena || c.weights != weights_epoch_)
     c = {nullptr, Captured::State::fresh, arena, weights_epoch_};
   if (c.state == Captured::State::ran) c.state = capture(c, work);
@@ -310,14 +346,15 @@ Tensor Execution::read(ValueId id, NodeId node, const char* what) const {
   return download(network_.queue(), planned(id, node, what));
 }
 
-Tensor Execution::value(const Port& p) const {
+Array Execution::value_in_place(const Port& p) const {
   const bool kept = std::ranges::count(plan_->purpose().values, p) > 0;
-  return read(kept ? plan_->value_of(p) : -1, p.node, "value");
+  return planned(kept ? plan_->value_of(p) : -1, p.node, "value");
 }
 
+Tensor Execution::value(const Port& p) const { return download(network_.queue(), value_in_place(p)); }
+
 Tensor Execution::channel(const Port& p, int64_t image, int64_t channel) const {
-  const bool kept = std::ranges::count(plan_->purpose().values, p) > 0;
-  const Array all = planned(kept ? plan_->value_of(p) : -1, p.node, "value");
+  const Array all = value_in_place(p);
   const Shape& s = all.shape;
   if (s.rank() != 4 || image < 0 || image >= s[0] || channel < 0 || channel >= s[1])
     throw UsageError("channel " + std::to_string(channel) + " of image " + std::to_string(image) +

@@ -22,6 +22,9 @@ class Network;
 class Execution {
  public:
   Execution(Network& network, std::shared_ptr<const Plan> plan);
+  /// On ref and cpu: in an arena that only its owner's executions share. Several such executions of one network run ways
+  /// back side by side, a thread each, once open_tape() was called on all of them by one thread.
+  Execution(Network& network, std::shared_ptr<const Plan> plan, std::shared_ptr<Storage> arena);
 
   const Plan& plan() const { return *plan_; }
   /// Inputs in the order of graph().inputs(), of the plan's shapes; f32, or f64 (u8 or i32 for such inputs).
@@ -49,6 +52,13 @@ class Execution {
   /// Starts at purpose().from with `seed`, dL/d(its value), of the same shape. Once after each forward: it
   /// uses up the tape.
   void backward(const Tensor& seed);
+  /// Ready for a way back of which no forward pass was computed: what it reads of one are records alone, which the
+  /// caller writes next, all of them, by set_record() or where they lie.
+  void open_tape();
+  /// Where the seed goes, in the device's memory: between forward() or open_tape() and backward_from_seed().
+  Array seed_in_place() const;
+  /// backward() with the seed that lies there.
+  void backward_from_seed();
   /// forward(), then backward() from the score of one class of each image: classes[n], or where that is
   /// negative the class of the highest score. The purpose begins the way back at scores (N, classes) and keeps
   /// them as a value. The bits are those of the two calls; on cuda and sim nothing comes down to the host in
@@ -58,6 +68,9 @@ class Execution {
   /// Copies, planar, in the device's type (f64 on ref, f32 elsewhere). Throw Error for nodes that the purpose
   /// did not name.
   Tensor value(const Port&) const;
+  /// The same where it lies, in the device's memory and the plan's layout, good until another execution of the network
+  /// runs.
+  Array value_in_place(const Port&) const;
   /// One channel of one image of a value (N, C, H, W) alone: (H, W).
   Tensor channel(const Port&, int64_t image, int64_t channel) const;
   /// dL/d(what reads the node saw), or dL/d(parameter).
@@ -93,11 +106,14 @@ class Execution {
   void run(int begin, int end);
   void run_step(size_t i);
   void find_weights();
+  std::byte* arena() const;
+  void take_arena();
   void check_owner() const;
   void check_tape(const char* what) const;
 
   Network& network_;
   std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<Storage> own_arena_;       // else the network's
   std::vector<std::vector<Array>> weights_;  // by step and operand
   uint64_t weights_epoch_ = 0;
   std::vector<Given> edits_;

@@ -126,7 +126,13 @@ void Network::release_arena() {
   arena_.reset();
 }
 
-void Network::prepare(const Plan& plan) {
+DeviceOutOfMemory Network::lacks(const std::string& who, int64_t bytes, const std::string& advice) const {
+  const DeviceModule::Memory m = queue_.module->memory();
+  return DeviceOutOfMemory(who + " " + mib(bytes) + ", but device " + device_.str() + " has " +
+                           std::to_string(m.free >> 20) + " MiB free of " + mib(m.total) + ": " + advice);
+}
+
+void Network::prepare_weights(const Plan& plan) {
   const auto weights = [&] {
     for (const PlanStep& s : plan.steps())
       for (const PlanOperand& o : s.operands)
@@ -134,11 +140,6 @@ void Network::prepare(const Plan& plan) {
           weights_.array(plan.graph(), o.weight,
                          o.packing < 0 ? nullptr : &s.call.packing[static_cast<size_t>(o.packing)]);
     weights_.forget_fold();
-  };
-  const auto lacks = [&](const std::string& who, int64_t bytes, const std::string& advice) {
-    const DeviceModule::Memory m = queue_.module->memory();
-    return DeviceOutOfMemory(who + " " + mib(bytes) + ", but device " + device_.str() + " has " +
-                             std::to_string(m.free >> 20) + " MiB free of " + mib(m.total) + ": " + advice);
   };
   try {
     weights();
@@ -150,6 +151,9 @@ void Network::prepare(const Plan& plan) {
       throw lacks("the weights of " + name_ + " need at least", weights_.loaded_bytes(), "use --device cpu");
     }
   }
+}
+
+void Network::prepare_arena(const Plan& plan) {
   if (arena_ && arena_->bytes() >= plan.arena_bytes()) return;
   release_arena();  // before the larger one, so that both never exist
   try {

@@ -81,7 +81,10 @@ class Network {
   Network(std::string name, Graph graph, std::map<std::string, Tensor> parameters, Device device,
           const KernelOptions& kernels, std::shared_ptr<void> stream);
   /// Makes the weights and the arena of a plan. Throws DeviceOutOfMemory with the sizes.
-  void prepare(const Plan& plan);
+  void prepare(const Plan& plan) { prepare_weights(plan), prepare_arena(plan); }
+  void prepare_weights(const Plan& plan);
+  void prepare_arena(const Plan& plan);
+  DeviceOutOfMemory lacks(const std::string& who, int64_t bytes, const std::string& advice) const;
   bool is_roomy(const Plan& plan) const;
   int64_t groups_within_limit(const Shape& group, int64_t wanted, const Purpose& purpose);
   std::shared_ptr<const Plan> plan_for(const std::vector<Shape>& inputs, const Purpose& purpose);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/conv2d/by_library.h"
+#include "kernels/conv2d/direct/few_channels.h"
 #include "kernels/conv2d/direct/one_cell.h"
 #include "kernels/conv2d/direct/tap_convolution.h"
 #include "kernels/conv2d/winograd/winograd.h"
@@ -130,6 +131,13 @@ void cpu_one_cell(const ConvSizes& s, const Arguments& a, Direction conv) {
                          a.epilogue_record.data);
 }
 
+void cpu_few_channels(const ConvSizes& s, const Arguments& a) {
+  const bool forward = a.direction == Direction::forward;  // of a transposed convolution
+  cpu::few_channels_vjp_input(s, (forward ? a.inputs[0] : a.grad_output).as<float>(), a.inputs[1].as<float>(),
+                              forward ? bias_of<float>(a) : nullptr, a.epilogue, a.residual.as<float>(),
+                              (forward ? a.output : a.grad).as<float>(), a.epilogue_record.data, a.workspace);
+}
+
 // On a device: sums of channels, or of the columns of a matrix where the maps are single pixels.
 struct BiasSums {
   explicit BiasSums(const Nchw& y)
@@ -204,6 +212,17 @@ Call ConvolutionOp::prepare_cpu(Direction d, const ConvSizes& s, const KernelOpt
         {1, cpu::one_cell_packed_size(s), format_of("one cell", s, conv),
          [s, conv](const float* from, float* to) { cpu::one_cell_pack(s, conv, from, to); }});
     call.run = [s, conv](const Arguments& a) { cpu_one_cell(s, a, conv); };
+    return call;
+  }
+  if (conv == Direction::vjp_input && cpu::few_channels_fits(s)) {
+    call.describe = "a product of " + std::to_string(s.kernel.h * s.kernel.w * s.c) +
+                    " lanes for each cell (few channels), then sums of neighbours";
+    call.workspace = cpu::few_channels_workspace(s);
+    call.tile = {1, cpu::few_channels_period(s)};
+    call.packing.push_back({1, cpu::few_channels_packed_size(s),
+                            format_of("few channels", s, Direction::forward),
+                            [s](const float* from, float* to) { cpu::few_channels_pack(s, from, to); }});
+    call.run = [s](const Arguments& a) { cpu_few_channels(s, a); };
     return call;
   }
   const cpu::TapConvolution taps = conv == Direction::forward ? cpu::forward_taps(s) : cpu::vjp_input_taps(s);

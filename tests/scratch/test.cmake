@@ -1,4 +1,4 @@
-# An op, a function, a method, a metric, a family, a command and a test each join by their file alone: a copy of the repository
+# An op, a function, a method, a metric, a family, a command, a lesson and a test each join by their file alone: a copy of the repository
 # SOURCE, with the files of files/ added, is configured and built under WORK, and shows them.
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
@@ -20,8 +20,8 @@ set(tree ${WORK}/tree)
 file(COPY ${SOURCE}/CMakeLists.txt ${SOURCE}/kernels ${SOURCE}/engine ${SOURCE}/models ${SOURCE}/tools ${SOURCE}/tests DESTINATION ${tree})
 file(GLOB_RECURSE added RELATIVE ${CMAKE_CURRENT_LIST_DIR}/files ${CMAKE_CURRENT_LIST_DIR}/files/*.in)
 list(LENGTH added count)
-if(NOT count EQUAL 8) # the seven, and the op's case table
-  message(FATAL_ERROR "there should be 8 files to add, not ${count}")
+if(NOT count EQUAL 9) # the eight, and the op's case table
+  message(FATAL_ERROR "there should be 9 files to add, not ${count}")
 endif()
 foreach(file IN LISTS added)
   string(REGEX REPLACE "\\.in$" "" name ${file})
@@ -43,6 +43,8 @@ expect("\nscratch_method\n" ${loupe} methods)
 expect("\nscratch_network " ${loupe} models)
 expect("scratch_command +Says that it is there" ${loupe} --help)
 expect("scratched" ${loupe} scratch_command)
+expect("scratch-lesson +Says that it is there" ${loupe} lesson --help)
+expect("a lesson" ${loupe} lesson scratch-lesson)
 expect("scratches" ${loupe} evaluate --method scratch_method --count 1)
 expect("0\\.375" ${loupe} evaluate --method scratch_method --count 1)
 expect("3 tests passed|100% tests passed, 0 tests failed out of 3" ${CTEST} --test-dir ${build} -R "^(op.scratch|op.scratch_function|scratched_test)$")

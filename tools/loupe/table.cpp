@@ -18,13 +18,14 @@ std::string Table::str() const {
 
   std::string out;
   const auto print = [&](const std::vector<std::string>& cells) {
-    std::string text;
+    std::string text(indent_, ' ');
     for (size_t i = 0; i < cells.size(); ++i)
       text += (i ? "  " : "") + padded(cells[i], widths[i], columns_[i].align == Align::right);
     text.erase(text.find_last_not_of(' ') + 1);
     out += text + "\n";
   };
   const auto rule = [&] {
+    out += std::string(indent_, ' ');
     for (size_t i = 0; i < widths.size(); ++i) {
       if (i) out += "  ";
       for (size_t k = 0; k < widths[i]; ++k) out += "─";

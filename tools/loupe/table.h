@@ -13,7 +13,9 @@ class Table {
     Align align = Align::left;
   };
 
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  /// indent: blanks before each row.
+  explicit Table(std::vector<Column> columns, size_t indent = 0)
+      : columns_(std::move(columns)), indent_(indent) {}
   /// One cell a column; missing ones at the end are empty.
   void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   /// A line across, such as before totals.
@@ -23,6 +25,7 @@ class Table {
 
  private:
   std::vector<Column> columns_;
+  size_t indent_;
   std::vector<std::vector<std::string>> rows_;  // an empty row is a line
 };
 

@@ -124,7 +124,7 @@ constexpr std::array<WeightFunction, sizeof...(i)> weight_table(std::integer_seq
 }
 constexpr auto kWeight = weight_table(std::make_integer_sequence<int, kMaxChannels>());
 
-void SumWeight(WeightSum s, int64_t channels, float* sums) {
+[[maybe_unused]] void SumWeight(WeightSum s, int64_t channels, float* sums) {
   while (channels > 0) {
     const int64_t now = std::min<int64_t>(channels, kMaxChannels);
     kWeight[static_cast<size_t>(now - 1)](s, sums);

@@ -91,7 +91,7 @@ TEST_CASE("a zoom: an animation, or numbered pictures that begin with the still 
 
 TEST_CASE("what is stopped leaves nothing that is not whole") {
   const Dream d;
-  const Said said = d.run({"--steps", "100000"}, "refused.png", "timeout --preserve-status -s INT 1");
+  const Said said = d.run({"--steps", "100000"}, "refused.png", "timeout --foreground --preserve-status -s INT 1");
   d.said_and_nothing(said, "nothing was written", 130);
 }
 

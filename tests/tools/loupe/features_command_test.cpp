@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -44,7 +45,7 @@ Tensor whole(const Reconstruction& r, const Shape& input) {
 double distance(Network& net, const Tensor& x, NodeId layer, int64_t channels) {
   std::vector<Tape> tapes;
   for (int64_t n = 0; n < x.shape()[0]; ++n)
-    tapes.push_back(WaysBack::record(net, x.slice(n, n + 1), std::vector<NodeId>{layer}));
+    tapes.push_back(Tape::record(net, x.slice(n, n + 1), std::vector<NodeId>{layer}));
   const Shape maps = net.graph().shapes(x.shape())[static_cast<size_t>(layer)];
   std::vector<UnitPlace> units;
   std::vector<int64_t> pictures;
@@ -150,6 +151,74 @@ TEST_CASE("features writes a page and strips, whose search is used again") {
   CHECK(wrong.status == 2);
   CHECK(contains(wrong.err, "no way back 'gradint'"));
   CHECK(std::ranges::count(wrong.err, '\n') == 1);
+}
+
+namespace {
+
+std::map<std::string, std::string> files_of(const std::string& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file())
+      files[entry.path().lexically_relative(folder).string()] = read_text(entry.path().string());
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("drawing that was stopped goes on; that of another search or other ways begins anew") {
+  const Folder folder;
+  fs::create_directories(folder / "pictures");
+  for (int64_t i = 0; i < 4; ++i)
+    write_png(folder / ("pictures/" + std::to_string(i) + ".png"), zoo::draw(2, i).image);
+  const json layers = json::parse(loupe({"layers", "--model", "zoo", "--json"}).out);
+  std::string convolution;
+  for (const json& row : layers["layers"])
+    if (convolution.empty() && row["op"] == "conv2d") convolution = row["node"];
+  const auto words = [&](const std::string& top, const std::string& methods) {
+    return std::vector<std::string>{"features", folder / "pictures", "--out", folder / "out", "--top",
+                                    top,        "--method",          methods, "--device",     "cpu",
+                                    "--layers", convolution};
+  };
+  REQUIRE(loupe(words("2", "deconvnet,gradient")).status == 0);
+  const auto whole = files_of(folder / "out");
+  const std::string strips = folder / ("out/features/" + convolution);
+  // As a run that was killed leaves it.
+  fs::remove(folder / "out/features.html");
+  fs::remove(strips + "/0002.png");
+  write_text(strips + "/0003.png", "torn");
+  write_text(strips + "/0004.png.part123", "half");
+  const auto kept = fs::last_write_time(strips + "/0001.png");
+  REQUIRE(loupe(words("2", "deconvnet,gradient")).status == 0);
+  CHECK(files_of(folder / "out") == whole);
+  CHECK(fs::last_write_time(strips + "/0001.png") == kept);
+  // Other ways: nothing of the old strips is taken.
+  REQUIRE(loupe(words("2", "gradient")).status == 0);
+  CHECK(read_image(strips + "/0001.png").height == 2 * 56 + 2);
+  REQUIRE(loupe(words("3", "gradient")).status == 0);
+  CHECK(read_image(strips + "/0001.png").width == 3 * 56 + 2 * 2);
+  REQUIRE(loupe(words("2", "deconvnet,gradient")).status == 0);
+  CHECK(files_of(folder / "out") == whole);
+}
+
+TEST_CASE("layers behind an op that sees all of its maps are run back through whole maps") {
+  const Folder folder;
+  fs::create_directories(folder / "pictures");
+  for (int64_t i = 0; i < 2; ++i)
+    write_png(folder / ("pictures/" + std::to_string(i) + ".png"), zoo::draw(2, i).image);
+  const Said said = loupe({"features", folder / "pictures", "--out", folder / "out", "--top", "1", "--model",
+                           "mobilenet_v3_small", "--weights", "formula", "--device", "cpu", "--method",
+                           "gradient", "--layers", "features.0.0,features.1.block.2.0"});
+  CAPTURE(said.err);
+  REQUIRE(said.status == 0);
+  CHECK(contains(said.out, "layer through whole maps"));
+  int drawn = 0;
+  for (const auto& entry : fs::directory_iterator(folder / "out/features/features.1.block.2.0")) {
+    const Image strip = read_image(entry.path());
+    REQUIRE(strip.height == 2 * 56 + 2);
+    const uint8_t* row = strip.pixel(58 + 28, 0);
+    drawn += !std::all_of(row, row + 56 * 3, [&](uint8_t v) { return v == row[0]; });
+  }
+  CHECK(drawn > 8);
 }
 
 }  // namespace loupe::test

@@ -6,8 +6,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "tests/support/command.h"
+#include "models/zoo/zoo.h"
 #include "tests/support/device.h"
+#include "tests/support/lessons.h"
 
 namespace loupe::test {
 namespace {
@@ -16,48 +17,6 @@ std::vector<std::string> devices_here() {
   std::vector<std::string> names;
   for (const Backend b : host_and_simulator()) names.emplace_back(backend_name(b));
   return names;
-}
-
-using nlohmann::json;
-using Row = std::vector<double>;
-
-json lesson(std::vector<std::string> words) {
-  words.insert(words.begin(), "lesson");
-  words.push_back("--json");
-  const Said said = loupe(words);
-  CAPTURE(said.err);
-  REQUIRE(said.status == 0);
-  return json::parse(said.out);
-}
-
-/// One line on standard error, status 2, and nothing else.
-void refused(std::vector<std::string> words, const std::string& part) {
-  words.insert(words.begin(), "lesson");
-  const Said said = loupe(words);
-  CAPTURE(said.err);
-  CHECK(said.status == 2);
-  CHECK(said.out.empty());
-  CHECK(std::ranges::count(said.err, '\n') == 1);
-  CHECK(contains(said.err, part));
-}
-
-Row flat(const json& list) {
-  if (!list.is_array()) return {list.get<double>()};
-  Row all;
-  for (const json& item : list) {
-    const Row part = flat(item);
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
-}
-
-void same(const json& found, const Row& wanted, double tolerance) {
-  const Row numbers = flat(found);
-  REQUIRE(numbers.size() == wanted.size());
-  double size = 1, worst = 0;
-  for (const double v : wanted) size = std::max(size, std::abs(v));
-  for (size_t i = 0; i < wanted.size(); ++i) worst = std::max(worst, std::abs(numbers[i] - wanted[i]));
-  CHECK(worst <= tolerance * size);
 }
 
 Row product(const Row& a, const Row& b, size_t rows, size_t inner, size_t columns) {
@@ -106,31 +65,6 @@ void check_row(const json& r, double tolerance) {
   same(r["WT_W"], projection, tolerance);
   same(r["WT_W_twice"], product(projection, projection, m, m, m), 4 * tolerance);
   same(r["W_WT_y"], product(gram, y, rows, rows, 1), 4 * tolerance);
-}
-
-// The pages' data, which their scripts are compared with.
-json data_of(const std::string& page) {
-  const std::string open = "<script type=\"application/json\" id=data>";
-  const size_t begin = page.find(open) + open.size(), end = page.find("</script>", begin);
-  REQUIRE(end != std::string::npos);
-  return json::parse(page.substr(begin, end - begin));
-}
-
-// What a page's scripts say of themselves in Node.js with `check`, or nothing without Node.js.
-std::string in_node(const std::string& page, const std::string& script, const Folder& folder) {
-  if (std::system("command -v node >/dev/null 2>&1") != 0) {
-    MESSAGE("Node.js is missing: the page's script does not run");
-    return "";
-  }
-  write_text(folder / "data.json", data_of(page).dump());
-  write_text(folder / "run.js",
-             read_text(LOUPE_SOURCE_DIR "/tools/loupe/lessons/" + script) +
-                 "\nconst verdict = check(JSON.parse(require('fs').readFileSync(process.argv[2])));"
-                 "\nprocess.stdout.write(verdict.ok + ' ' + verdict.numbers);\n");
-  const std::string line = "node " + quoted(folder / "run.js") + " " + quoted(folder / "data.json") + " >" +
-                           quoted(folder / "said") + " 2>&1";
-  CHECK(std::system(line.c_str()) == 0);
-  return read_text(folder / "said");
 }
 
 }  // namespace
@@ -353,6 +287,21 @@ TEST_CASE("A with B's switches is B's deconvnet; saved switches are what they we
   write_text(folder / "b.safetensors", bytes);
   const json changed = lesson({"switches", "--switches", folder / "b.safetensors"});
   CHECK(changed["rules"][0]["maps"]["a_with_file"]["like_a"] < 0.99);
+
+  // `loupe explain` saves the same ones; a second run may replace its results.
+  write_png(folder / "b.png", zoo::draw(3, 8).image);
+  for (int i = 0; i < 2; ++i) {
+    const Said said = loupe({"explain", folder / "b.png", "--method", "gradient", "--class", "husky,goose",
+                             "--save-switches", "--out", folder / "explained"});
+    CAPTURE(said.err);
+    REQUIRE(said.status == 0);
+  }
+  const json of_b = lesson({"switches", "--switches", folder / "explained/b/switches.safetensors"});
+  CHECK(of_b["rules"][0]["maps"]["a_with_file"]["like_b"].get<double>() == doctest::Approx(1));
+  const Said none = loupe({"explain", folder / "b.png", "--model", "mobilenet_v2", "--weights", "formula",
+                           "--save-switches", "--out", folder / "none"});
+  CHECK(none.status == 2);
+  CHECK(contains(none.err, "has no max pools"));
 
   refused({"switches", "--model", "resnet18", "--weights", "formula", "--switches", folder / "a.safetensors"},
           "is no max pool of");

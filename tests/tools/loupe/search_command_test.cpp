@@ -12,6 +12,7 @@
 #include <random>
 #include <thread>
 
+#include "engine/file/file_names.h"
 #include "engine/neurons/search.h"
 #include "kernels/common/parallel.h"
 #include "models/zoo/zoo.h"
@@ -142,34 +143,43 @@ TEST_CASE("NaN ranks nowhere") {
   }
 }
 
-TEST_CASE("a crop holds every pixel that the place depends on, and no more than its border") {
+TEST_CASE("a crop holds every pixel that the place depends on, and no more than its border, at every size") {
   Network net = with_formula_weights(SmallNetwork{.relus = false}.graph(), Device::ref());
   const std::vector<ReceptiveField> fields = receptive_fields(net.graph());
-  const Tensor x = some_pictures(1);
+  const std::vector<NodeId> layers = filter_layers(net.graph());
   const NodeId input = net.graph().inputs()[0];
-  for (const NodeId n : filter_layers(net.graph())) {
-    const Shape shape = net.graph().shapes(x.shape())[static_cast<size_t>(n)];
-    for (int64_t p = 0; p < shape[2] * shape[3]; ++p) {
-      const int64_t y = p / shape[3], cell_x = p % shape[3];
-      Execution& pass = net.execution(x.shape(), Purpose{.from = n, .gradients = {input}});
-      pass.forward(x);
-      pass.backward(seed_position(shape, 0, y, cell_x));
-      const Tensor g = pass.gradient(input);
-      std::array<int32_t, 4> reached{99, 99, 0, 0};
-      for (int64_t i = 0; i < g.numel(); ++i) {
-        if (g.item(i) == 0) continue;
-        const auto row = static_cast<int32_t>(i / 11 % 14), column = static_cast<int32_t>(i % 11);
-        reached = {std::min(reached[0], row), std::min(reached[1], column), std::max(reached[2], row + 1),
-                   std::max(reached[3], column + 1)};
+  for (const Shape& size : {Shape{1, 3, 14, 11}, Shape{1, 3, 7, 16}, Shape{1, 3, 23, 6}}) {
+    Tensor x(Dtype::f32, size);
+    std::mt19937_64 random(9);
+    for (float& v : x.values<float>()) v = static_cast<float>(random() % 2001) / 1000.0f - 1;
+    for (const NodeId n : layers) {
+      const Shape shape = net.graph().shapes(size)[static_cast<size_t>(n)];
+      for (int64_t p = 0; p < shape[2] * shape[3]; ++p) {
+        const int64_t y = p / shape[3], cell_x = p % shape[3];
+        Execution& pass = net.execution(size, Purpose{.from = n, .gradients = {input}});
+        pass.forward(x);
+        pass.backward(seed_position(shape, 0, y, cell_x));
+        const Tensor g = pass.gradient(input);
+        std::array<int32_t, 4> reached{99, 99, 0, 0};
+        for (int64_t i = 0; i < g.numel(); ++i) {
+          if (g.item(i) == 0) continue;
+          const auto row = static_cast<int32_t>(i / size[3] % size[2]),
+                     column = static_cast<int32_t>(i % size[3]);
+          reached = {std::min(reached[0], row), std::min(reached[1], column), std::max(reached[2], row + 1),
+                     std::max(reached[3], column + 1)};
+        }
+        const auto crop = seen_by_cell(fields[static_cast<size_t>(n)], y, cell_x, size[2], size[3]);
+        CAPTURE(net.graph().node(n).name);
+        CAPTURE(size.str());
+        CAPTURE(p);
+        for (size_t i = 0; i < 2; ++i) {
+          CHECK(crop[i] <= reached[i]);
+          CHECK(crop[i + 2] >= reached[i + 2]);
+          CHECK(crop[i] >= 0);
+          CHECK(crop[i + 2] <= size[2 + static_cast<int>(i)]);
+        }
+        if (n == layers[0]) CHECK(crop == reached);  // nothing but a convolution: exactly
       }
-      const auto crop = seen_by_cell(fields[static_cast<size_t>(n)], y, cell_x, 14, 11);
-      CAPTURE(net.graph().node(n).name);
-      CAPTURE(p);
-      for (size_t i = 0; i < 2; ++i) {
-        CHECK(crop[i] <= reached[i]);
-        CHECK(crop[i + 2] >= reached[i + 2]);
-      }
-      if (n == filter_layers(net.graph())[0]) CHECK(crop == reached);  // nothing but a convolution: exactly
     }
   }
 }
@@ -383,6 +393,52 @@ TEST_CASE("a planted picture is found in a stream that is on no disk") {
   int first = 0;
   for (const json& hits : layers.front()) first += hits[0]["image"] == "planted.png";
   CHECK(first > 0);
+}
+
+TEST_CASE("a full disk is said in one line, and what was found stays") {
+  const Pictures p(6);
+  const std::vector<std::string> few{"--top", "2", "--strips", "0"}, more{"--top", "3", "--strips", "0"};
+  REQUIRE(p.run("out", few).status == 0);
+  REQUIRE(p.run("whole", more).status == 0);
+  const std::string before = read_text(p / "out/index.bin"), text = read_text(p / "out/index.json");
+  const Said full = loupe(p.words("out", more), "trap '' XFSZ; ulimit -f 2;");
+  CAPTURE(full.err);
+  CHECK(full.status == 1);
+  CHECK(std::ranges::count(full.err, '\n') == 1);
+  CHECK(contains(full.err, "cannot write"));
+  CHECK(read_text(p / "out/index.bin") == before);
+  CHECK(read_text(p / "out/index.json") == text);
+  REQUIRE(p.run("out", more).status == 0);
+  CHECK(read_text(p / "out/index.bin") == read_text(p / "whole/index.bin"));
+}
+
+TEST_CASE("names come in order whatever the stretch that is in memory") {
+  const Folder folder;
+  std::vector<std::string> all;
+  for (const char* name :
+       {"b", "a/z", "a/b/c", "a.txt", "c/1", "c/10", "c/2", "zz", "a/B", "a-1", "\xc3\xa9"}) {
+    fs::create_directories(fs::path(folder / name).parent_path());
+    write_text(folder / name, "x");
+    all.emplace_back(name);
+  }
+  for (const char* other : {".hidden", "out/x", ".git/x", "c/.x"}) {
+    fs::create_directories(fs::path(folder / other).parent_path());
+    write_text(folder / other, "x");
+  }
+  std::ranges::sort(all);
+  for (const int64_t stretch : {1, 2, 3, 5, 10, 11, 12}) {
+    CAPTURE(stretch);
+    FileNames names(folder.path(), folder / "out", stretch);
+    REQUIRE(names.size() == std::ssize(all));
+    for (int64_t i = 0; i < names.size(); ++i) CHECK(names.at(i) == all[static_cast<size_t>(i)]);
+    for (int64_t i = names.size(); i-- > 0;) CHECK(names.at(i) == all[static_cast<size_t>(i)]);
+    fs::rename(folder / "zz", folder / ".zz");
+    if (stretch < 10) {
+      names.at(0);  // another stretch is in memory
+      CHECK(contains(error_of([&] { names.at(9); }), "other files now"));
+    }
+    fs::rename(folder / ".zz", folder / "zz");
+  }
 }
 
 TEST_CASE("what cannot be searched is said in one line") {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "engine/file/file.h"
+#include "engine/run/switches.h"
 #include "kernels/common/parallel.h"
 #include "models/io/labels.h"
 #include "tools/loupe/command.h"
@@ -37,7 +38,7 @@ struct Settings {
   WeightsChoice weights;
   TargetChoice target;
   std::string labels, out = "out", memory, threads;
-  bool json = false, verbose = false, stop_on_error = false, checks = false;
+  bool json = false, verbose = false, stop_on_error = false, checks = false, save_switches = false;
 
   void add_to(CLI::App& app);
 };
@@ -72,6 +73,11 @@ void Settings::add_to(CLI::App& app) {
               "and where "
               "there is one the completeness, a finite difference in double, CAM's identity",
               results);
+  flag_option(
+      app, "--save-switches", save_switches,
+      "Also DIR/<picture>/switches.safetensors: of each window of the max pools where its maximum was, "
+      "for `loupe lesson switches --switches`",
+      results);
   flag_option(app, "--stop-on-error", stop_on_error,
               "Explain nothing unless all pictures can be read, rather than leave out those that cannot",
               results);
@@ -162,11 +168,23 @@ ExplainRun prepare(const Settings& s) {
   network.labels = std::move(labels);
   network.network.memory_limit = memory;
   const Shape shape = first.defined() ? first.shape() : likely_shape(network.graph(), network.preprocessing);
+  if (s.save_switches && regular_switches(network, shape, RegularSwitch::first).empty())
+    throw UsageError(network.name() + " has no max pools, so it has no switches to save");
   std::vector<Skipped> skipped = leave_out_unsuited(methods, network, {&shape, 1}, s.methods.all());
   leave_out_unsuited(methods, network, asked, s.methods.all(), skipped);
   check_layers(methods, network.graph());
-  return {std::move(network), s.weights.file,     std::move(inputs), orientation,      std::move(first),
-          std::move(methods), std::move(skipped), s.methods.all(),   std::move(asked), s.checks};
+  return {std::move(network),
+          s.weights.file,
+          std::move(inputs),
+          orientation,
+          std::move(first),
+          std::move(methods),
+          std::move(skipped),
+          s.methods.all(),
+          std::move(asked),
+          s.checks,
+          {},
+          s.save_switches};
 }
 
 void write_text(const OutputFolder::Path& path, const std::string& text) {

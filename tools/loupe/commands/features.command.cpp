@@ -1,4 +1,5 @@
 // `loupe features`: Zeiler and Fergus's figure for a whole network.
+#include <algorithm>
 #include <chrono>
 
 #include "engine/file/file.h"
@@ -42,6 +43,8 @@ void run(Settings& s) {
   std::string text = words_of(search.index) + "\n";
   for (const Way& w : features.ways)
     text += "  " + padded(w.name, 16) + " " + short_seconds(w.seconds) + "\n";
+  if (const auto whole = std::ranges::count(features.layers, false, &FilterLayer::on_windows))
+    text += "  " + with_commas(whole) + (whole == 1 ? " layer" : " layers") + " through whole maps\n";
   print(text + "  " + padded("drawing", 16) + " " + short_seconds(features.encoding) + "\n  " +
         (search.out / "features.html").string() + "\n");
 }

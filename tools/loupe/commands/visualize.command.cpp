@@ -2,24 +2,22 @@
 #include <filesystem>
 #include <memory>
 
-#include "engine/file/file.h"
-#include "engine/image/apng.h"
 #include "kernels/common/parallel.h"
 #include "models/io/labels.h"
 #include "tools/loupe/command.h"
+#include "tools/loupe/identity.h"
 #include "tools/loupe/interrupt.h"
 #include "tools/loupe/options.h"
-#include "tools/loupe/output_folder.h"
 #include "tools/loupe/preprocessing_choice.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/text.h"
+#include "tools/loupe/visualize/publish.h"
 #include "tools/loupe/visualize/recipe.h"
 
 namespace loupe {
 namespace {
 
-constexpr const char* kState = "visualize.state";
-constexpr int64_t kViews = 32, kFrame = 100;  // of a judgement; milliseconds
+constexpr int64_t kViews = 32;  // of a judgement
 
 struct Settings {
   ModelChoice model;
@@ -80,46 +78,6 @@ ImageModel load(const Settings& s) {
   return network;
 }
 
-OutputFolder::File file(std::string name, std::vector<uint8_t> bytes) {
-  return {std::move(name),
-          [bytes = std::move(bytes)](const OutputFolder::Path& path) { write_file(path, bytes); }};
-}
-OutputFolder::File file(std::string name, const std::string& text) {
-  return file(std::move(name), std::vector<uint8_t>(text.begin(), text.end()));
-}
-
-// All frames of all units that are there, each a sheet.
-std::vector<uint8_t> animation(const Visualization& all) {
-  size_t count = 0;
-  for (const Visualized& u : all.units) count = std::max(count, u.frames.size());
-  std::vector<Image> sheets;
-  for (size_t f = 0; f < count; ++f) {
-    std::vector<const Image*> pictures;
-    for (const Visualized& u : all.units)
-      if (!u.frames.empty()) pictures.push_back(&u.frames[std::min(f, u.frames.size() - 1)]);
-    sheets.push_back(picture_sheet(pictures, pictures[0]->width));
-  }
-  return sheets.empty() ? std::vector<uint8_t>() : encode_apng(sheets, kFrame);
-}
-
-void publish(const Visualization& all, OutputFolder& out) {
-  std::vector<OutputFolder::File> files;
-  std::vector<const Image*> pictures;
-  for (const Visualized& u : all.units) {
-    files.push_back(file(u.file, encode_png(u.picture)));
-    pictures.push_back(&u.picture);
-  }
-  const int64_t side = std::max(pictures.at(0)->height, pictures[0]->width);
-  const std::vector<uint8_t> moving = animation(all);
-  files.push_back(file(kVisualizeSheet, encode_png(picture_sheet(pictures, side))));
-  if (!moving.empty()) files.push_back(file(kVisualizeAnimation, moving));
-  files.push_back(
-      file(kVisualizeRecord,
-           visualize_record(all).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"));
-  files.push_back(file(kVisualizePage, visualize_page(all, moving)));
-  out.publish("", files);
-}
-
 void say(const Visualization& all, const std::string& out) {
   std::string text;
   for (const Visualized& u : all.units) {
@@ -155,6 +113,7 @@ Judgement judge(const Settings& s, ImageModel& network, const std::vector<Wanted
     return load_and_say(s.judge, choice.build(0, 0, s.judge_weights.file, network.classes()), s.judge_weights,
                         s.device.open(), s.device);
   }();
+  const OnInterrupt watch;
   const Recipe plain = s.recipe.plain_form().recipe(network, input);
   const std::vector<Visualized> baseline = make_pictures(
       network, wanted, plain, "", "", [](const auto&) {}, progress);
@@ -179,7 +138,6 @@ void check_judge(const Settings& s) {
 }
 
 void run_visualize(const Settings& s) {
-  const OnInterrupt watch;
   s.recipe.check();
   check_judge(s);
   if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
@@ -194,21 +152,11 @@ void run_visualize(const Settings& s) {
   const std::vector<Wanted> wanted = s.wanted.chosen(network, input);
   const Recipe recipe = s.recipe.recipe(network, input);
   Visualization all{.model = network.name(), .weights = s.weights.file};
+  all.network = identity_of(network, Orientation::apply);
   all.steps = recipe.steps;
   all.settings = s.recipe.settings(recipe);
-  nlohmann::ordered_json key{{"model", all.model},      {"weights", valid_utf8(all.weights)},
-                             {"steps", all.steps},      {"device", network.device().str()},
-                             {"frames", recipe.frames}, {"settings", all.settings}};
-  for (const Wanted& w : wanted) key["units"].push_back(valid_utf8(w.objective.name + ": " + w.words));
   ProgressBar progress;
-  const std::string state = (std::filesystem::path(s.out) / kState).string();
-  all.units = make_pictures(
-      network, wanted, recipe, state, key.dump(),
-      [&](const std::vector<Visualized>& done) {
-        all.units = done;
-        publish(all, out);
-      },
-      progress);
+  visualize(all, network, wanted, recipe, out, progress);
   if (!s.judge.empty()) {
     all.judgement = judge(s, network, wanted, input, all, progress);
     publish(all, out);

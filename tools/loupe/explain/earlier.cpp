@@ -21,7 +21,7 @@ bool begins_as_page(const fs::path& file) {
 
 // The tensors' metadata name the pictures beside them.
 bool is_folder_of_answer(const fs::path& folder) {
-  std::set<std::string> known{kTensorsFile, kPageFile, kThumbnailFile};
+  std::set<std::string> known{kTensorsFile, kSwitchesFile, kPageFile, kThumbnailFile};
   try {
     const auto tensors = SafetensorsFile::open((folder / kTensorsFile).string());
     if (!tensors.metadata().contains("loupe")) return false;
@@ -40,7 +40,8 @@ bool is_folder_of_image(const fs::path& folder) {
   int answers = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file() && (name == kPageFile || name == kThumbnailFile)) continue;
+    if (entry.is_regular_file() && (name == kPageFile || name == kThumbnailFile || name == kSwitchesFile))
+      continue;
     if (entry.is_symlink() || !entry.is_directory() || !is_folder_of_answer(entry.path())) return false;
     ++answers;
   }

@@ -96,6 +96,7 @@ struct Explained {
 
 // Files of an image's folder, beside the maps.
 inline constexpr const char* kTensorsFile = "maps.safetensors";
+inline constexpr const char* kSwitchesFile = "switches.safetensors";
 inline constexpr const char* kPageFile = "report.html";
 inline constexpr const char* kThumbnailFile = "thumbnail.jpg";
 

@@ -6,6 +6,7 @@
 #include "engine/image/overlay.h"
 #include "engine/run/recall.h"
 #include "models/io/safetensors.h"
+#include "models/io/switches.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/explain/run.h"
 #include "tools/loupe/file_name.h"
@@ -64,8 +65,16 @@ std::map<std::string, std::string> metadata(const ExplainedImage& image, const A
 
 // All files of the image's folder, at once.
 void publish(const ExplainRun& run, const Explained& all, const ExplainedImage& image,
-             const std::vector<NamedTensors>& tensors, const std::vector<uint8_t>& thumb, OutputFolder& out) {
+             const std::vector<NamedTensors>& tensors, const Switches& switches,
+             const std::vector<uint8_t>& thumb, OutputFolder& out) {
   std::vector<OutputFolder::File> files;
+  if (!switches.empty())
+    files.push_back(
+        {kSwitchesFile, [&](const OutputFolder::Path& path) {
+           write_switches(
+               path.string(), switches,
+               {{"loupe", LOUPE_VERSION}, {"model", run.network.name()}, {"image", valid_utf8(image.path)}});
+         }});
   for (size_t i = 0; i < image.answers.size(); ++i) {
     const Answer& answer = image.answers[i];
     const std::string folder = answer.folder.empty() ? "" : answer.folder + "/";
@@ -196,7 +205,7 @@ ExplainedImage explain_image(ExplainRun& run, const Input& input, const Tensor& 
   }
 
   image.seconds = since(start);
-  publish(run, all, image, tensors, thumb, out);
+  publish(run, all, image, tensors, run.switches ? switches_of(network, x) : Switches{}, thumb, out);
   return image;
 }
 

@@ -28,6 +28,7 @@ struct ExplainRun {
   std::vector<Asked> asked;  // one that says nothing: each image's likeliest class
   bool checks = false;       // beside every map
   std::optional<Checks> checker = {};
+  bool switches = false;  // saved beside the maps
 };
 
 /// Throws Interrupted once Ctrl-C has come.

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <map>
 
 #include "engine/file/file.h"
@@ -12,8 +11,8 @@
 #include "kernels/common/parallel.h"
 #include "kernels/common/suggest.h"
 #include "tools/loupe/command.h"
+#include "tools/loupe/features/drawn.h"
 #include "tools/loupe/features/features.h"
-#include "tools/loupe/file_name.h"
 #include "tools/loupe/interrupt.h"
 #include "tools/loupe/search/tiles.h"
 #include "tools/loupe/text.h"
@@ -34,11 +33,7 @@ struct Shown {
   Tensor x;
   Image picture;
   Tape tape;
-  int64_t bytes() const {
-    int64_t sum = x.bytes() + std::ssize(picture.rgb);
-    for (const auto& [node, record] : tape) sum += record.bytes();
-    return sum;
-  }
+  int64_t bytes() const { return x.bytes() + std::ssize(picture.rgb) + tape.bytes(); }
 };
 
 // Pictures with their tapes, each read and run once, as far as they go into memory.
@@ -55,7 +50,7 @@ class Pictures {
       if (shown_.contains(name)) continue;
       Shown one{.x = search_.read(name), .picture = {}, .tape = {}};
       one.picture = to_image(one.x, search_.network.preprocessing);
-      one.tape = WaysBack::record(search_.network, one.x, search_.layers);
+      one.tape = Tape::record(search_.network, one.x, search_.layers);
       bytes_ += typical_ = one.bytes();
       shown_.emplace(name, std::move(one));
     }
@@ -101,7 +96,8 @@ Image picture_of(const Reconstruction& r, const std::array<int32_t, 4>& crop) {
 struct Filter {
   size_t channel;
   std::vector<const Hit*> hits;
-  std::vector<Image> tiles;  // patches, then a row each way
+  std::vector<Image> tiles = {};    // patches, then a row each way
+  std::optional<Image> drawn = {};  // the strip, by an earlier run
 };
 
 struct Place {
@@ -191,7 +187,7 @@ class Layer {
 void draw_filters(Layer& layer, Pictures& pictures, std::vector<Filter>& filters) {
   std::vector<Place> places;
   for (Filter& f : filters)
-    for (size_t k = 0; k < f.hits.size(); ++k) places.push_back({&f, k});
+    for (size_t k = 0; k < f.hits.size() && !f.drawn; ++k) places.push_back({&f, k});
   const auto name = [](const Place& p) { return p.filter->hits[p.hit]->image; };
   std::ranges::stable_sort(places, {}, name);
   for (size_t begin = 0; begin < places.size();) {
@@ -211,13 +207,15 @@ void draw_filters(Layer& layer, Pictures& pictures, std::vector<Filter>& filters
   }
 }
 
-void write_filters(std::vector<Filter>& filters, const fs::path& folder, std::vector<std::string>& sprites) {
+// Writes strips that are new; the sprites of all.
+void write_filters(std::vector<Filter>& filters, const Drawn& drawn, size_t layer,
+                   std::vector<std::string>& sprites) {
   std::vector<std::vector<uint8_t>> pngs(filters.size()), jpegs(filters.size());
   parallel_for(std::ssize(filters), [&](int64_t i) {
     const Filter& f = filters[static_cast<size_t>(i)];
     if (f.hits.empty()) return;
-    const Image strip = tiled(f.tiles, std::ssize(f.hits), kTile);
-    pngs[static_cast<size_t>(i)] = encode_png(strip);
+    const Image strip = f.drawn ? *f.drawn : tiled(f.tiles, std::ssize(f.hits), kTile);
+    if (!f.drawn) pngs[static_cast<size_t>(i)] = encode_png(strip);
     const auto smaller = [](int64_t n) {
       return std::max<int64_t>(1, std::lround(static_cast<double>(n) * kSprite));
     };
@@ -225,9 +223,7 @@ void write_filters(std::vector<Filter>& filters, const fs::path& folder, std::ve
         encode_jpeg(resize(strip, smaller(strip.width), smaller(strip.height)), 72);
   });
   for (size_t i = 0; i < filters.size(); ++i) {
-    char number[32];
-    std::snprintf(number, sizeof number, "%04zu.png", filters[i].channel);
-    if (!pngs[i].empty()) write_file(folder / number, pngs[i]);
+    if (!pngs[i].empty()) write_file(drawn.file(layer, filters[i].channel), pngs[i]);
     sprites.push_back(base64(jpegs[i]));
   }
 }
@@ -251,36 +247,44 @@ std::vector<Way> ways_named(const std::string& list) {
   return ways;
 }
 
-Features draw_features(Search& s, std::vector<Way> ways, const fs::path& folder, ProgressBar& bar) {
+Features draw_features(Search& s, std::vector<Way> ways, const fs::path& folder, ProgressBar& bar,
+                       bool again) {
   Features all{.ways = std::move(ways)};
   Pictures pictures(s);
   size_t done = 0, count = 0;
   for (const LayerHits& l : s.index.layers) count += l.channels.size();
   const OnInterrupt watch;
+  const Drawn drawn(folder, s, all.ways);
   bar.begin("running backwards");
   for (size_t l = 0; l < s.layers.size(); ++l) {
     const LayerHits& hits = s.index.layers[l];
     FilterLayer& made = all.layers.emplace_back(FilterLayer{hits.layer});
-    const fs::path of_layer = folder / file_name(hits.layer);
-    make_folder(of_layer);
+    if (!again && strips_are_there(s, l, all.ways, folder)) {
+      done += hits.channels.size();
+      continue;
+    }
     Layer layer(s, s.layers[l], pictures, all);
     for (size_t begin = 0; begin < hits.channels.size(); begin += kFilters) {
       std::vector<Filter> filters;
       for (size_t c = begin; c < std::min(hits.channels.size(), begin + kFilters); ++c) {
-        Filter& f = filters.emplace_back(Filter{c, {}, {}});
+        Filter& f = filters.emplace_back(Filter{c, {}});
         for (const Hit& h : hits.channels[c]) f.hits.push_back(&h);
         f.tiles.resize(f.hits.size() * (all.ways.size() + 1));
       }
+      parallel_for(std::ssize(filters), [&](int64_t i) {
+        Filter& f = filters[static_cast<size_t>(i)];
+        f.drawn = drawn.strip(l, f.channel);
+      });
       draw_filters(layer, pictures, filters);
       const auto start = Clock::now();
-      write_filters(filters, of_layer, made.sprites);
+      write_filters(filters, drawn, l, made.sprites);
       all.encoding += since(start);
       done += filters.size();
       bar.update(static_cast<double>(done) / static_cast<double>(count));
       if (OnInterrupt::came()) {
         bar.clear();
         throw Interrupted("stopped after " + with_commas(static_cast<int64_t>(done)) +
-                          " filters, whose strips are there");
+                          " filters; the same command goes on from there");
       }
     }
     made.on_windows = layer.on_windows();

@@ -24,15 +24,16 @@ struct FilterLayer {
   std::vector<std::string> sprites = {};  // a JPEG each filter: a row of patches, then a row each way
 };
 
-/// What is drawn for a search. Strips are written as they are done: folder/<layer>/<channel>.png.
+/// What is drawn for a search. Strips are written as they are done: folder/<layer>/<channel>.png; folder/<layer>.json
+/// says of what they are. Those that are there are not drawn again (drawn.h).
 struct Features {
   std::vector<Way> ways;
   std::vector<FilterLayer> layers = {};
   double encoding = 0;  // seconds that pictures and files took
 };
+/// `again`: sprites also of those layers whose strips are all there.
 Features draw_features(Search& search, std::vector<Way> ways, const std::filesystem::path& folder,
-                       ProgressBar& bar);
-
+                       ProgressBar& bar, bool again = true);
 /// features.html, which needs nothing but itself; `strips`: where the strips lie, seen from it.
 std::string features_page(const Search& search, const Features& features, const std::string& strips);
 

@@ -17,13 +17,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-// What a script element may hold: no end tag.
-std::string script_json(const json& value) {
-  std::string text = value.dump();
-  for (size_t at = 0; (at = text.find("</", at)) != text.npos; at += 3) text.insert(at + 1, "\\");
-  return text;
-}
-
 // Names of pictures once, and of each filter a list of [picture, score, y, x].
 json data_of(const Search& s, const Features& features, const std::string& strips) {
   json all = json::object(), names = json::array(), layers = json::array();

@@ -1,6 +1,7 @@
 #include "tools/loupe/page/html.h"
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <ranges>
 
 #include "engine/image/image.h"
@@ -31,6 +32,12 @@ std::string escaped(std::string_view text) {
 }
 
 std::string data_url(std::span<const uint8_t> png) { return "data:image/png;base64," + base64(png); }
+
+std::string script_json(const nlohmann::ordered_json& value) {
+  std::string text = value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  for (size_t at = 0; (at = text.find('<', at)) != text.npos; at += 6) text.replace(at, 1, "\\u003c");
+  return text;
+}
 
 std::string style_sheet(std::string_view file) {
   return std::string(embedded("page.css")).append(embedded(file));

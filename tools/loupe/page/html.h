@@ -1,6 +1,7 @@
 // What Loupe's pages share.
 #pragma once
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@ std::string escaped(std::string_view text);
 std::string data_url(std::span<const uint8_t> png);
 /// A method, map or check as a heading, escaped: "guided_backprop" is "Guided backprop".
 std::string title(std::string_view name);
+
+/// The value for a script element of a page, which holds no end tag.
+std::string script_json(const nlohmann::ordered_json& value);
 
 /// page.css, which all pages share, and the style sheet of one: style_sheet("tour.css").
 std::string style_sheet(std::string_view file);

@@ -1,11 +1,11 @@
 // The options of a search, checked; and whether an earlier run has begun it.
-#include <cstdio>
+#include <algorithm>
 #include <filesystem>
 
 #include "engine/neurons/search.h"
-#include "engine/run/recall.h"
 #include "kernels/common/parallel.h"
 #include "tools/loupe/arguments.h"
+#include "tools/loupe/identity.h"
 #include "tools/loupe/search/search.h"
 #include "tools/loupe/text.h"
 
@@ -23,7 +23,7 @@ void SearchChoice::add_to(CLI::App& app) {
       "Layers with maps, by name; or `all`: every convolution, behind its batch norm and function (all)",
       what);
   value_option(app, "--zoo", zoo, "N", "Also N drawn pictures, which are on no disk", what);
-  value_option(app, "--seed", seed, "S", "Which drawn pictures (1)", what);
+  value_option(app, "--seed", seed, "S", seed_help, what);
   value_option(app, "--shard", shard, "I/N", "Only every N-th picture, beginning with the I-th; see --merge",
                what);
   preprocessing.add_to(app, "How photographs are prepared");
@@ -53,33 +53,6 @@ ImageModel load(const SearchChoice& c) {
   ImageModel network = load_and_say(c.model.model, std::move(model), c.weights, c.device.open(), c.device);
   if (!c.memory.empty()) network.network.memory_limit = parse_bytes("--memory", c.memory);
   return network;
-}
-
-std::string weights_digest(const Network& net) {
-  Recall::Key key{};
-  for (const NodeId n : net.graph().parameters()) {
-    const Tensor& t = net.parameter(net.graph().node(n).name);
-    Recall::add(key, {t.raw(), static_cast<size_t>(t.bytes())});
-  }
-  char text[40];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(key[0]));
-  return text;
-}
-
-std::string words_of(const Preprocessing& how, Orientation orientation) {
-  std::string text = how.stretched() ? "stretched to " + Pair(how.stretch[0], how.stretch[1]).str()
-                                     : "resized to " + std::to_string(how.resize);
-  text += std::string(how.bicubic ? ", bicubic" : "") + ", crop " + std::to_string(how.crop) + ", " +
-          std::to_string(how.channels) + " channels, mean";
-  const auto add = [&](float v) {
-    char number[32];
-    std::snprintf(number, sizeof number, " %.9g", static_cast<double>(v));
-    text += number;
-  };
-  for (const float v : how.mean) add(v);
-  text += ", deviation";
-  for (const float v : how.std) add(v);
-  return text + (orientation == Orientation::ignore ? ", as stored" : "");
 }
 
 // What a run that was killed did not get to take away.
@@ -138,10 +111,7 @@ Search prepare_search(const SearchChoice& c) {
   if (layers.empty()) throw UsageError(network.name() + " has no layers with places to search");
   part.source = pictures.digest();
   HitIndex index{
-      .settings = {{"model", network.name()},
-                   {"weights", weights_digest(network)},
-                   {"input", words_of(network.preprocessing, c.preprocessing.orientation())},
-                   {"device", network.device().str()}},
+      .settings = identity_of(network, c.preprocessing.orientation()),
       .top = top,
       .parts = {part},
       .total = pictures.size() >= part.shard ? (pictures.size() - part.shard) / part.shards + 1 : 0};

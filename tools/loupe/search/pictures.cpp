@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "engine/run/recall.h"
 #include "models/zoo/zoo.h"
@@ -23,21 +24,12 @@ std::string drawn_name(uint64_t seed, int64_t index) {
   return text;
 }
 
-// Relative names of all files below a folder.
-std::vector<std::string> files_below(const fs::path& folder, const fs::path& except) {
-  std::vector<std::string> names;
-  fs::recursive_directory_iterator at(folder, fs::directory_options::skip_permission_denied), end;
-  for (; at != end; ++at) {
-    const fs::path& path = at->path();
-    std::error_code error;
-    if (path.filename().string().starts_with('.') ||
-        (at->is_directory(error) && fs::equivalent(path, except, error)))
-      at.disable_recursion_pending();
-    else if (!at->is_directory(error))
-      names.push_back(path.lexically_relative(folder).generic_string());
-  }
-  std::ranges::sort(names);
-  return names;
+// Its seed and index.
+std::optional<std::pair<uint64_t, int64_t>> drawn_one(const std::string& name) {
+  unsigned long long seed = 0;
+  long long index = 0;
+  if (std::sscanf(name.c_str(), "zoo:%llu:%lld", &seed, &index) != 2) return std::nullopt;
+  return std::pair(uint64_t{seed}, int64_t{index});
 }
 
 }  // namespace
@@ -48,21 +40,22 @@ PictureList::PictureList(std::string folder, int64_t drawn, uint64_t seed, const
   if (!folder_.empty()) {
     if (fs::is_directory(folder_, error)) {
       try {
-        files_ = files_below(folder_, except);
+        files_ = FileNames(folder_, except);
       } catch (const fs::filesystem_error& e) {
         throw UsageError("cannot read the folder '" + folder_ + "': " + e.code().message());
       }
     } else if (fs::exists(folder_, error)) {
-      files_ = {fs::path(folder_).filename().string()};
+      file_ = fs::path(folder_).filename().string();
       folder_ = fs::path(folder_).parent_path().string();
     } else {
       throw UsageError("there is no folder '" + folder_ + "'");
     }
-    if (files_.empty() && drawn_ == 0) throw UsageError("the folder '" + folder_ + "' holds no files");
+    if (files() == 0 && drawn_ == 0) throw UsageError("the folder '" + folder_ + "' holds no files");
   }
   Recall::Key key{};
   const auto add = [&](const auto& v) { Recall::add(key, std::as_bytes(std::span(v))); };
-  for (const std::string& name : files_) {
+  for (int64_t i = 0; i < files(); ++i) {
+    const std::string name = this->name(i);
     add(name);
     add(std::array<uint64_t, 1>{fs::file_size(fs::path(folder_) / name, error)});
   }
@@ -70,16 +63,21 @@ PictureList::PictureList(std::string folder, int64_t drawn, uint64_t seed, const
   digest_ = key[0];
 }
 
-std::string PictureList::name(int64_t i) const {
-  const auto files = static_cast<int64_t>(files_.size());
-  return i < files ? files_[static_cast<size_t>(i)] : drawn_name(seed_, i - files);
+std::string PictureList::name(int64_t i) {
+  if (i >= files()) return drawn_name(seed_, i - files());
+  return file_.empty() ? files_.at(i) : file_;
+}
+
+std::string PictureList::label(const std::string& name) const {
+  if (const auto drawn = drawn_one(name); drawn && drawn_ > 0)
+    return zoo::labels()[static_cast<size_t>(zoo::class_of(drawn->second))];
+  const size_t slash = name.find('/');
+  return slash == name.npos ? "" : name.substr(0, slash);
 }
 
 Tensor PictureList::read(const std::string& name, const Preprocessing& how, Orientation orientation) const {
-  unsigned long long seed = 0;
-  long long index = 0;
-  if (drawn_ > 0 && std::sscanf(name.c_str(), "zoo:%llu:%lld", &seed, &index) == 2)
-    return preprocess(zoo::draw(seed, index, {.masks = false}).image, how);
+  if (const auto drawn = drawn_one(name); drawn && drawn_ > 0)
+    return preprocess(zoo::draw(drawn->first, drawn->second, {.masks = false}).image, how);
   return read_input((fs::path(folder_) / name).string(), how, orientation);
 }
 

@@ -20,22 +20,20 @@ namespace {
 namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
 
-constexpr int64_t kStretch = 16;  // pictures in memory at once
+void write_text(const fs::path& path, const std::string& text) {
+  write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
 
-struct Read {
-  std::string name;
-  Tensor x = {};
-  std::string why = {};  // it could not be read
-};
+}  // namespace
 
-// Pictures [begin, end) of the search's part of the list.
-std::vector<Read> read_stretch(const Search& s, int64_t begin, int64_t end) {
+std::vector<ReadPicture> read_stretch(Search& s, int64_t begin, int64_t end) {
   const HitIndex::Part& part = s.index.parts[0];
-  std::vector<Read> stretch(static_cast<size_t>(end - begin));
+  std::vector<ReadPicture> stretch(static_cast<size_t>(end - begin));
+  for (int64_t i = begin; i < end; ++i)
+    stretch[static_cast<size_t>(i - begin)].name = s.pictures.name(part.shard - 1 + i * part.shards);
   parallel_for(end - begin, [&](int64_t i) {
-    Read& r = stretch[static_cast<size_t>(i)];
+    ReadPicture& r = stretch[static_cast<size_t>(i)];
     try {
-      r.name = s.pictures.name(part.shard - 1 + (begin + i) * part.shards);
       r.x = s.read(r.name);
       s.network.graph().shapes(r.x.shape());  // throws where a layer does not fit
     } catch (const std::exception& e) {
@@ -45,16 +43,16 @@ std::vector<Read> read_stretch(const Search& s, int64_t begin, int64_t end) {
   return stretch;
 }
 
-// Those of one size go in together.
-void look_at(UnitSearch& search, const std::vector<Read>& stretch) {
+void in_stacks(const std::vector<ReadPicture>& stretch,
+               const std::function<void(const Tensor&, std::span<const std::string>)>& take) {
   std::vector<Tensor> pictures;
   std::vector<std::string> names;
   const auto flush = [&] {
-    if (!names.empty()) search.add(stack_rows(pictures), names);
+    if (!names.empty()) take(stack_rows(pictures), names);
     pictures.clear();
     names.clear();
   };
-  for (const Read& r : stretch) {
+  for (const ReadPicture& r : stretch) {
     if (!r.why.empty()) continue;
     if (!pictures.empty() && pictures[0].shape() != r.x.shape()) flush();
     pictures.push_back(r.x);
@@ -62,12 +60,6 @@ void look_at(UnitSearch& search, const std::vector<Read>& stretch) {
   }
   flush();
 }
-
-void write_text(const fs::path& path, const std::string& text) {
-  write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-}
-
-}  // namespace
 
 void run_search(Search& s, ProgressBar& bar) {
   using Clock = std::chrono::steady_clock;
@@ -82,9 +74,9 @@ void run_search(Search& s, ProgressBar& bar) {
   bar.begin("searching");
   while (!index.finished()) {
     const int64_t end = std::min(index.total, index.next + kStretch);
-    const std::vector<Read> stretch = read_stretch(s, index.next, end);
-    look_at(search, stretch);
-    for (const Read& r : stretch)
+    const std::vector<ReadPicture> stretch = read_stretch(s, index.next, end);
+    in_stacks(stretch, [&](const Tensor& x, std::span<const std::string> names) { search.add(x, names); });
+    for (const ReadPicture& r : stretch)
       r.why.empty() ? void(++index.pictures) : index.skipped.push_back({r.name, r.why});
     index.next = end;
     bar.update(static_cast<double>(end) / static_cast<double>(index.total));

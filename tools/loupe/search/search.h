@@ -1,6 +1,8 @@
 // What `loupe search` and `loupe features` share: the options of a search, and the search, which checkpoints.
 #pragma once
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct SearchChoice {
   PreprocessingChoice preprocessing;
   DeviceChoice device;
   std::string layers = "all", top = "9", zoo, seed = "1", shard, checkpoint = "5", threads, memory, out;
+  std::string seed_help = "Which drawn pictures (1)";
   void add_to(CLI::App& app);
 };
 
@@ -46,12 +49,27 @@ Search prepare_search(const SearchChoice& choice);
 /// the disk is full: index.bin then is the last one.
 void run_search(Search& search, ProgressBar& bar);
 
+/// A picture, or why it could not be read.
+struct ReadPicture {
+  std::string name = {};
+  Tensor x = {};  // (1, C, H, W)
+  std::string why = {};
+};
+inline constexpr int64_t kStretch = 16;  // pictures in memory at once
+/// Pictures [begin, end) of the search's part of its list, read side by side.
+std::vector<ReadPicture> read_stretch(Search& search, int64_t begin, int64_t end);
+/// Those that could be read, neighbours of one size together: (N, C, H, W) and their names.
+void in_stacks(const std::vector<ReadPicture>& stretch,
+               const std::function<void(const Tensor&, std::span<const std::string>)>& take);
+
 /// "zoo: 3 layers, 96 channels": for people.
 std::string words_of(const HitIndex& index);
 /// index.json.
 std::string index_json(const HitIndex& index);
 /// Writes index.bin and index.json.
 void write_index(const std::filesystem::path& folder, const HitIndex& index);
+/// The strip of a filter within the folder of its layer: "0042.png".
+std::string strip_name(size_t channel);
 /// Makes a folder and those above it. Throws Error naming it.
 void make_folder(const std::filesystem::path& folder);
 

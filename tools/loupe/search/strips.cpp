@@ -57,6 +57,12 @@ void draw_group(const Search& s, std::vector<Strip>& group) {
 
 }  // namespace
 
+std::string strip_name(size_t channel) {
+  char number[32];
+  std::snprintf(number, sizeof number, "%04zu.png", channel);
+  return number;
+}
+
 void write_strips(const Search& s, const fs::path& folder, int64_t count, ProgressBar& bar) {
   const int64_t tile_bytes = kTile * kTile * 3 * 2;
   const auto most = static_cast<size_t>(std::max<int64_t>(1, kGroupBytes / (tile_bytes * count)));
@@ -74,9 +80,7 @@ void write_strips(const Search& s, const fs::path& folder, int64_t count, Progre
     const fs::path of_layer = folder / file_name(l.layer);
     make_folder(of_layer);
     for (size_t c = 0; c < l.channels.size(); ++c) {
-      char number[32];
-      std::snprintf(number, sizeof number, "%04zu.png", c);
-      Strip strip{of_layer / number, {}, {}};
+      Strip strip{of_layer / strip_name(c), {}, {}};
       for (const Hit& h : l.channels[c])
         if (std::ssize(strip.hits) < count) strip.hits.push_back(&h);
       if (!strip.hits.empty()) group.push_back(std::move(strip));

@@ -65,10 +65,8 @@ std::string way(const RecipeChoice& c) {
 bool is_adam(const RecipeChoice& c) { return c.optimizer.empty() ? !c.plain : c.optimizer == "adam"; }
 }  // namespace
 
-void RecipeChoice::add_to(CLI::App& app, const std::string& group) {
+void RecipeChoice::add_form_to(CLI::App& app, const std::string& group) {
   value_option(app, "--steps", steps, "N", "Steps of ascent (256)", group);
-  value_option(app, "--seed", seed, "S",
-               "Another beginning and other views; the same seed gives the same bytes (1)", group);
   flag_option(app, "--plain", plain,
               "The plain form: pixels, steps along the gradient, and a decay; whatever else is said is "
               "added to it",
@@ -92,6 +90,12 @@ void RecipeChoice::add_to(CLI::App& app, const std::string& group) {
                "Of pixels: after each step those PCT % become 0 that matter least (0)", group);
   value_option(app, "--spectrum", spectrum, "DIR",
                "Of maco: a folder of pictures whose mean magnitudes are taken, or `zoo` (zoo)", group);
+}
+
+void RecipeChoice::add_to(CLI::App& app, const std::string& group) {
+  add_form_to(app, group);
+  value_option(app, "--seed", seed, "S",
+               "Another beginning and other views; the same seed gives the same bytes (1)", group);
   value_option(app, "--diversity", diversity, "X",
                "Of --diverse: what likeness costs, in parts of the objective (1)", group);
   value_option(app, "--diversity-layer", diversity_layer, "L",

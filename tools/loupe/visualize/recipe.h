@@ -17,6 +17,8 @@ struct RecipeChoice {
               diversity_layer;
   bool plain = false;
   void add_to(CLI::App& app, const std::string& group);
+  /// Those alone that say how one picture is made, but for --seed, which a command may have of its own.
+  void add_form_to(CLI::App& app, const std::string& group);
   /// Throws UsageError for what makes no sense, before anything is loaded.
   void check() const;
   /// The recipe for a network and its inputs. Reads the pictures of --spectrum. Throws UsageError.

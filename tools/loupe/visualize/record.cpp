@@ -10,8 +10,10 @@ json share(const std::optional<double>& v) { return v ? json(*v) : json(); }
 }  // namespace
 
 json visualize_record(const Visualization& all) {
-  json record{{"loupe", LOUPE_VERSION}, {"model", all.model},       {"weights", valid_utf8(all.weights)},
-              {"steps", all.steps},     {"settings", all.settings}, {"units", json::array()}};
+  json record{{"loupe", LOUPE_VERSION},    {"model", all.model}, {"weights", valid_utf8(all.weights)},
+              {"network", json::object()}, {"steps", all.steps}, {"settings", all.settings},
+              {"units", json::array()}};
+  for (const auto& [name, value] : all.network) record["network"][name] = valid_utf8(value);
   for (size_t i = 0; i < all.units.size(); ++i) {
     const Visualized& u = all.units[i];
     json unit{{"unit", valid_utf8(u.wanted.objective.name)},

@@ -47,7 +47,8 @@ struct Visualized {
 struct Judgement {
   std::string model;
   int64_t views = 0, jitter = 0;
-  std::vector<std::optional<double>> right = {}, plain = {};  // of each unit, the share of views; none: it is no class
+  std::vector<std::optional<double>> right = {},
+                                     plain = {};  // of each unit, the share of views; none: it is no class
   double share(const std::vector<std::optional<double>>& of) const;
   /// Pictures of which most views are named right.
   int64_t pictures(const std::vector<std::optional<double>>& of) const;
@@ -59,6 +60,7 @@ struct Visualization {
   int64_t steps = 0;
   nlohmann::ordered_json settings = {};  // all that the pictures' bytes hang on
   std::optional<Judgement> judgement = {};
+  std::vector<std::pair<std::string, std::string>> network = {};  // identity_of() it
 };
 
 inline constexpr const char* kVisualizeRecord = "visualize.json";

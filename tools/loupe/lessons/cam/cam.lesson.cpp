@@ -7,6 +7,7 @@
 
 #include "engine/methods/cam.h"
 #include "tools/loupe/arguments.h"
+#include "tools/loupe/lessons/cam/study.h"
 #include "tools/loupe/lessons/lesson.h"
 #include "tools/loupe/lessons/subject.h"
 #include "tools/loupe/print.h"
@@ -18,60 +19,14 @@ namespace {
 
 struct Settings {
   SubjectChoice subject;
-  std::string picture, cls;
+  std::string picture, cls, out;
   bool json = false;
-};
-
-// A channel of the last maps: its mean, the class's weight, and their product.
-struct Share {
-  int64_t channel = 0;
-  double mean = 0, weight = 0, product = 0;
-};
-
-struct CamLesson {
-  std::string maps_of = {};
-  Shape maps = {};
-  Tensor map = {};                 // (h, w), of the method `cam`
-  std::vector<Share> shares = {};  // the largest |product| first
-  double of_channels = 0, of_map = 0, bias = 0, score = 0;
 };
 
 double mean(const Tensor& t, int64_t begin, int64_t count) {
   double sum = 0;
   for (int64_t i = begin; i < begin + count; ++i) sum += t.item(i);
   return sum / static_cast<double>(count);
-}
-
-CamLesson study(ImageModel& network, const Subject& subject, const Verdict& asked) {
-  const Graph& graph = network.graph();
-  const CamHead head = cam_head(graph);
-  if (!head.missing.empty()) throw UsageError("cam does not suit " + network.name() + ": " + head.missing);
-  if (!head.linear)
-    throw UsageError(network.name() +
-                     " has no linear layer behind its average: its classes' maps are there as they are");
-  Execution& pass = network.network.execution(subject.x.shape(), {.values = {head.maps, graph.output()}});
-  pass.forward(subject.x);
-  const Tensor maps = pass.value(head.maps), scores = pass.value(graph.output());
-  CamLesson l{.maps_of = graph.node(head.maps).name, .maps = maps.shape()};
-  l.map = cam_of(network, maps, scores, {.target = asked.index}).row(0);
-  const std::string layer = graph.node(*head.linear).name;
-  const Tensor& weight = network.network.parameter(layer + ".weight");
-  const int64_t channels = l.maps[1], places = l.maps[2] * l.maps[3];
-  l.of_channels = 0;
-  for (int64_t k = 0; k < channels; ++k) {
-    Share s{.channel = k,
-            .mean = mean(maps, k * places, places),
-            .weight = weight.item(asked.index * channels + k)};
-    s.product = s.mean * s.weight;
-    l.of_channels += s.product;
-    l.shares.push_back(s);
-  }
-  std::ranges::stable_sort(l.shares, std::greater(), [](const Share& s) { return std::abs(s.product); });
-  l.of_map = mean(l.map, 0, l.map.numel());
-  const bool has_bias = graph.try_find(layer).has_value() && graph.parameters(*head.linear).size() > 1;
-  l.bias = has_bias ? network.network.parameter(layer + ".bias").item(asked.index) : 0;
-  l.score = scores.item(asked.index);
-  return l;
 }
 
 // The map in shades, two columns a place.
@@ -95,26 +50,26 @@ std::string signed_number(double v) { return (v < 0 ? "−" : "") + short_number
 
 std::string text_of(const CamLesson& l, const Subject& subject, const Verdict& asked) {
   using enum Table::Align;
-  const std::string k = std::to_string(l.maps[1]),
-                    places = std::to_string(l.maps[2]) + " × " + std::to_string(l.maps[3]);
+  const std::string k = std::to_string(l.maps.shape()[1]),
+                    places = std::to_string(l.maps.shape()[2]) + " × " + std::to_string(l.maps.shape()[3]);
   std::string out = "CAM, step by step: " + subject.name + ", asked about " + asked.label + "\n\n";
   out += "1  The last maps. '" + l.maps_of + "' makes A, " + k + " maps of " + places +
          ". The network averages each over its places, and the\n   class's score is a weighted sum of these "
          "means and a "
          "bias:  score = Σ_k w_k · mean(A_k) + b\n\n";
-  Table table({{"   channel k", right}, {"mean(A_k)", right}, {"w_k", right}, {"w_k · mean(A_k)", right}});
+  Table table({{"channel k", right}, {"mean(A_k)", right}, {"w_k", right}, {"w_k · mean(A_k)", right}}, 3);
   const size_t shown = std::min<size_t>(6, l.shares.size());
   double rest = l.of_channels;
   for (size_t i = 0; i < shown; ++i) {
     const Share& s = l.shares[i];
     rest -= s.product;
-    table.row({"   " + std::to_string(s.channel), signed_number(s.mean), signed_number(s.weight),
+    table.row({std::to_string(s.channel), signed_number(s.mean), signed_number(s.weight),
                signed_number(s.product)});
   }
   if (shown < l.shares.size())
-    table.row({"   " + std::to_string(l.shares.size() - shown) + " others", "", "", signed_number(rest)});
+    table.row({std::to_string(l.shares.size() - shown) + " others", "", "", signed_number(rest)});
   table.line();
-  table.row({"   Σ_k", "", "", signed_number(l.of_channels)});
+  table.row({"Σ_k", "", "", signed_number(l.of_channels)});
   out += table.str();
   out +=
       "\n2  A mean is a sum over places, so the two sums change places:  Σ_k w_k · mean(A_k) = mean over "
@@ -137,8 +92,11 @@ void run(const Settings& s) {
   ImageModel network = s.subject.load();
   const Subject subject = read_subject(network, s.picture, 1);
   const Verdict asked = chosen_class(network, subject, s.cls);
-  const CamLesson l = study(network, subject, asked);
-  if (!s.json) return print(text_of(l, subject, asked));
+  const CamLesson l = study_cam(network, subject, asked);
+  const std::string page = s.out.empty() ? "" : publish_page(cam_page(network, subject, asked), s.out);
+  if (!s.json)
+    return print(text_of(l, subject, asked) +
+                 (page.empty() ? "" : "\n" + page + " shows it all: change its weights\n"));
   nlohmann::ordered_json document{{"loupe", LOUPE_VERSION},  {"class", asked.index},
                                   {"label", asked.label},    {"maps", l.maps_of},
                                   {"mean_of_cam", l.of_map}, {"weighted_means", l.of_channels},
@@ -158,11 +116,44 @@ void run(const Settings& s) {
 
 }  // namespace
 
+CamLesson study_cam(ImageModel& network, const Subject& subject, const Verdict& asked) {
+  const Graph& graph = network.graph();
+  const CamHead head = cam_head(graph);
+  if (!head.missing.empty()) throw UsageError("cam does not suit " + network.name() + ": " + head.missing);
+  if (!head.linear)
+    throw UsageError(network.name() +
+                     " has no linear layer behind its average: its classes' maps are there as they are");
+  Execution& pass = network.network.execution(subject.x.shape(), {.values = {head.maps, graph.output()}});
+  pass.forward(subject.x);
+  const Tensor maps = pass.value(head.maps), scores = pass.value(graph.output());
+  CamLesson l{.maps_of = graph.node(head.maps).name, .maps = maps};
+  l.map = cam_of(network, maps, scores, {.target = asked.index}).row(0);
+  const std::string layer = graph.node(*head.linear).name;
+  const Tensor& weight = network.network.parameter(layer + ".weight");
+  const int64_t channels = maps.shape()[1], places = maps.shape()[2] * maps.shape()[3];
+  l.of_channels = 0;
+  for (int64_t k = 0; k < channels; ++k) {
+    Share s{.channel = k,
+            .mean = mean(maps, k * places, places),
+            .weight = weight.item(asked.index * channels + k)};
+    s.product = s.mean * s.weight;
+    l.of_channels += s.product;
+    l.shares.push_back(s);
+  }
+  std::ranges::stable_sort(l.shares, std::greater(), [](const Share& s) { return std::abs(s.product); });
+  l.of_map = mean(l.map, 0, l.map.numel());
+  const bool has_bias = graph.try_find(layer).has_value() && graph.parameters(*head.linear).size() > 1;
+  l.bias = has_bias ? network.network.parameter(layer + ".bias").item(asked.index) : 0;
+  l.score = scores.item(asked.index);
+  return l;
+}
+
 extern const Lesson cam_lesson{
     "cam", "Why a class activation map's mean and a bias are the score", [](CLI::App& app) {
       const auto s = std::make_shared<Settings>();
       argument(app, "IMAGE", s->picture, "A picture, as `loupe explain` takes it (one of the zoo's)");
       value_option(app, "--class", s->cls, "C", "The class (the picture's likeliest)");
+      value_option(app, "--out", s->out, "DIR", "Also write DIR/cam.html, whose weights can be changed");
       flag_option(app, "--json", s->json, "For programs");
       s->subject.add_to(app);
       return [s] { run(*s); };

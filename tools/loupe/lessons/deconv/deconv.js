@@ -91,31 +91,11 @@ function filters({f, s, w}, engine) {
   return all;
 }
 
-// The largest difference between what the engine made and what is computed here, relative to the largest number.
-function difference(engine, own) {
-  if (Array.isArray(engine)) {
-    const a = engine.flat(3), b = own.flat(3), size = Math.max(1, ...a.map(Math.abs));
-    return a.length === b.length ? Math.max(0, ...a.map((v, i) => Math.abs(v - b[i]) / size)) : Infinity;
-  }
-  return typeof engine === "number" ? Math.abs(engine - own) / Math.max(1, Math.abs(engine)) : engine === own ? 0 : Infinity;
-}
-
 function check(data) {
-  let worst = 0, numbers = 0;
-  const compare = (engine, own) => {
-    for (const key of Object.keys(engine)) {
-      if (!(key in own)) continue;
-      worst = Math.max(worst, difference(engine[key], own[key]));
-      numbers += [engine[key]].flat(3).length;
-    }
-  };
-  for (const e of data.examples) {
-    const own = study(e);
-    for (const key of Object.keys(e)) if (!(key in own)) worst = Infinity;
-    compare(e, own);
-  }
-  compare(data.picture, studyPicture(data.examples[0]));
-  compare(data.unpooling, studyUnpooling(data.unpooling.x));
-  for (const c of data.filters) compare(c, checkFilter(c.name, study({...data.examples[0], w: c.w}), data.rounding));
-  return {worst, numbers, examples: data.examples.length, ok: worst <= data.tolerance};
+  const all = new Comparison(data.tolerance);
+  for (const e of data.examples) all.add(e, study(e), true);
+  all.add(data.picture, studyPicture(data.examples[0]));
+  all.add(data.unpooling, studyUnpooling(data.unpooling.x));
+  for (const c of data.filters) all.add(c, checkFilter(c.name, study({...data.examples[0], w: c.w}), data.rounding));
+  return all.verdict();
 }

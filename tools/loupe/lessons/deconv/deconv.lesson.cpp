@@ -2,18 +2,15 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "engine/file/file.h"
 #include "tools/loupe/lessons/deconv/lesson_text.h"
 #include "tools/loupe/lessons/lesson.h"
 #include "tools/loupe/options.h"
-#include "tools/loupe/output_folder.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/text.h"
 
 namespace loupe {
 namespace {
 
-constexpr const char* kPage = "deconv.html";
 constexpr double kLargest = 1e6;  // of taps and numbers
 
 struct Settings {
@@ -92,15 +89,8 @@ void run(const Settings& s) {
                       .picture = study_picture(asked.sizes, asked.filter, device),
                       .unpooling = study_unpooling(device)};
   lesson.filters = check_filters(lesson.row, device);
-  std::string page;
-  if (!s.out.empty()) {
-    OutputFolder out(s.out);
-    page = (out.path() / kPage).string();
-    out.publish("", {{kPage, [&](const OutputFolder::Path& path) {
-                        const std::string text = deconv_page(lesson, examples(lesson.row, device));
-                        write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-                      }}});
-  }
+  const std::string page =
+      s.out.empty() ? "" : publish_page(deconv_page(lesson, examples(lesson.row, device)), s.out);
   if (!s.json)
     return print(deconv_text(lesson) + (page.empty() ? "" : page + " shows it all: change its numbers\n"));
   nlohmann::ordered_json document{{"loupe", LOUPE_VERSION},

@@ -1,19 +1,6 @@
 // The page itself: what is typed is computed and drawn. Numbers that the engine made are shown as it made them.
-const data = JSON.parse(document.getElementById("data").textContent), $ = id => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
 const verdict = check(data);
-const short = v => {
-  if (Math.abs(v) < 1e-12) return "0";
-  const text = Number(Math.abs(v).toPrecision(4)).toString();
-  return (v < 0 ? "−" : "") + text;
-};
-const list = v => "(" + v.map(short).join(", ") + ")";
-const cell = (v, largest, name = "", extra = "") => {
-  const much = largest > 0 ? Math.round(12 + 40 * Math.abs(v) / largest) : 0, zero = Math.abs(v) < 1e-12;
-  return `<td class="${zero ? "none" : v > 0 ? "plus" : "minus"} ${name}" style="--much:${much}%" ${extra}>${zero ? "·" : short(v)}</td>`;
-};
-const largest = t => Math.max(...t.flat(2).map(Math.abs));
-const matrix = (t, id = "", label = "") => `<div class=scroll><table class=grid ${id ? `id=${id}` : ""}>` +
-  t.map((r, i) => "<tr>" + (label ? `<th>${label} ${i + 1}</th>` : "") + r.map((v, j) => cell(v, largest(t), "", `data-i=${i} data-j=${j}`)).join("") + "</tr>").join("") + "</table></div>";
 const vector = (rows, pads = 0) => `<div class=scroll><table class=grid>` + rows.map(([name, v, padded]) => `<tr data-name="${name}"><th>${name}</th>` +
   v.map((a, j) => cell(a, largest(v), padded && (j < pads || j >= v.length - pads) ? "pad" : "", `data-j=${j}`)).join("") + "</tr>").join("") + "</table></div>";
 const same = (a, b) => {
@@ -44,8 +31,7 @@ function show() {
   try { a = asked(); $("wrong").textContent = ""; } catch (e) { $("wrong").textContent = e; return; }
   $("n").value = a.n; $("f").value = a.f;
   const known = data.examples.find(e => equal(a, e)), r = known ?? study(a), m = a.n + 2 * a.p, first = known === data.examples[0];
-  $("whose").innerHTML = known ? `The numbers below are the engine’s (${data.device}).` :
-    `The numbers below are this page’s, whose script ${verdict.ok ? "agreed" : "<b class=no>did not agree</b>"} with the engine in ${verdict.examples} examples.`;
+  $("whose").innerHTML = whose(known, data.device, verdict);
   $("sizes").innerHTML = `x has ${a.n} numbers, ${m} with ${a.p} zeros on each side. The filter fits at n<sub>y</sub> = ⌊(n + 2p − f) / s⌋ + 1 = <b>${r.n_y}</b> places, so y = W x<sub>p</sub> with a <b>${r.n_y} × ${m}</b> matrix. Its row i is the filter, moved by ${a.s === 1 ? "" : a.s}i. Point at a row.`;
   $("W").innerHTML = matrix(r.W, "Wt", "y") + vector([["x<sub>p</sub>", r.x_padded, true]], a.p) + vector([["y = conv2d(x)", r.y], ["W x<sub>p</sub>", r.y_matrix]]) + `<p>${same(r.y, r.y_matrix)}</p>`;
   $("back").innerHTML = vector([["Wᵀ y", r.WT_y, true], ["conv_transpose2d(y)", r.conv_transpose, true]], a.p) + `<p>${same(r.WT_y, r.conv_transpose)}</p>` + matrix(row(r.W));
@@ -125,6 +111,5 @@ $("u").innerHTML = data.unpooling.x.map((r, i) => "<tr>" + r.map((v, j) => `<td>
 $("u").oninput = unpool;
 show();
 unpool();
-$("check").innerHTML = `This page’s script was run on ${verdict.examples} examples that carry the engine’s numbers, ${verdict.numbers.toLocaleString("en")} of them: ` +
-  (verdict.ok ? `<span class=yes>it made the same</span>, ${verdict.worst ? `up to ${short(verdict.worst)} of the largest` : "to the last bit"}.` : `<span class=no>it differs by ${short(verdict.worst)}</span>.`);
+$("check").innerHTML = said(verdict);
 document.body.dataset.check = verdict.ok ? "ok" : "wrong";

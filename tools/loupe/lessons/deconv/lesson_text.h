@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tools/loupe/lessons/deconv/study.h"
+#include "tools/loupe/lessons/page.h"
 
 namespace loupe {
 
@@ -18,7 +19,7 @@ struct DeconvLesson {
 
 /// For a terminal.
 std::string deconv_text(const DeconvLesson&);
-/// The page, everything inline. `examples`: what the page's script is compared with; the first one is shown.
-std::string deconv_page(const DeconvLesson&, const std::vector<DeconvStudy>& examples);
+/// The page. `examples`: what the page's script is compared with; the first one is shown.
+LessonPage deconv_page(const DeconvLesson&, const std::vector<DeconvStudy>& examples);
 
 }  // namespace loupe

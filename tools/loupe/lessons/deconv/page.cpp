@@ -1,8 +1,6 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/loupe/lessons/deconv/lesson_text.h"
-#include "tools/loupe/page/embedded.h"
-#include "tools/loupe/page/html.h"
 
 namespace loupe {
 namespace {
@@ -35,12 +33,11 @@ layer (conv2d’s vjp and conv_transpose2d are one kernel), not because it inver
 aria-label="The matrix of the picture's convolution"></canvas></div></section>
 <section><h2>7. Unpooling</h2><p>Max pooling has no matrix of its own: which number it takes depends on x. Its switches say where each maximum
 was, and with the switches held fixed it is a matrix of zeros and ones, whose transpose is unpooling. Change x:</p>
-<div class=maps><figure><figcaption>x</figcaption><table class=grid id=u></table></figure></div><div class=maps id=unpooled></div></section>
-<footer class="small soft"><p id=check></p>)";
+<div class=maps><figure><figcaption>x</figcaption><table class=grid id=u></table></figure></div><div class=maps id=unpooled></div></section>)";
 
 }  // namespace
 
-std::string deconv_page(const DeconvLesson& l, const std::vector<DeconvStudy>& examples) {
+LessonPage deconv_page(const DeconvLesson& l, const std::vector<DeconvStudy>& examples) {
   const bool exact = l.device == "ref";
   nlohmann::ordered_json data{{"device", l.device},
                               {"tolerance", exact ? 1e-12 : 1e-5},
@@ -50,20 +47,15 @@ std::string deconv_page(const DeconvLesson& l, const std::vector<DeconvStudy>& e
                               {"unpooling", as_json(l.unpooling)}};
   for (const DeconvStudy& e : examples) data["examples"].push_back(as_json(e));
   for (const FilterCheck& c : l.filters) data["filters"].push_back(as_json(c));
-  return "<!doctype html>\n<!-- loupe lesson deconv -->\n<html lang=en><head><meta charset=utf-8><meta "
-         "name=viewport content=\"width=device-width\"><title>The deconvolution, studied · "
-         "Loupe</title><style>" +
-         style_sheet("lesson.css") + "</style></head><body><header>" + std::string(kMark) +
-         "<div><h1>The deconvolution, studied</h1><p class=soft>A convolution of a row of numbers, its "
-         "matrix, "
-         "and what the transpose undoes. Change the numbers: everything follows.</p></div></header>"
-         "<noscript><section>The numbers of this page need its script; <code>loupe lesson deconv</code> "
-         "prints them "
-         "without one.</section></noscript>" +
-         std::string(kBody) +
-         "<p>Made by Loupe " LOUPE_VERSION ".</p></footer>\n<script type=\"application/json\" id=data>" +
-         data.dump() + "</script>\n<script>" + std::string(embedded("deconv.js")) +
-         std::string(embedded("deconv_page.js")) + "</script></body></html>\n";
+  return {
+      .name = "deconv",
+      .title = "The deconvolution, studied",
+      .lead =
+          "A convolution of a row of numbers, its matrix, and what the transpose undoes. Change the numbers: "
+          "everything follows.",
+      .body = kBody,
+      .data = std::move(data),
+      .scripts = {"deconv.js", "deconv_page.js"}};
 }
 
 }  // namespace loupe

@@ -157,20 +157,21 @@ std::string orthogonality(const DeconvLesson& l) {
         "or −1.\n\n";
   out += "   W Wᵀ = I asks two things of the filter: Σ w_i² = 1, and Σ w_i w_{i+ks} = 0 for k = 1, 2, …\n\n" +
          drawn("W Wᵀ", l.row.gram) + "\n";
-  Table table({{"   filter"},
+  Table table({{"filter"},
                {"taps"},
                {"Σ w²", right},
                {"overlap", right},
                {"W Wᵀ = I"},
                {"W Wᵀ y off y", right},
                {"P² off P", right},
-               {"lost of x_p", right}});
+               {"lost of x_p", right}},
+              3);
   const auto small = [](double v) { return v < 1e-12 ? "0" : short_number(v); };
   for (const FilterCheck& c : l.filters) {
     std::string taps = list(c.filter);
     if (columns(taps) > 38)
       taps = "(" + number(c.filter.item(0)) + ", …, " + number(c.filter.item(c.filter.numel() - 1)) + ")";
-    table.row({"   " + c.name, taps, number(c.length), small(c.overlap), c.orthonormal ? "yes" : "no",
+    table.row({c.name, taps, number(c.length), small(c.overlap), c.orthonormal ? "yes" : "no",
                small(c.right_inverse), small(c.projection), small(c.lost)});
   }
   return out + table.str() +

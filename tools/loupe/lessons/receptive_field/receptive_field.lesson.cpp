@@ -12,6 +12,7 @@
 #include "models/zoo/zoo.h"
 #include "tools/loupe/arguments.h"
 #include "tools/loupe/lessons/lesson.h"
+#include "tools/loupe/lessons/receptive_field/field.h"
 #include "tools/loupe/lessons/subject.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/table.h"
@@ -26,28 +27,8 @@ struct Settings {
   ModelChoice model;
   WeightsChoice weights;
   DeviceChoice device;
-  std::string layer, place;
+  std::string layer, place, out;
   bool json = false;
-};
-
-struct Layer {
-  std::string name = {}, op = {};
-  Window window = {};
-  ReceptiveField field = {};
-};
-
-// Rows [top, bottom) and columns [left, right).
-struct Box {
-  int64_t top = 0, bottom = 0, left = 0, right = 0;
-  friend bool operator==(const Box&, const Box&) = default;
-};
-
-struct FieldLesson {
-  std::vector<Layer> layers = {};  // up to the one that is studied
-  Shape input = {}, maps = {};
-  int64_t y = 0, x = 0;       // the cell
-  Box field = {}, seen = {};  // by the sums; where the gradient of some picture is not 0
-  double within_half = 0;  // the share of the squared gradient in the middle square of half the field's side
 };
 
 // The layer that is studied where none is named: the last that does not see everything.
@@ -57,18 +38,6 @@ NodeId standard_layer(const Graph& graph, const std::vector<ReceptiveField>& fie
     if (graph.node(n).op && graph.node(n).shape().rank() == 4 && !fields[static_cast<size_t>(n)].whole)
       last = n;
   return last;
-}
-
-std::vector<Layer> layers_up_to(const Graph& graph, NodeId last, const std::vector<ReceptiveField>& fields) {
-  std::vector<Layer> all;
-  for (NodeId n = 0; n <= last; ++n) {
-    const Node& node = graph.node(n);
-    if (!node.op || node.is_weight() || (n != last && !leads_to(graph, n, last))) continue;
-    const auto window = node.op->window();
-    if (!window || (window->kernel == Pair(1) && window->stride == Pair(1))) continue;
-    all.push_back({node.name, std::string(node.op->kind().name), *window, fields[static_cast<size_t>(n)]});
-  }
-  return all;
 }
 
 Box field_of(const ReceptiveField& f, int64_t y, int64_t x, const Shape& input) {
@@ -110,7 +79,11 @@ FieldLesson study(ImageModel& network, const Settings& s, NodeId node,
                   const std::vector<ReceptiveField>& fields) {
   const Graph& graph = network.graph();
   const Tensor x = pictures(network);
-  FieldLesson l{.layers = layers_up_to(graph, node, fields), .input = x.shape()};
+  FieldLesson l{.device = network.device().str(),
+                .model = network.name(),
+                .layer = graph.node(node).name,
+                .layers = layers_up_to(graph, node, fields),
+                .input = x.shape()};
   l.maps = graph.shapes(l.input)[static_cast<size_t>(node)];
   l.y = l.maps[2] / 2, l.x = l.maps[3] / 2;
   if (!s.place.empty()) {
@@ -141,6 +114,7 @@ FieldLesson study(ImageModel& network, const Settings& s, NodeId node,
       middle += v;
   }
   if (all == 0) l.seen = {};
+  l.squares = Tensor::from(squares, {l.input[2], l.input[3]});
   l.within_half = all > 0 ? middle / all : 0;
   return l;
 }
@@ -165,20 +139,21 @@ std::string text_of(const FieldLesson& l, const std::string& model, const std::s
                     "cell below it sees:\n\n"
                     "      r' = r + d·(k − 1)·j      j' = j·s      offset' = offset − p·j       (dilation d "
                     "spreads the window)\n\n";
-  Table table({{"   layer"},
+  Table table({{"layer"},
                {"op"},
                {"k", right},
                {"s", right},
                {"p", right},
                {"sees r", right},
                {"stride j", right},
-               {"offset", right}});
-  table.row({"   the picture", "", "", "", "", "1", "1", "0"});
-  for (const Layer& r : l.layers)
-    table.row(
-        {"   " + r.name, r.op + (r.window.dilation == Pair(1) ? "" : ", d = " + size_of(r.window.dilation)),
-         size_of(r.window.kernel), size_of(r.window.stride), size_of(r.window.padding), size_of(r.field.size),
-         pair_of(r.field.stride_h, r.field.stride_w), pair_of(r.field.offset_h, r.field.offset_w)});
+               {"offset", right}},
+              3);
+  table.row({"the picture", "", "", "", "", "1", "1", "0"});
+  for (const FieldLayer& r : l.layers)
+    table.row({r.name, r.op + (r.window.dilation == Pair(1) ? "" : ", d = " + size_of(r.window.dilation)),
+               size_of(r.window.kernel), size_of(r.window.stride), size_of(r.window.padding),
+               size_of(r.field.size), pair_of(r.field.stride_h, r.field.stride_w),
+               pair_of(r.field.offset_h, r.field.offset_w)});
   out += table.str() + "\n   Where branches join, a cell sees the union.\n\n";
   out += "   Cell (" + std::to_string(l.y) + ", " + std::to_string(l.x) + ") of " +
          std::to_string(l.maps[2]) + " × " + std::to_string(l.maps[3]) +
@@ -209,7 +184,10 @@ void run(const Settings& s) {
     throw UsageError("every cell of '" + layer + "' sees the whole picture");
   ImageModel network = load_and_say(s.model.model, std::move(built), weights, s.device.open(), s.device);
   const FieldLesson l = study(network, s, node, fields);
-  if (!s.json) return print(text_of(l, s.model.model, layer));
+  const std::string page = s.out.empty() ? "" : publish_page(receptive_field_page(l), s.out);
+  if (!s.json)
+    return print(text_of(l, s.model.model, layer) +
+                 (page.empty() ? "" : "\n" + page + " shows it all: change its layers\n"));
   nlohmann::ordered_json document{{"loupe", LOUPE_VERSION},
                                   {"model", s.model.model},
                                   {"layer", layer},
@@ -218,7 +196,7 @@ void run(const Settings& s) {
   const auto box = [](const Box& b) { return std::vector<int64_t>{b.top, b.left, b.bottom, b.right}; };
   document["field"] = box(l.field);
   document["gradient"] = box(l.seen);
-  for (const Layer& r : l.layers)
+  for (const FieldLayer& r : l.layers)
     document["layers"].push_back({{"layer", r.name},
                                   {"size", {r.field.size.h, r.field.size.w}},
                                   {"stride", {r.field.stride_h, r.field.stride_w}},
@@ -227,6 +205,19 @@ void run(const Settings& s) {
 }
 
 }  // namespace
+
+std::vector<FieldLayer> layers_up_to(const Graph& graph, NodeId last,
+                                     const std::vector<ReceptiveField>& fields) {
+  std::vector<FieldLayer> all;
+  for (NodeId n = 0; n <= last; ++n) {
+    const Node& node = graph.node(n);
+    if (!node.op || node.is_weight() || (n != last && !leads_to(graph, n, last))) continue;
+    const auto window = node.op->window();
+    if (!window || (window->kernel == Pair(1) && window->stride == Pair(1))) continue;
+    all.push_back({node.name, std::string(node.op->kind().name), *window, fields[static_cast<size_t>(n)]});
+  }
+  return all;
+}
 
 extern const Lesson receptive_field_lesson{
     "receptive-field", "How what a cell sees grows from layer to layer, and that gradients keep to it",
@@ -238,6 +229,8 @@ extern const Lesson receptive_field_lesson{
       value_option(app, "--place", s->place, "Y,X", "One of its cells (the middle one)");
       s->weights.add_to(app, "File with the weights (those built in, or `formula`)");
       s->device.add_to(app);
+      value_option(app, "--out", s->out, "DIR",
+                   "Also write DIR/receptive-field.html, whose layers can be changed");
       flag_option(app, "--json", s->json, "For programs");
       return [s] { run(*s); };
     }};

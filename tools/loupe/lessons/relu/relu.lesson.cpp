@@ -2,8 +2,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "tools/loupe/compare/compare.h"
 #include "tools/loupe/lessons/lesson.h"
+#include "tools/loupe/lessons/relu/table.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/print.h"
 #include "tools/loupe/text.h"
@@ -12,7 +12,7 @@ namespace loupe {
 namespace {
 
 struct Settings {
-  std::string x, signal;
+  std::string x, signal, out;
   DeviceChoice device;
   bool json = false;
 };
@@ -47,23 +47,29 @@ std::string side_by_side(const std::vector<std::pair<std::string, const Tensor*>
   return out + "\n";
 }
 
-nlohmann::ordered_json numbers(const Tensor& t) {
-  auto list = nlohmann::ordered_json::array();
-  for (int64_t i = 0; i < t.numel(); ++i) list.push_back(t.item(i));
-  return list;
+// What the page's script is compared with: what was asked for, and numbers of every kind.
+std::vector<RuleTable> examples(const RuleTable& asked, Device device) {
+  std::vector<RuleTable> all{asked};
+  const auto some = [](int64_t first, int64_t step) {
+    std::vector<double> values;
+    for (int64_t i = 0; i < 16; ++i) values.push_back(static_cast<double>((first + step * i) % 17 - 8) / 4);
+    return Tensor::from(values, {4, 4});
+  };
+  for (int64_t i = 0; i < 12; ++i) all.push_back(rule_table(device, some(i, 3 + i), some(5 * i, 7 + i)));
+  return all;
 }
 
 void run(const Settings& s) {
   const Tensor x = sixteen("--x", s.x), signal = sixteen("--signal", s.signal);
-  const RuleTable t = rule_table(s.device.device.empty() ? Device::ref() : s.device.open(), x, signal);
-  if (s.json)
-    return print_json({{"loupe", LOUPE_VERSION},
-                       {"x", numbers(t.before)},
-                       {"forward", numbers(t.after)},
-                       {"signal", numbers(t.signal)},
-                       {"gradient", numbers(t.gradient)},
-                       {"deconvnet", numbers(t.deconvnet)},
-                       {"guided_backprop", numbers(t.guided)}});
+  const Device device = s.device.device.empty() ? Device::ref() : s.device.open();
+  const RuleTable t = rule_table(device, x, signal);
+  const std::string page =
+      s.out.empty() ? "" : publish_page(relu_page(device.str(), examples(t, device)), s.out);
+  if (s.json) {
+    nlohmann::ordered_json document{{"loupe", LOUPE_VERSION}};
+    document.update(as_json(t));
+    return print_json(document);
+  }
   print(
       "One ReLU, on the way up and on three ways down\n\n   The gradient, the deconvnet and guided "
       "backpropagation "
@@ -79,10 +85,23 @@ void run(const Settings& s) {
       "signal: it is the\n"
       "   forward pass's own ReLU, applied to what comes down, and knows nothing of x. Guided "
       "backpropagation asks both: a\n"
-      "   product of the two masks. What it passes is never negative, and only where the unit was on.\n");
+      "   product of the two masks. What it passes is never negative, and only where the unit was on.\n" +
+      (page.empty() ? "" : page + " shows it all: change its numbers\n"));
 }
 
 }  // namespace
+
+nlohmann::ordered_json as_json(const RuleTable& t) {
+  nlohmann::ordered_json all;
+  for (const auto& [name, values] : {std::pair<const char*, const Tensor&>{"x", t.before},
+                                     {"forward", t.after},
+                                     {"signal", t.signal},
+                                     {"gradient", t.gradient},
+                                     {"deconvnet", t.deconvnet},
+                                     {"guided_backprop", t.guided}})
+    for (int64_t i = 0; i < values.numel(); ++i) all[name].push_back(values.item(i));
+  return all;
+}
 
 extern const Lesson relu_lesson{
     "relu", "Forward, backward, deconvnet and guided, side by side on one activation", [](CLI::App& app) {
@@ -90,6 +109,7 @@ extern const Lesson relu_lesson{
       value_option(app, "--x", s->x, "X", "The activation: 16 numbers");
       value_option(app, "--signal", s->signal, "R", "The signal from above: 16 numbers");
       value_option(app, "--device", s->device.device, "D", "Whose kernels: ref, cpu, cuda or sim (ref)");
+      value_option(app, "--out", s->out, "DIR", "Also write DIR/relu.html, whose numbers can be changed");
       flag_option(app, "--json", s->json, "For programs");
       return [s] { run(*s); };
     }};

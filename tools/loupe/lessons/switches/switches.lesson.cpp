@@ -152,9 +152,9 @@ std::string page_of(const std::vector<RuleRow>& rows, const Subject& a, const Su
                                      "from B’s: ";
     out += short_number(r.off_b) + " of the largest number.</p><div class=maps>";
     for (const Column& c : r.columns)
-      out += "<figure><figcaption>" + escaped(c.name) + "<br>like A’s " + decimals(c.like_a) + ", B’s " +
-             decimals(c.like_b) + "</figcaption><img class=shot alt=\"" + escaped(c.name) + "\" src=\"" +
-             data_url(c.png) + "\"></figure>";
+      out += "<figure><figcaption>" + escaped(c.name) + "<br>like A’s " + decimals(c.like_a) +
+             "<br>like B’s " + decimals(c.like_b) + "</figcaption><img class=shot alt=\"" + escaped(c.name) +
+             "\" src=\"" + data_url(c.png) + "\"></figure>";
     out += "</div></section>";
   }
   return out + "<footer class=\"small soft\"><p>like: the cosine of two maps. Made by Loupe " LOUPE_VERSION
