@@ -432,12 +432,12 @@ TEST_CASE("names come in order whatever the stretch that is in memory") {
     REQUIRE(names.size() == std::ssize(all));
     for (int64_t i = 0; i < names.size(); ++i) CHECK(names.at(i) == all[static_cast<size_t>(i)]);
     for (int64_t i = names.size(); i-- > 0;) CHECK(names.at(i) == all[static_cast<size_t>(i)]);
-    fs::rename(folder / all.back(), folder / ".gone");
+    fs::rename(folder / "zz", folder / ".zz");
     if (stretch < 10) {
       names.at(0);  // another stretch is in memory
       CHECK(contains(error_of([&] { names.at(9); }), "other files now"));
     }
-    fs::rename(folder / ".gone", folder / all.back());
+    fs::rename(folder / ".zz", folder / "zz");
   }
 }
 
