@@ -18,6 +18,7 @@
 #include "tools/loupe/progress_bar.h"
 #include "tools/loupe/scores/contestants.h"
 #include "tools/loupe/text.h"
+#include "tools/loupe/tour/inside.h"
 #include "tools/loupe/tour/tour.h"
 
 namespace loupe {
@@ -186,6 +187,7 @@ void run_tour(const Settings& s) {
     progress.update(static_cast<double>(count + 2 * (k + 1)) / static_cast<double>(count + 2 * two));
   }
   progress.clear();
+  look_inside(tour, network, scores.seed, progress);
 
   const auto scoring = std::chrono::steady_clock::now();
   progress.begin("scoring");

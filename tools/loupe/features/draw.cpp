@@ -64,34 +64,6 @@ class Pictures {
   int64_t bytes_ = 0, typical_ = 8 << 20;
 };
 
-// Colours around mid-grey, the strongest but a few at the ends; what was not reached is grey.
-Image picture_of(const Reconstruction& r, const std::array<int32_t, 4>& crop) {
-  Image out{crop[3] - crop[1], crop[2] - crop[0], {}};
-  out.rgb.assign(static_cast<size_t>(out.width * out.height * 3), 128);
-  const Tensor v = r.values.to(Dtype::f32);
-  const std::span<const float> values = v.values<const float>();
-  const Shape& s = v.shape();
-  std::vector<float> sizes;
-  for (const float x : values)
-    if (x != 0) sizes.push_back(std::abs(x));
-  if (sizes.empty()) return out;
-  const auto most =
-      sizes.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(sizes.size() - 1) * 0.995);
-  std::ranges::nth_element(sizes, most);
-  const float scale = 127 / *most;
-  for (int64_t y = 0; y < s[1]; ++y)
-    for (int64_t x = 0; x < s[2]; ++x) {
-      const int64_t to_y = r.y + y - crop[0], to_x = r.x + x - crop[1];
-      if (to_y < 0 || to_x < 0 || to_y >= out.height || to_x >= out.width) continue;
-      for (int64_t c = 0; c < 3; ++c) {
-        const float value = values[static_cast<size_t>(((s[0] == 3 ? c : 0) * s[1] + y) * s[2] + x)];
-        out.pixel(to_y, to_x)[c] =
-            static_cast<uint8_t>(std::lround(std::clamp(128 + value * scale, 0.f, 255.f)));
-      }
-    }
-  return out;
-}
-
 // A filter's hits, and the tiles of its rows.
 struct Filter {
   size_t channel;
@@ -120,7 +92,7 @@ class Layer {
       parallel_for(std::ssize(places), [&](int64_t i) {
         const auto& [filter, k] = places[static_cast<size_t>(i)];
         filter->tiles[(w + 1) * filter->hits.size() + k] =
-            fitted(picture_of(made[static_cast<size_t>(i)], filter->hits[k]->crop), kTile);
+            fitted(reconstruction_picture(made[static_cast<size_t>(i)], filter->hits[k]->crop), kTile);
       });
       all_.encoding += since(drawing);
     }
@@ -229,6 +201,33 @@ void write_filters(std::vector<Filter>& filters, const Drawn& drawn, size_t laye
 }
 
 }  // namespace
+
+Image reconstruction_picture(const Reconstruction& r, const std::array<int32_t, 4>& crop) {
+  Image out{crop[3] - crop[1], crop[2] - crop[0], {}};
+  out.rgb.assign(static_cast<size_t>(out.width * out.height * 3), 128);
+  const Tensor v = r.values.to(Dtype::f32);
+  const std::span<const float> values = v.values<const float>();
+  const Shape& s = v.shape();
+  std::vector<float> sizes;
+  for (const float x : values)
+    if (x != 0) sizes.push_back(std::abs(x));
+  if (sizes.empty()) return out;
+  const auto most =
+      sizes.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(sizes.size() - 1) * 0.995);
+  std::ranges::nth_element(sizes, most);
+  const float scale = 127 / *most;
+  for (int64_t y = 0; y < s[1]; ++y)
+    for (int64_t x = 0; x < s[2]; ++x) {
+      const int64_t to_y = r.y + y - crop[0], to_x = r.x + x - crop[1];
+      if (to_y < 0 || to_x < 0 || to_y >= out.height || to_x >= out.width) continue;
+      for (int64_t c = 0; c < 3; ++c) {
+        const float value = values[static_cast<size_t>(((s[0] == 3 ? c : 0) * s[1] + y) * s[2] + x)];
+        out.pixel(to_y, to_x)[c] =
+            static_cast<uint8_t>(std::lround(std::clamp(128 + value * scale, 0.f, 255.f)));
+      }
+    }
+  return out;
+}
 
 std::vector<Way> ways_named(const std::string& list) {
   const std::vector<Way> known{{"deconvnet", deconvnet_rule()},

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/neurons/ways_back.h"
 #include "engine/plan/rule.h"
 #include "tools/loupe/search/search.h"
 
@@ -17,6 +18,10 @@ struct Way {
 };
 /// Of names "deconvnet", "guided_backprop" and "gradient". Throws UsageError, with near names.
 std::vector<Way> ways_named(const std::string& list);
+
+/// A reconstruction as a patch of rows [crop[0], crop[2]) and columns [crop[1], crop[3]): colours around mid-grey, the
+/// strongest but a few at the ends; what was not reached is grey.
+Image reconstruction_picture(const Reconstruction&, const std::array<int32_t, 4>& crop);
 
 struct FilterLayer {
   std::string name;

@@ -43,6 +43,11 @@ Json tour_json(const Tour& tour) {
   Json curve = Json::array();
   for (const CurvePoint& p : tour.curve)
     curve.push_back({{"step", p.step}, {"loss", p.loss}, {"accuracy", p.accuracy}});
+  Json units = Json::array(), classes = Json::array();
+  for (const TourUnit& u : tour.units)
+    units.push_back({{"layer", u.layer}, {"channel", u.channel}, {"class", u.cls}, {"of_class", u.of_class}});
+  for (const TourClass& c : tour.classes)
+    classes.push_back({{"class", c.cls}, {"before", c.before}, {"after", c.after}});
   return {{"loupe", LOUPE_VERSION},
           {"model", tour.scores.model},
           {"parameters", tour.parameters},
@@ -50,6 +55,9 @@ Json tour_json(const Tour& tour) {
           {"curve", curve},
           {"alone", alone},
           {"together", together},
+          {"classes", classes},
+          {"units", units},
+          {"searched", tour.searched},
           {"scores", scores_json(tour.scores)},
           {"report", tour.report},
           {"seconds", tour.seconds}};

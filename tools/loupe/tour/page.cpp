@@ -51,10 +51,13 @@ std::string next(const Tour& tour) {
            {"tour --seed " + seed + " --out tour" + seed, "other animals"},
            {"zoo render --out zoo --count 140 --sheet", "pictures, masks of their parts, a contact sheet"},
            {"explain zoo/000003.png --method all", "one of them, or a picture of yours"},
+           {"atlas --zoo 1400 --layers features.10 --out atlas", "what each unit of a layer sees"},
+           {"dream zoo/000003.png --class goose --out dream.png", "a network shown more of what it sees"},
+           {"lesson deconv", "a convolution as a matrix, and what its transpose undoes"},
            {"evaluate --count 1000", "the table above, with smaller errors"},
            {"train zoo", "the network again, from nothing"},
            {"plan --rule gradient", "which kernels run, and what they leave in memory"}})
-    out += padded("./loupe " + command, 51) + "<span class=soft># " + what + "</span>\n";
+    out += padded("./loupe " + command, 59) + "<span class=soft># " + what + "</span>\n";
   return out +
          "</pre><p class=text>For a network and photographs of your own, see <code>./loupe explain "
          "--help</code>. <code>tools/check</code> builds and runs the tests.</p></section>\n";
@@ -76,7 +79,7 @@ std::string page(const Tour& tour) {
   prepare(tour.alone, "a");
   prepare(tour.together, "t");
   out += "</style></head><body>" + outlines + opening(tour) + slowly(tour) + more(tour) + this_one(tour) +
-         scores(tour) + training(tour) + next(tour);
+         units(tour) + scores(tour) + training(tour) + next(tour);
   const Scores& s = tour.scores;
   return out + "<footer class=\"small soft\"><p>Made by Loupe " LOUPE_VERSION " on " + escaped(s.device) +
          ", from the set " + std::to_string(s.seed) +

@@ -44,9 +44,27 @@ struct TourPicture {
   std::vector<AskedFor> asked = {};   // as many as drawing.objects, in their order
 };
 
+/// What excites a channel most, among drawings.
+struct TourUnit {
+  std::string layer;
+  int64_t channel = 0;
+  int64_t cls = 0, of_class = 0;               // the class of most of its patches, and of how many
+  std::vector<Image> patches = {}, back = {};  // the strongest first; the same by deconvnet
+};
+
+/// What a class looks like to the network, as ascent finds it.
+struct TourClass {
+  int64_t cls = 0;
+  double before = 0, after = 0;  // its score: of noise, and of the picture
+  Image picture = {};
+};
+
 struct Tour {
   std::vector<Image> strip = {};                       // one drawing of each class
   std::vector<TourPicture> alone = {}, together = {};  // with one thing, with two
+  std::vector<TourClass> classes = {};
+  std::vector<TourUnit> units = {};
+  int64_t searched = 0;                // drawings that the units were shown
   Scores scores = {};                  // of the same network, with the seed, the device and the threads
   int64_t parameters = 0;              // that the network learned
   nlohmann::ordered_json record;       // of its training; null where none came with the weights
