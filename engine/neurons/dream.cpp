@@ -31,6 +31,34 @@ uint16_t shortened(float v) {
   return static_cast<uint16_t>((bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16);
 }
 
+// A row or column of a plane under a Gaussian, mirrored at its ends.
+class Blur {
+ public:
+  explicit Blur(double deviation) {
+    const auto reach = static_cast<int64_t>(std::ceil(3 * deviation));
+    double sum = 0;
+    for (int64_t i = -reach; i <= reach; ++i)
+      sum += std::exp(-static_cast<double>(i * i) / (2 * deviation * deviation));
+    for (int64_t i = -reach; i <= reach; ++i)
+      weights_.push_back(
+          static_cast<float>(std::exp(-static_cast<double>(i * i) / (2 * deviation * deviation)) / sum));
+  }
+  void line(uint16_t* at, int64_t n, int64_t step) const {
+    const int64_t reach = std::ssize(weights_) / 2;
+    std::vector<float> long_line(static_cast<size_t>(n + 2 * reach));
+    for (int64_t i = -reach; i < n + reach; ++i)
+      long_line[static_cast<size_t>(i + reach)] = widened(at[mirrored(i, n) * step]);
+    for (int64_t i = 0; i < n; ++i) {
+      float sum = 0;
+      for (size_t k = 0; k < weights_.size(); ++k) sum += weights_[k] * long_line[static_cast<size_t>(i) + k];
+      at[i * step] = shortened(sum);
+    }
+  }
+
+ private:
+  std::vector<float> weights_;
+};
+
 class Dreamer {
  public:
   Dreamer(Network& net, const Preprocessing& how, const DreamGoal& goal, const DreamOptions& options,
@@ -52,6 +80,7 @@ class Dreamer {
   void climb(int64_t octave, int64_t bytes);
   Tensor seen(const DreamWindows::Window& window, int64_t down, int64_t right) const;
   void add(const Tensor& gradient, const DreamWindows::Window& window, int64_t down, int64_t right);
+  void smooth();
   void move();
   void keep_details(const Image& base);
   Image picture();
@@ -163,6 +192,15 @@ void Dreamer::add(const Tensor& gradient, const DreamWindows::Window& window, in
   });
 }
 
+void Dreamer::smooth() {
+  if (options_.blur == 0) return;
+  const Blur blur(options_.blur);
+  for (Plane<uint16_t>& g : gradient_) {
+    parallel_for(height_, [&](int64_t y) { blur.line(g.data() + y * width_, width_, 1); });
+    parallel_for(width_, [&](int64_t x) { blur.line(g.data() + x, height_, width_); });
+  }
+}
+
 void Dreamer::move() {
   std::vector<double> of_row(static_cast<size_t>(height_));
   parallel_for(height_, [&](int64_t y) {
@@ -207,6 +245,7 @@ void Dreamer::climb(int64_t octave, int64_t bytes) {
                                static_cast<double>(windows.count())) /
                   all_);
     }
+    smooth();
     move();
     done_ += static_cast<double>(pixels());
   }
@@ -283,6 +322,8 @@ Image dream(Network& net, const Preprocessing& how, Image photo, const DreamGoal
     throw UsageError("the rate of a dream is above 0 and at most 255, not " + std::to_string(options.rate));
   if (!(options.scale > 1 && options.scale <= 100))
     throw UsageError("the scale of octaves is above 1, not " + std::to_string(options.scale));
+  if (!(options.blur >= 0 && options.blur <= 100))
+    throw UsageError("a blur is of 0 to 100 pixels, not " + std::to_string(options.blur));
   if (options.octaves < 0 || options.jitter < 0 || options.side < 1)
     throw UsageError("octaves, jitter and windows of a dream are not below 0");
   const Shape input = net.graph().input_shapes().at(0);

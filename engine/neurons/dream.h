@@ -27,6 +27,7 @@ struct DreamOptions {
   int64_t steps = 10;   // of each octave
   double rate = 1.5;    // how far colours move in a step, on the average, of 255
   int64_t jitter = 32;  // pixels
+  double blur = 1;      // deviation of a Gaussian over the gradient, pixels: against fine grain; 0: none
   int64_t side = 1024;  // of a window, at most, where windows are exact
   int64_t memory = 0;   // bytes of the whole process; 0: no limit
   static constexpr int64_t kSmallestOctave = 160;

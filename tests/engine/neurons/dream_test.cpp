@@ -1,3 +1,4 @@
+// ctest: LABELS big
 // Dreams: gradients by windows against those of whole pictures, seams measured, steps by hand.
 #include "engine/neurons/dream.h"
 
@@ -121,6 +122,7 @@ TEST_CASE("windows give the whole picture's gradient, to the bit, on every devic
       CHECK(DreamWindows::are_exact(net.graph(), goal));
       const Tensor expected = whole(net, goal, x);
       for (const int64_t side : {1, 24, 33, 1000}) {
+        if (device.backend == Backend::sim && side != 33) continue;
         CAPTURE(side);
         DreamWindows windows(net, goal, 61, 47, 0, {.side = side});
         CHECK((windows.count() == 1) == (side == 1000));
@@ -138,12 +140,9 @@ TEST_CASE("and through fires and ceiled pools, residuals and batch norms, for si
     for (const Pair size : {Pair(251, 237), Pair(230, 256)}) {
       const Tensor x = input(blobs(size.w, size.h));
       const Tensor expected = whole(net, goal, x);
-      for (const int64_t side : {168}) {
-        DreamWindows windows(net, goal, size.h, size.w, 0, {.side = side});
-        CHECK(windows.count() > 1);
-        CHECK(relative_l2(by_windows(windows, x), expected) < 1e-6);
-        CHECK(same_bits(by_windows(windows, x), expected));
-      }
+      DreamWindows windows(net, goal, size.h, size.w, 0, {.side = 168});
+      CHECK(windows.count() > 1);
+      CHECK(same_bits(by_windows(windows, x), expected));
     }
   }
 }
@@ -277,7 +276,7 @@ TEST_CASE("a step is rate times the gradient over its mean size, within the colo
   Network net = with_formula_weights(SmallNetwork{}.graph(), Device::ref());
   const DreamGoal goal = layer_goal(second_convolution(net.graph()));
   const Image photo = blobs(31, 26);
-  const DreamOptions options{.octaves = 1, .steps = 1, .rate = 40, .jitter = 0};
+  const DreamOptions options{.octaves = 1, .steps = 1, .rate = 40, .jitter = 0, .blur = 0};
   const Image made = dream(net, {}, photo, goal, options, Draws("1"));
   const Tensor g = whole(net, goal, input(photo));
   const Preprocessing how;
@@ -333,6 +332,24 @@ TEST_CASE("dreams are stronger than photographs, on every device, and hang on th
   }
 }
 
+TEST_CASE("a blurred gradient makes smoother changes, and windows of any size the same ones") {
+  Network net = with_formula_weights(SmallNetwork{}.graph(), Device::cpu());
+  const DreamGoal goal = layer_goal(second_convolution(net.graph()));
+  const Image photo = blobs(40, 33);
+  const auto made = [&](double blur, int64_t side) {
+    return dream(net, {}, photo, goal, {.octaves = 1, .steps = 2, .blur = blur, .side = side}, Draws("1"))
+        .rgb;
+  };
+  const auto roughness = [&](const std::vector<uint8_t>& rgb) {
+    double sum = 0;
+    for (size_t i = 3; i < rgb.size(); ++i)
+      sum += std::abs((rgb[i] - photo.rgb[i]) - (rgb[i - 3] - photo.rgb[i - 3]));
+    return sum;
+  };
+  CHECK(roughness(made(2, 1024)) < 0.5 * roughness(made(0, 1024)));
+  CHECK(made(2, 1024) == made(2, 20));
+}
+
 TEST_CASE("octaves, and what makes no sense") {
   const auto sizes = dream_octaves(480, 640, {});
   CHECK(sizes.size() == 4);
@@ -348,6 +365,7 @@ TEST_CASE("octaves, and what makes no sense") {
   CHECK(contains(error({.steps = 0}), "a step or more"));
   CHECK(contains(error({.rate = 0}), "rate"));
   CHECK(contains(error({.scale = 1}), "scale"));
+  CHECK(contains(error({.blur = -1}), "blur"));
   CHECK(contains(error({.memory = 1000}), "needs more memory"));
   CHECK(contains(usage_error([&] { dream(net, {}, {}, goal, {}, Draws("1")); }), "is empty"));
   Network hand = hand_network(Device::ref());

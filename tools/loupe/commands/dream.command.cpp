@@ -38,7 +38,7 @@ struct Settings {
   DeviceChoice device;
   DreamGoalChoice goal;
   std::string labels;
-  std::string octaves, scale, steps = "10", rate, jitter, seed = "1", longest, window, memory, threads;
+  std::string octaves, scale, steps = "10", rate, jitter, blur, seed = "1", longest, window, memory, threads;
   std::string zoom, zoom_by = "1.05", out = "dream.png";
   bool stills = false, json = false;
 
@@ -62,6 +62,8 @@ void Settings::add_to(CLI::App& app) {
   value_option(app, "--rate", rate, "R", "How far colours move in a step, on the average, of 255 (1.5)", how);
   value_option(app, "--jitter", jitter, "PX",
                "The picture is moved by up to so many pixels in each step (32)", how);
+  value_option(app, "--blur", blur, "PX",
+               "Deviation of a Gaussian over each step's gradient, against fine grain; 0: none (1)", how);
   value_option(app, "--seed", seed, "S", "Other moves; the same seed gives the same bytes (1)", how);
   value_option(app, "--longest", longest, "PX", "First shrink the photograph's longer side to this", how);
   value_option(
@@ -90,6 +92,7 @@ DreamOptions Settings::options() const {
   o.steps = parse_whole("--steps", steps, 1, 1'000'000);
   if (!rate.empty()) o.rate = parse_real("--rate", rate, 1e-3, 255);
   if (!jitter.empty()) o.jitter = parse_whole("--jitter", jitter, 0, 4096);
+  if (!blur.empty()) o.blur = parse_real("--blur", blur, 0, 100);
   if (!window.empty()) o.side = parse_whole("--window", window, 1, 65536);
   if (!memory.empty()) o.memory = std::max<int64_t>(1, parse_bytes("--memory", memory));
   return o;

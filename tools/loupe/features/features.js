@@ -47,7 +47,7 @@ function show() {
   grid.replaceChildren(...channels.map(c => card(c, chosen.filters[c])));
   for (const one of grid.children) watch.observe(one);
   const silent = chosen.filters.filter(hits => score(hits) <= 0).length;
-  count.textContent = channels.length + " filters" + (silent ? ", " + silent + " silent" : "");
+  count.textContent = channels.length.toLocaleString("en") + " filters" + (silent ? ", " + silent.toLocaleString("en") + " silent" : "");
   filter.max = channels.length - 1;
 }
 
