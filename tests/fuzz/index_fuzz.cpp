@@ -1,7 +1,7 @@
 // libFuzzer target for the index files of `loupe search`: any bytes at all are an index, which comes back the same from
 // its own bytes, or one Error of one line. The header's length and digest are put right first, so that what is behind
 // them is reached.
-// Sources: engine/neurons/{index,index_file}.cpp engine/file/{file,atomic_file}.cpp
+// Sources: engine/neurons/{index,index_file}.cpp engine/file/{file,atomic_file}.cpp kernels/common/{draws,array,shape}.cpp
 // Starts from: --seeds
 #include <cstdlib>
 #include <cstring>
