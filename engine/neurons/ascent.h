@@ -62,8 +62,9 @@ class Ascent {
   std::vector<double> scores();
   /// The same at the beginning of each step, as its view showed it.
   const std::vector<double>& curve(int64_t i) const { return rows_[static_cast<size_t>(i)].curve; }
-  /// No picture that was tried, of more and more contrast, had any gradient: nothing is known to make the unit strong.
-  bool is_dead(int64_t i) const { return rows_[static_cast<size_t>(i)].asleep > 0; }
+  /// None of kTries + 1 pictures, of more and more contrast, had any gradient: nothing is known to make the unit strong. An
+  /// ascent of fewer steps tells of none.
+  bool is_dead(int64_t i) const { return rows_[static_cast<size_t>(i)].asleep > kTries; }
 
   /// All that a later run needs to go on, and that run's beginning, to the same bits. Throws Error for what another job
   /// left.

@@ -135,18 +135,19 @@ void UnitSearch::add(const Tensor& pictures, std::span<const std::string> names)
   if (std::ssize(names) != pictures.shape()[0]) throw UsageError("each picture needs a name");
   Purpose purpose;
   for (const NodeId n : layers_) purpose.values.emplace_back(n);
+  purpose.passing = !network_.queue().module;
   const Pair input(pictures.shape()[2], pictures.shape()[3]);
   in_batches(network_, pictures.shape().with(0, 1), std::ssize(names), purpose, {},
              [&](int64_t begin, int64_t end) {
                Execution& pass = network_.execution(pictures.shape().with(0, end - begin), purpose);
-               pass.forward(pictures.slice(begin, end));
+               const Tensor x = pictures.slice(begin, end);
                const auto some = names.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-               for (size_t l = 0; l < layers_.size(); ++l) {
-                 if (network_.queue().module)
-                   look_at(l, pass.value(layers_[l]).array(), some, input);
-                 else
-                   look_at(l, pass.value_in_place(layers_[l]), some, input);
-               }
+               // While they are in the caches; and no memory is held for all of them at once.
+               if (purpose.passing)
+                 return pass.forward(x, [&](size_t l, const Array& maps) { look_at(l, maps, some, input); });
+               pass.forward(x);
+               for (size_t l = 0; l < layers_.size(); ++l)
+                 look_at(l, pass.value(layers_[l]).array(), some, input);
              });
 }
 

@@ -27,7 +27,8 @@ void PlanBuilder::lifetimes() {
   const auto keep = [&](ValueId v) {
     if (v >= 0) slot_of(v).last = kForever;
   };
-  for (const Port& p : purpose_.values) keep(plan_.value_of(p));
+  for (const Port& p : purpose_.values)
+    if (!purpose_.passing || plan_.step_of(p) < 0) keep(plan_.value_of(p));
   for (NodeId n : purpose_.records) keep(plan_.record_of(n));
   for (NodeId n = 0; n < graph_.size(); ++n) keep(plan_.gradient_of(n));
   // Without sharing every value keeps its place to the end.

@@ -27,6 +27,7 @@ std::string Purpose::key() const {
   for (const Edit& e : edits) k += " edit " + std::to_string(static_cast<int>(e.kind)) + " " + port(e.at);
   if (!varying.empty()) list(" varying ", varying);
   if (parameters) k += " parameters";
+  if (passing) k += " passing";
   return k + " from " + (from ? std::to_string(*from) : "-");
 }
 
@@ -131,6 +132,13 @@ Plan::Plan(const Graph& graph, std::vector<Shape> inputs, Backend backend, Purpo
 ValueId Plan::value_of(const Port& p) const {
   const std::vector<ValueId>& values = node_values_.at(static_cast<size_t>(p.node));
   return values.at(static_cast<size_t>(p.output));
+}
+
+int Plan::step_of(const Port& p) const {
+  const ValueId v = value_of(p);
+  for (int i = 0; v >= 0 && i < forward_steps_; ++i)
+    if (std::ranges::count(steps_[static_cast<size_t>(i)].outputs, v) > 0) return i;
+  return -1;
 }
 
 }  // namespace loupe

@@ -22,7 +22,9 @@ struct Purpose {
   std::vector<Edit> edits = {};  // in the order of Execution::edit()
   /// Inputs that change from run to run while the others stay: Execution::again() takes new ones.
   std::vector<NodeId> varying = {};
-  bool parameters = false;       // the gradient of every learned parameter is wanted, too (training)
+  bool parameters = false;  // the gradient of every learned parameter is wanted, too (training)
+  /// The values are looked at as soon as each is there, and are gone after the pass (Execution::forward with a look).
+  bool passing = false;
   Rule rule = gradient_rule();
   /// A text that is the same for the same purpose.
   std::string key() const;
@@ -108,6 +110,8 @@ class Plan {
   const Shape& shape(NodeId n) const { return types(n)[0].shape; }
   /// Where an output, a node's gradient and its tape record lie; −1 if the plan does not keep it.
   ValueId value_of(const Port& p) const;
+  /// The forward step that writes an output; −1 where it is a view of another one, or the plan does not keep it.
+  int step_of(const Port& p) const;
   /// Where an input of the graph goes, before any edit of it.
   ValueId input_value(NodeId n) const { return node_input_.at(static_cast<size_t>(n)); }
   ValueId gradient_of(NodeId n) const { return node_gradient_.at(static_cast<size_t>(n)); }

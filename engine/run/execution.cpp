@@ -110,6 +110,32 @@ void Execution::forward(const std::vector<Tensor>& inputs) {
   compute(0);
 }
 
+void Execution::forward(const Tensor& input, const Look& look) {
+  if (network_.queue().module || !plan_->purpose().passing)
+    throw Error("values are looked at in passing on ref and cpu, where the purpose says so");
+  begin_forward({input});
+  inputs_key_.reset();
+  find_weights();
+  const std::vector<Port>& values = plan_->purpose().values;
+  const int steps = plan_->forward_steps();
+  std::vector<std::vector<size_t>> after(static_cast<size_t>(steps) + 1);
+  for (size_t k = 0; k < values.size(); ++k) {
+    const int step = plan_->step_of(values[k]);
+    after[static_cast<size_t>(step < 0 ? steps : step)].push_back(k);
+  }
+  const auto show = [&](int step) {
+    for (const size_t k : after[static_cast<size_t>(step)]) look(k, array(plan_->value_of(values[k])));
+  };
+  for (int i = 0; i < steps; ++i) {
+    run_step(static_cast<size_t>(i));
+    show(i);
+  }
+  show(steps);
+  ++network_.forward_passes_;
+  steps_run_ = steps;
+  done_ = Done::forward;
+}
+
 void Execution::forward_and_back(const std::vector<Tensor>& inputs, std::span<const int32_t> classes) {
   const int forward = plan_->forward_steps(), all = static_cast<int>(plan_->steps().size());
   if (plan_->seed() < 0 || !std::ranges::count(plan_->purpose().values, Port(*plan_->purpose().from)))
@@ -347,7 +373,7 @@ Tensor Execution::read(ValueId id, NodeId node, const char* what) const {
 }
 
 Array Execution::value_in_place(const Port& p) const {
-  const bool kept = std::ranges::count(plan_->purpose().values, p) > 0;
+  const bool kept = !plan_->purpose().passing && std::ranges::count(plan_->purpose().values, p) > 0;
   return planned(kept ? plan_->value_of(p) : -1, p.node, "value");
 }
 

@@ -33,6 +33,11 @@ class Execution {
   void forward(const std::vector<Tensor>& inputs);
   void forward(const Tensor& input) { forward(std::vector<Tensor>{input}); }
 
+  /// forward() of a purpose whose values are looked at in passing: look(i, value i of the purpose, where it lies) as soon
+  /// as it is computed, good until `look` returns. On ref and cpu alone.
+  using Look = std::function<void(size_t, const Array&)>;
+  void forward(const Tensor& input, const Look& look);
+
   /// What edit `e` of the purpose does in this and the following runs: at which cells, and with which
   /// numbers, whose shape is the value's or has 1 where the same number serves all (a scalar has no
   /// dimensions). Before forward() or again().

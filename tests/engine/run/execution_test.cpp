@@ -1,7 +1,9 @@
 // Executions of a network: batches and memory, and what may be asked of which one when.
 #include <doctest/doctest.h>
 
+#include "engine/tensor/transfer.h"
 #include "models/io/formula.h"
+#include "tests/support/networks.h"
 #include "tests/support/plans.h"
 
 namespace loupe::test {
@@ -74,6 +76,31 @@ TEST_CASE("values are those of the last forward pass, or an error") {
   CHECK(moved.execution(x.shape(), backward).plan().batch() == 1);
   moved.execution(x.shape(), backward).forward(x);
   CHECK(moved.execution(x.shape(), backward).value(output).numel() == 4);
+}
+
+TEST_CASE("values that are looked at in passing are those that are kept, and are gone afterwards") {
+  for (const Backend backend : {Backend::ref, Backend::cpu}) {
+    CAPTURE(backend_name(backend));
+    Network net = with_formula_weights(SmallNetwork{}.graph(), Device{backend});
+    Purpose keep;
+    for (NodeId n = 0; n < net.graph().size(); ++n)
+      if (net.graph().node(n).op) keep.values.emplace_back(n);  // views and what is written in place too
+    Purpose passing = keep;
+    passing.passing = true;
+    const Tensor x = formula_input({2, 3, 14, 11});
+    const Result kept = run(net, keep, x, {});
+    Execution& pass = net.execution(x.shape(), passing);
+    CHECK(pass.plan().arena_bytes() < plan_for(net.graph(), 2, backend, keep).arena_bytes());
+    std::vector<Tensor> seen(keep.values.size());
+    pass.forward(x, [&](size_t k, const Array& value) { seen[k] = download(net.queue(), value); });
+    for (size_t k = 0; k < seen.size(); ++k) {
+      CAPTURE(net.graph().node(keep.values[k].node).name);
+      REQUIRE(seen[k].defined());
+      CHECK(same_bits(seen[k], kept.values[k]));
+    }
+    CHECK_THROWS_WITH_AS(pass.value(keep.values[0]), doctest::Contains("does not keep"), UsageError);
+    CHECK_THROWS_AS(net.execution(x.shape(), keep).forward(x, [](size_t, const Array&) {}), Error);
+  }
 }
 
 TEST_CASE("a network names the parameter that is missing or misshapen") {

@@ -1,4 +1,5 @@
 // `loupe dream` as its user sees it: files, bytes, zooms, interruptions, bad input.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 
 #include <algorithm>

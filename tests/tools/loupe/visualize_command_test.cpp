@@ -1,4 +1,5 @@
 // `loupe visualize` as its user sees it: files, bytes, interruptions, bad input.
+// ctest: LABELS big
 #include <doctest/doctest.h>
 
 #include <algorithm>
