@@ -26,17 +26,17 @@ class Ranks {
       const double score = s.score(i, j), bound = static_cast<double>(s.bound(i));
       all_.push_back({std::nextafter(static_cast<float>(score - bound), -kFar),
                       std::nextafter(static_cast<float>(score + bound), kFar), s.distance(i, j), j});
+      least_ = std::min(least_, all_.back().low);
     }
   }
+  // Most scores are less than all of those that are looked for: they are passed over, a run at once.
   void look_at(int64_t first, std::span<const float> scores) {
-    for (Ranked& r : all_) {
-      int32_t surely = 0, perhaps = 0;
-      const float low = r.low, high = r.high;
-      for (const float score : scores) surely += score > high, perhaps += score >= low;
-      r.nearer += surely;
-      if (surely == perhaps) continue;
-      for (size_t j = 0; j < scores.size(); ++j)
-        if (scores[j] >= low && scores[j] <= high) r.nearer += is_nearer(first + static_cast<int64_t>(j), r);
+    constexpr size_t kRun = 32;
+    for (size_t i = 0; i < scores.size(); i += kRun) {
+      const auto run = scores.subspan(i, std::min(kRun, scores.size() - i));
+      int32_t any = 0;
+      for (const float score : run) any += score >= least_;
+      if (any > 0) count(first + static_cast<int64_t>(i), run);
     }
   }
   /// Σ (rank − k) of those beyond k.
@@ -47,6 +47,16 @@ class Ranks {
   }
 
  private:
+  void count(int64_t first, std::span<const float> scores) {
+    for (Ranked& r : all_) {
+      int32_t surely = 0, perhaps = 0;
+      const float low = r.low, high = r.high;
+      for (const float score : scores) surely += score > high, perhaps += score >= low;
+      r.nearer += surely;
+      for (size_t j = 0; surely != perhaps && j < scores.size(); ++j)
+        if (scores[j] >= low && scores[j] <= high) r.nearer += is_nearer(first + static_cast<int64_t>(j), r);
+    }
+  }
   bool is_nearer(int64_t j, const Ranked& than) const {
     if (j == than.index) return false;
     const double d = s_->distance(i_, j);
@@ -54,6 +64,7 @@ class Ranks {
   }
   const Similarity* s_;
   int64_t i_;
+  float least_ = std::numeric_limits<float>::infinity();  // of their `low`
   std::vector<Ranked> all_ = {};
 };
 

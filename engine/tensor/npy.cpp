@@ -213,7 +213,8 @@ std::string encode_npy(const Tensor& x) {
                        "', 'fortran_order': False, 'shape': (";
   for (int d = 0; d < x.shape().rank(); ++d) header += (d ? " " : "") + std::to_string(x.shape()[d]) + ",";
   header += "), }";
-  constexpr size_t kStart = 10, kUnit = 64;  // where the header begins, and what the data begin at multiples of
+  constexpr size_t kStart = 10,
+                   kUnit = 64;  // where the header begins, and what the data begin at multiples of
   header.append(kUnit - 1 - (kStart + header.size()) % kUnit, ' ').append(1, '\n');
   const auto length = static_cast<uint16_t>(header.size());
   std::string bytes("\x93NUMPY\x01\0", 8);

@@ -27,6 +27,12 @@ HWY_INLINE Block less_product(const Block& a, const Block& b, const Block& c) {
   for (int i = 0; i < kVectors; ++i) r.v[i] = hn::NegMulAdd(a.v[i], b.v[i], c.v[i]);
   return r;
 }
+/// b, but 0 where it is less than `least`, which is positive.
+HWY_INLINE Block unless_below(float least, const Block& b) {
+  Block r;
+  for (int i = 0; i < kVectors; ++i) r.v[i] = hn::IfThenElseZero(hn::Ge(b.v[i], hn::Set(D(), least)), b.v[i]);
+  return r;
+}
 /// exp(−beta·t), 0 where that is below 1e-43 or so; beta and t are 0 or more.
 HWY_INLINE Block gaussian(const Block& beta, const Block& t) {
   Block r;
@@ -93,6 +99,10 @@ GaussianSums Sums(const float* distances, int64_t count, float beta, float least
   return all;
 }
 
+// Less than this is 0: it is nothing beside the others, and products with numbers that are denormal take a hundred times as
+// long.
+constexpr float kNoAffinity = 1e-30f;
+
 void Affinities(const SneGaussians& rows, const SneGaussians& columns, bool diagonal, float* tile) {
   for (int64_t i = 0; i < rows.count; ++i) {
     const Block beta = fill(rows.beta[i]), least = fill(rows.least[i]), scale = fill(rows.scale[i]);
@@ -102,7 +112,7 @@ void Affinities(const SneGaussians& rows, const SneGaussians& columns, bool diag
       const Block there = mul(scale, gaussian(beta, subtract(d, least)));
       const Block back = mul(load(columns.scale + j),
                              gaussian(load(columns.beta + j), subtract(d, load(columns.least + j))));
-      store(only(add(there, back), std::min(kBlock, columns.count - j)), at);
+      store(only(unless_below(kNoAffinity, add(there, back)), std::min(kBlock, columns.count - j)), at);
     }
     if (diagonal) tile[i * kSneBlock + i] = 0;
   }

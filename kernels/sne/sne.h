@@ -40,7 +40,8 @@ void sne_distances(const float* a, int64_t rows, const float* b, int64_t columns
 
 GaussianSums sne_gaussian_sums(const float* distances, int64_t count, float beta, float least);
 
-/// A tile's squared distances become affinities P_ij = p(j given i) + p(i given j); zero past the last point, and on the
+/// A tile's squared distances become affinities P_ij = p(j given i) + p(i given j), 0 where that is below
+/// 1e-30; zero past the last point, and on the
 /// diagonal of a tile of a block with itself.
 void sne_affinities(const SneGaussians& rows, const SneGaussians& columns, bool diagonal, float* tile);
 

@@ -31,10 +31,10 @@ struct PointsChoice {
 
 /// What is embedded. Of each point there is a word, a label and a small picture, or of none.
 struct Points {
-  std::string what;             // for people: "words.npy", "700 pictures in the layer flatten of zoo"
-  Tensor vectors = {};          // (N, D), float32
+  std::string what;     // for people: "words.npy", "700 pictures in the layer flatten of zoo"
+  Tensor vectors = {};  // (N, D), float32
   std::vector<std::string> words = {}, labels = {};
-  std::vector<Image> pictures = {};                               // squares of one size
+  std::vector<Image> pictures = {};                                // squares of one size
   std::vector<std::pair<std::string, std::string>> settings = {};  // of the network
   std::vector<std::pair<std::string, std::string>> skipped = {};   // files, and why they were not read
 
@@ -74,9 +74,9 @@ struct MapChoice {
 struct Embedding {
   Points points;
   MapChoice how;
-  Tensor map = {};                 // (N, 2), float32
-  double divergence = 0;           // of t-SNE
-  double explained[2] = {};        // of PCA: shares of the variance along both axes
+  Tensor map = {};           // (N, 2), float32
+  double divergence = 0;     // of t-SNE
+  double explained[2] = {};  // of PCA: shares of the variance along both axes
   Neighbours near = {}, on_map = {};
   double trust = 0, recall = 0;
   Grouping labels = {}, clusters = {};  // without names where there are none

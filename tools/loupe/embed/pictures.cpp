@@ -19,7 +19,8 @@ constexpr int64_t kMost = 80'000;  // pictures of which the page has small ones
 int64_t tile_side(int64_t count) {
   return count > kMost
              ? 0
-             : std::clamp<int64_t>(std::llround(std::sqrt(12e6 / static_cast<double>(std::max<int64_t>(1, count)))), 12, 64);
+             : std::clamp<int64_t>(
+                   std::llround(std::sqrt(12e6 / static_cast<double>(std::max<int64_t>(1, count)))), 12, 64);
 }
 
 // A value (n, …) as vectors (n, D).
@@ -36,7 +37,8 @@ Tensor rows_of(const Tensor& value, bool all_places) {
     const auto from = row_of(flat, i / kept);
     double sum = 0;
     for (int64_t p = 0; p < places; ++p)
-      sum += static_cast<double>(from[static_cast<size_t>(maps ? i % kept * places + p : p * kept + i % kept)]);
+      sum +=
+          static_cast<double>(from[static_cast<size_t>(maps ? i % kept * places + p : p * kept + i % kept)]);
     mean.values<float>()[static_cast<size_t>(i)] = static_cast<float>(sum / static_cast<double>(places));
   });
   return mean;
@@ -66,7 +68,8 @@ class Looking {
     points_.vectors = stack_rows(rows_);
     points_.what = with_commas(points_.count()) + (points_.count() == 1 ? " picture" : " pictures") +
                    " in the layer " + layer + " of " + network_.name();
-    if (std::ranges::all_of(points_.labels, [](const std::string& l) { return l.empty(); })) points_.labels.clear();
+    if (std::ranges::all_of(points_.labels, [](const std::string& l) { return l.empty(); }))
+      points_.labels.clear();
     points_.vectors = as_floats(points_.vectors, "the layer " + layer);
     return std::move(points_);
   }
@@ -122,7 +125,8 @@ class Looking {
 Points picture_points(const PointsChoice& c, const Watch& watch) {
   const int64_t drawn = c.zoo.empty() ? 0 : parse_whole("--zoo", c.zoo, 1, 10'000'000);
   const auto seed = static_cast<uint64_t>(parse_whole("--zoo-seed", c.pictures_seed, 0, INT64_MAX));
-  if (c.places != "mean" && c.places != "all") throw UsageError("--places takes mean or all, not '" + c.places + "'");
+  if (c.places != "mean" && c.places != "all")
+    throw UsageError("--places takes mean or all, not '" + c.places + "'");
   c.preprocessing.check();
   c.model.check_name();
   c.weights.check(c.model.model);

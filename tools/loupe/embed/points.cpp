@@ -15,15 +15,18 @@ void PointsChoice::add_to(CLI::App& app) {
   const std::string given = "Points that are given", seen = "Points that are pictures";
   value_option(app, "--vectors", vectors, "FILE.npy", "Vectors (N, D), float32 or float64", given);
   value_option(app, "--words", words, "FILE", "What each point is called, one a line", given);
-  value_option(app, "--labels", labels, "FILE", "What kind each point is of, one a line; also of pictures", given);
-  argument(app, "FOLDER", folder, "Pictures, in all its folders; a picture's label is the first of these", seen);
-  value_option(app, "--zoo", zoo, "N", "Also N drawn pictures, which are on no disk; their labels are their classes",
-               seen);
+  value_option(app, "--labels", labels, "FILE", "What kind each point is of, one a line; also of pictures",
+               given);
+  argument(app, "FOLDER", folder, "Pictures, in all its folders; a picture's label is the first of these",
+           seen);
+  value_option(app, "--zoo", zoo, "N",
+               "Also N drawn pictures, which are on no disk; their labels are their classes", seen);
   value_option(app, "--zoo-seed", pictures_seed, "S", "Which drawn pictures (1)", seen);
-  value_option(app, "--layer", layer, "NAME", "The layer whose values are a picture's vector (what the last one reads)",
-               seen);
+  value_option(app, "--layer", layer, "NAME",
+               "The layer whose values are a picture's vector (what the last one reads)", seen);
   value_option(app, "--places", places, "mean|all",
-               "Of a layer with places, or tokens: their mean, or all of them one after another (mean)", seen);
+               "Of a layer with places, or tokens: their mean, or all of them one after another (mean)",
+               seen);
   model.add_to(app, seen);
   weights.add_to(app, "File with the weights, or `formula`; the zoo's are built in", seen);
   preprocessing.add_to(app, "How pictures are prepared");

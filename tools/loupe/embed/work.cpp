@@ -71,7 +71,8 @@ void check_map(const Points& points, MapChoice& how) {
                      (n == 1 ? "is one" : "are " + std::to_string(n)));
   how.neighbours = std::min(how.neighbours, (n - 1) / 2);  // what trustworthiness is defined for
   if (how.clusters > n)
-    throw UsageError("--clusters " + std::to_string(how.clusters) + ": there are " + std::to_string(n) + " points");
+    throw UsageError("--clusters " + std::to_string(how.clusters) + ": there are " + std::to_string(n) +
+                     " points");
   if (!how.by_tsne) return;
   if (how.tsne.perplexity >= static_cast<double>(n - 1))
     throw UsageError("t-SNE at a perplexity of " + short_number(how.tsne.perplexity) + " takes more than " +
@@ -91,7 +92,8 @@ Embedding embed(Points points, const MapChoice& how, const Watch& watch) {
   clock.lap(how.by_tsne ? "tsne" : "pca");
   e.near = nearest_neighbours(e.points.vectors, how.neighbours, how.metric, saying(watch, "neighbours"));
   clock.lap("neighbours");
-  e.on_map = nearest_neighbours(e.map, how.neighbours, Metric::euclidean, saying(watch, "neighbours on the map"));
+  e.on_map =
+      nearest_neighbours(e.map, how.neighbours, Metric::euclidean, saying(watch, "neighbours on the map"));
   clock.lap("neighbours_on_map");
   e.trust = trustworthiness(e.points.vectors, how.metric, e.on_map, saying(watch, "trustworthiness"));
   e.recall = neighbour_recall(e.near, e.on_map);
