@@ -1,5 +1,5 @@
-// What exact neighbours and exact t-SNE cost, of points drawn from a normal distribution, which is the hardest case: there are
-// no clusters.
+// What exact neighbours and exact t-SNE cost, of points drawn from a normal distribution, which is the hardest case:
+// there are no clusters.
 //
 //   build/release/bin/lenses_cost [POINTS] [DIMENSIONS] [POINTS OF T-SNE]      50000 384 5000
 //

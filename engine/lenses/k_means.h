@@ -11,10 +11,10 @@ struct Clusters {
   int64_t rounds = 0;
 };
 
-/// k clusters of x (N, D), float32, until no point changes its cluster, or `rounds` are done. The beginning is drawn by
-/// the seed; a cluster that loses all its points takes the one that is farthest from its own centre. Clusters are
-/// numbered by size, the largest first, then by their first point. The same for any number of threads. Throws UsageError
-/// unless 1 ≤ k ≤ N.
+/// k clusters of x (N, D), float32, until no point changes its cluster, or `rounds` are done. The beginning is drawn
+/// by the seed; a cluster that loses all its points takes the one that is farthest from its own centre. Clusters are
+/// numbered by size, the largest first, then by their first point. The same for any number of threads. Throws
+/// UsageError unless 1 ≤ k ≤ N.
 Clusters k_means(const Tensor& x, int64_t k, uint64_t seed, int64_t rounds = 300);
 
 }  // namespace loupe

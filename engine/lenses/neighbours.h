@@ -1,5 +1,5 @@
-// Nearest neighbours, exact: every pair is compared, by products in float32 whose rounding is bounded, and what that leaves
-// open in double. Of points at one distance the one of the lower index is nearer.
+// Nearest neighbours, exact: every pair is compared, by products in float32 whose rounding is bounded, and what that
+// leaves open in double. Of points at one distance the one of the lower index is nearer.
 #pragma once
 #include <string>
 
@@ -31,8 +31,8 @@ struct Near {
 std::vector<Near> nearest_to(const Tensor& x, std::span<const float> vector, int64_t k, Metric metric,
                              std::span<const int64_t> except = {});
 
-/// What is to c as a is to b: the k rows nearest by cosine to a − b + c, each made of length 1 before, but for a, b and c
-/// themselves (Mikolov, Yih & Zweig 2013, "Linguistic regularities in continuous space word representations").
+/// What is to c as a is to b: the k rows nearest by cosine to a − b + c, each made of length 1 before, but for a, b
+/// and c themselves (Mikolov, Yih & Zweig 2013, "Linguistic regularities in continuous space word representations").
 std::vector<Near> analogy(const Tensor& x, int64_t a, int64_t b, int64_t c, int64_t k);
 
 }  // namespace loupe

@@ -50,9 +50,9 @@ Similarity::Similarity(const Tensor& x, Metric metric) : metric_(metric), x_(x) 
   block_.resize(static_cast<size_t>(kRows * std::min(n, kColumns)));
   workspace_.resize(
       static_cast<size_t>(cpu::product_workspace(product_of(kRows, std::min(n, kColumns), dims + 1), true)));
-  // With u = 2⁻²⁴, lengths a of the row and b of the longest: a chain of D + 1 fused multiply-adds is off by no more than
-  // (D + 1)·u·(ab + b²/2); what is in it was rounded once, and stands in for the distance of the vectors as they were,
-  // which moves by no more than u·(a + b) on that account.
+  // With u = 2⁻²⁴, lengths a of the row and b of the longest: a chain of D + 1 fused multiply-adds is off by no more
+  // than (D + 1)·u·(ab + b²/2); what is in it was rounded once, and stands in for the distance of the vectors as they
+  // were, which moves by no more than u·(a + b) on that account.
   constexpr double kUnit = 0x1p-24;
   double longest = 0;
   for (const double h : half_) longest = std::max(longest, std::sqrt(2 * h));

@@ -1,5 +1,5 @@
-// Similarity: how alike all pairs of vectors are, by blocked products in float32 of which it is known how far they can be
-// from the truth, and the truth in double where that decides.
+// Similarity: how alike all pairs of vectors are, by blocked products in float32 of which it is known how far they
+// can be from the truth, and the truth in double where that decides.
 #pragma once
 #include <functional>
 #include <vector>

@@ -50,8 +50,8 @@ struct Gaussians {  // of all points, whole blocks
   std::vector<float> beta, least, scale;
 };
 
-// The β at which the entropy of a row is `wanted`: Newton's steps for log β, and bisection where they leave the bracket.
-// The entropy H = log Σw + βΣwt/Σw falls with β: dH/d(log β) = −β²·(variance of t under w).
+// The β at which the entropy of a row is `wanted`: Newton's steps for log β, and bisection where they leave the
+// bracket. The entropy H = log Σw + βΣwt/Σw falls with β: dH/d(log β) = −β²·(variance of t under w).
 void find_gaussian(const float* distances, int64_t count, double wanted, size_t at, Gaussians& to) {
   constexpr int kMost = 100;
   constexpr double kNear = 1e-6;

@@ -1,5 +1,5 @@
-// t-SNE's loops over pairs: lanes are the columns of a tile, 16 at a time. A tile's forces on its columns wait in the L1
-// cache, 4 KiB, while those on two rows are in registers.
+// t-SNE's loops over pairs: lanes are the columns of a tile, 16 at a time. A tile's forces on its columns wait in the
+// L1 cache, 4 KiB, while those on two rows are in registers.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/sne/sne.cpu.cpp"
 #include <algorithm>
@@ -99,8 +99,8 @@ GaussianSums Sums(const float* distances, int64_t count, float beta, float least
   return all;
 }
 
-// Less than this is 0: it is nothing beside the others, and products with numbers that are denormal take a hundred times as
-// long.
+// Less than this is 0: it is nothing beside the others, and products with numbers that are denormal take a hundred
+// times as long.
 constexpr float kNoAffinity = 1e-30f;
 
 void Affinities(const SneGaussians& rows, const SneGaussians& columns, bool diagonal, float* tile) {

@@ -1,7 +1,8 @@
-// The inner loops of exact t-SNE (van der Maaten & Hinton 2008, "Visualizing data using t-SNE"), on the CPU: nothing is
-// sampled, and every pair of points is looked at in each step. N points are cut into blocks of kSneBlock, and what
-// belongs to pairs of points lies in tiles, a block by a block, row-major. A tile is computed by one thread, each of its
-// sums in an order that follows from its size alone: the same bits for any number of threads, by AVX2 and by AVX-512.
+// The inner loops of exact t-SNE (van der Maaten & Hinton 2008, "Visualizing data using t-SNE"), on the CPU: nothing
+// is sampled, and every pair of points is looked at in each step. N points are cut into blocks of kSneBlock, and what
+// belongs to pairs of points lies in tiles, a block by a block, row-major. A tile is computed by one thread, each of
+// its sums in an order that follows from its size alone: the same bits for any number of threads, by AVX2 and by
+// AVX-512.
 #pragma once
 #include <cstdint>
 

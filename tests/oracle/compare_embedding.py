@@ -2,11 +2,11 @@
 
     python3 compare_embedding.py LOUPE [--points 2000] [--steps 1000]      needs scikit-learn and NumPy
 
-Of clouds of points in 32 dimensions, and of the digits that scikit-learn carries, both make an exact t-SNE map (method="exact",
-init="pca") and principal components. Printed are trustworthiness, recall of ten neighbours and KL divergence of either map, all
-by the same functions of scikit-learn's, and how far Loupe's own trustworthiness, recall and neighbours are from those. The exit
-status is 1 where trustworthiness or recall of a map differ by more than .01, a component by more than 1e-5 of the greatest, or a
-number that both compute of the same map by more than 1e-9.
+Of clouds of points in 32 dimensions, and of the digits that scikit-learn carries, both make an exact t-SNE map
+(method="exact", init="pca") and principal components. Printed are trustworthiness, recall of ten neighbours and KL
+divergence of either map, all by the same functions of scikit-learn's, and how far Loupe's own trustworthiness, recall
+and neighbours are from those. The exit status is 1 where trustworthiness or recall of a map differ by more than .01,
+a component by more than 1e-5 of the greatest, or a number that both compute of the same map by more than 1e-9.
 """
 import argparse
 import json
@@ -33,7 +33,7 @@ def clouds(count):
 
 
 def order(x):
-    """Of each point all points, nearest first, itself before all, ties by index; sklearn leaves the order of ties open."""
+    """Of each point all points, itself and then the nearest first, ties by index, which sklearn leaves open."""
     distances = cdist(x.astype(np.float64), x.astype(np.float64), "sqeuclidean")
     np.fill_diagonal(distances, -1)
     return np.argsort(distances, axis=1, kind="stable")
@@ -52,7 +52,8 @@ def recall(truth, other):
 def by_loupe(loupe, folder, *options):
     out = folder / "out"
     begin = time.time()
-    subprocess.run([loupe, "embed", "--vectors", folder / "x.npy", "--out", out, *options], check=True, stdout=subprocess.DEVNULL)
+    command = [loupe, "embed", "--vectors", folder / "x.npy", "--out", out, *options]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return np.load(out / "map.npy"), json.loads((out / "embed.json").read_text()), time.time() - begin
 
 

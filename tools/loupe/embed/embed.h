@@ -31,7 +31,7 @@ struct PointsChoice {
 
 /// What is embedded. Of each point there is a word, a label and a small picture, or of none.
 struct Points {
-  std::string what;     // for people: "words.npy", "700 pictures in the layer flatten of zoo"
+  std::string what;     // for people: "words.npy", "pictures in the layer flatten of zoo"
   Tensor vectors = {};  // (N, D), float32
   std::vector<std::string> words = {}, labels = {};
   std::vector<Image> pictures = {};                                // squares of one size

@@ -7,6 +7,7 @@ const make = (name, className, text) => {
   if (text !== undefined) made.textContent = text;
   return made;
 };
+const grouped = number => number.toLocaleString("en");
 const groupName = i => data.groupings.length ? data.groupings[0].names[data.groupings[0].of[i]] : "";
 
 function zoomBy(by, x = width / 2, y = height / 2) {
@@ -155,13 +156,13 @@ function find() {
   if (wanted) {
     const exact = i => wordOf(i).toLowerCase() === wanted ? 0 : 1;
     found.sort((a, b) => exact(a) - exact(b) || a - b);
-    foundBox.append(make("h2", "", found.length.toLocaleString("en") + " found"), ...found.slice(0, 30).map(i => pointRow(i, "")));
+    foundBox.append(make("h2", "", grouped(found.length) + " found"), ...found.slice(0, 30).map(i => pointRow(i, "")));
   }
   say();
   redraw();
 }
 function say() {
-  status.textContent = shown.found ? shown.found.reduce((a, b) => a + b, 0).toLocaleString("en") + " of " + count.toLocaleString("en") : "";
+  status.textContent = shown.found ? grouped(shown.found.reduce((a, b) => a + b, 0)) + " of " + grouped(count) : "";
 }
 function group() {
   shown.grouping = data.groupings[colour.value] || null;
@@ -169,7 +170,7 @@ function group() {
   legend.replaceChildren();
   const g = shown.grouping;
   if (g) {
-    legend.append(make("h2", "", g.names.length.toLocaleString("en") + " " + g.title + (g.names.length === 1 ? "" : "s")));
+    legend.append(make("h2", "", grouped(g.names.length) + " " + g.title + (g.names.length === 1 ? "" : "s")));
     const order = [...g.names.keys()].sort((a, b) => g.names.length > 40 ? g.counts[b] - g.counts[a] : a - b);
     legend.append(...order.slice(0, 200).map(c => {
       const row = make("button", "row"), dot = make("i");
@@ -177,11 +178,11 @@ function group() {
       row.setAttribute("aria-pressed", "true");
       row.dataset.group = c;
       dot.style.background = css(colourOf(c, g.names.length));
-      row.append(dot, make("span", "", g.names[c] || "(none)"), make("small", "", g.counts[c].toLocaleString("en")));
+      row.append(dot, make("span", "", g.names[c] || "(none)"), make("small", "", grouped(g.counts[c])));
       row.onclick = () => isolate(c);
       return row;
     }));
-    if (order.length > 200) legend.append(make("p", "small soft", "and " + (order.length - 200).toLocaleString("en") + " more"));
+    if (order.length > 200) legend.append(make("p", "small soft", "and " + grouped(order.length - 200) + " more"));
   }
   redraw();
 }
@@ -210,7 +211,8 @@ colour.append(...data.groupings.map((g, n) => {
 }));
 colour.parentElement.hidden = data.groupings.length < 2;
 colour.onchange = group;
-for (const [box, name, there] of [[byId("words"), "words", data.words.length || data.groupings.length], [byId("pictures"), "pictures", hasPictures]]) {
+for (const [name, there] of [["words", data.words.length || data.groupings.length], ["pictures", hasPictures]]) {
+  const box = byId(name);
   box.parentElement.hidden = !there;
   box.onchange = () => { shown[name] = box.checked; redraw(); };
 }
@@ -230,7 +232,7 @@ function timeFrames() {
   }
   times.sort((a, b) => a - b);
   const at = share => times[Math.min(frames - 1, Math.floor(share * frames))].toFixed(1);
-  byId("timing").textContent = count.toLocaleString("en") + " points on " + width + " × " + height + " pixels, " + frames +
+  byId("timing").textContent = grouped(count) + " points on " + width + " × " + height + " pixels, " + frames +
       " frames: median " + at(.5) + " ms, 95 % below " + at(.95) + " ms, longest " + at(1) + " ms";
   whole();
 }
@@ -242,6 +244,7 @@ if (hasPictures) {
   sprite.onload = () => { draw(); if (shown.chosen >= 0) choose(shown.chosen, false); };
   sprite.src = "data:image/jpeg;base64," + byId("sprite").textContent;
 }
-if (/^#\d+$/.test(location.hash) && Number(location.hash.slice(1)) < count) choose(Number(location.hash.slice(1)), true);
+const asked_for = Number(location.hash.slice(1) || -1);
+if (Number.isInteger(asked_for) && asked_for >= 0 && asked_for < count) choose(asked_for, true);
 draw();
 if (new URLSearchParams(location.search).has("time")) timeFrames();

@@ -1,6 +1,7 @@
 "use strict";
-// The map: what is where, and how it is drawn. Dots are written into the canvas's pixels, a stamp each, so that 100,000 of
-// them are one picture a few milliseconds later; what is few, lines, words and pictures, is drawn over them.
+// The map: what is where, and how it is drawn. Dots are written into the canvas's pixels, a stamp each, so that
+// 100,000 of them are one picture a few milliseconds later; what is few, lines, words and pictures, is drawn over
+// them.
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = id => document.getElementById(id);
 
@@ -194,13 +195,14 @@ function haloed(word, x, y) {
   ink.fillText(word, x, y);
 }
 const widths = new Map();
-function drawWords(taken) {
+// Those of the chosen point and its neighbours come first, before the names of groups.
+function drawWords(taken, most) {
   if (!shown.words || !data.words.length || hasPictures && shown.pictures) return;
   const size = Math.round(12 * ratio);
   ink.font = size + "px system-ui, sans-serif";
   ink.fillStyle = css(text());
   let tried = 0;
-  someVisible(260, i => {
+  someVisible(most, i => {
     if (++tried > 1500) return true;  // enough was looked at
     const word = data.words[i].length > 34 ? data.words[i].slice(0, 32) + "…" : data.words[i];
     let w = widths.get(word);
@@ -269,8 +271,9 @@ function draw() {
   drawPictures(colour);
   drawChosen();
   halo();
+  if (shown.chosen >= 0) drawWords(taken, 0);
   drawNames(taken);
-  drawWords(taken);
+  drawWords(taken, 260);
 }
 let asked = false;
 function redraw() {

@@ -66,8 +66,7 @@ class Looking {
       throw Error("nothing could be read: of " + with_commas(std::ssize(points_.skipped)) +
                   " files the first is '" + points_.skipped[0].first + "': " + points_.skipped[0].second);
     points_.vectors = stack_rows(rows_);
-    points_.what = with_commas(points_.count()) + (points_.count() == 1 ? " picture" : " pictures") +
-                   " in the layer " + layer + " of " + network_.name();
+    points_.what = "pictures in the layer " + layer + " of " + network_.name();
     if (std::ranges::all_of(points_.labels, [](const std::string& l) { return l.empty(); }))
       points_.labels.clear();
     points_.vectors = as_floats(points_.vectors, "the layer " + layer);

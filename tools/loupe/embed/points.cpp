@@ -1,5 +1,5 @@
 // Points that are given: vectors from a file, with words and labels from others.
-#include <algorithm>
+#include <filesystem>
 #include <unordered_map>
 
 #include "engine/lenses/vectors.h"
@@ -57,7 +57,7 @@ Points read_points(const PointsChoice& c, const Watch& watch) {
   if (pictures) {
     points = picture_points(c, watch);
   } else {
-    points.what = c.vectors;
+    points.what = std::filesystem::path(c.vectors).filename().string();
     points.vectors = as_floats(read_npy(c.vectors), "'" + c.vectors + "'");
   }
   if (!c.words.empty()) points.words = lines_of(c.words, "--words", points.count());
