@@ -207,6 +207,22 @@ Tensor parse_npy(std::span<const std::byte> bytes, const std::string& name) {
   return t;
 }
 
+std::string encode_npy(const Tensor& x) {
+  const char* type = x.dtype() == Dtype::f32 ? "<f4" : x.dtype() == Dtype::f64 ? "<f8" : "<i4";
+  std::string header = std::string("{'descr': '") + (x.dtype() == Dtype::u8 ? "|u1" : type) +
+                       "', 'fortran_order': False, 'shape': (";
+  for (int d = 0; d < x.shape().rank(); ++d) header += (d ? " " : "") + std::to_string(x.shape()[d]) + ",";
+  header += "), }";
+  constexpr size_t kStart = 10,
+                   kUnit = 64;  // where the header begins, and what the data begin at multiples of
+  header.append(kUnit - 1 - (kStart + header.size()) % kUnit, ' ').append(1, '\n');
+  const auto length = static_cast<uint16_t>(header.size());
+  std::string bytes("\x93NUMPY\x01\0", 8);
+  bytes.append(reinterpret_cast<const char*>(&length), 2).append(header);
+  if (x.numel() > 0) bytes.append(reinterpret_cast<const char*>(x.raw()), static_cast<size_t>(x.bytes()));
+  return bytes;
+}
+
 Tensor read_npy(const std::string& path) { return parse_npy(MappedFile::open(path)->bytes(), path); }
 
 }  // namespace loupe

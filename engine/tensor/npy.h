@@ -14,5 +14,7 @@ namespace loupe {
 Tensor read_npy(const std::string& path);
 /// The same from bytes in memory; `name` stands for the file in errors.
 Tensor parse_npy(std::span<const std::byte> bytes, const std::string& name);
+/// The bytes of such a file, version 1, of any type that a tensor has.
+std::string encode_npy(const Tensor& x);
 
 }  // namespace loupe

@@ -46,6 +46,21 @@ std::string error_of(const std::string& bytes) {
 
 }  // namespace
 
+TEST_CASE("what is encoded is read again") {
+  const Tensor f = Tensor::from(std::vector<float>{1, -2.5f, 0, 4, 5, 6}, {2, 3});
+  const std::string bytes = encode_npy(f);
+  CHECK((bytes.size() - 24) % 64 == 0);
+  for (const Tensor& x :
+       {f, f.to(Dtype::f64), f.reshape({6}), f.slice(1, 2), Tensor::zeros(Dtype::i32, {2, 1, 4}),
+        Tensor::from(std::vector<uint8_t>{7, 255}, {2}), Tensor::zeros(Dtype::f32, {0, 3}),
+        f.reshape({1, 1, 6}).row(0).row(0).slice(0, 1).reshape({})}) {
+    const Tensor again = parse(encode_npy(x));
+    CHECK(again.dtype() == x.dtype());
+    CHECK(again.shape() == x.shape());
+    for (int64_t i = 0; i < x.numel(); ++i) CHECK(again.item(i) == x.item(i));
+  }
+}
+
 TEST_CASE("arrays of every type and version") {
   const Tensor f = parse(npy(dict("<f4", "(2, 3)"), data_of<float>({1, 2, 3, 4, 5, 6.5f})));
   CHECK(f.shape() == Shape{2, 3});
