@@ -7,6 +7,7 @@
 
 #include "kernels/common/error.h"
 #include "kernels/common/parallel.h"
+#include "models/io/half.h"
 #include "models/io/safetensors_header.h"
 
 namespace loupe {
@@ -23,19 +24,6 @@ std::optional<Dtype> same_in_memory(std::string_view type) {
   if (type == "I32") return Dtype::i32;
   if (type == "U8" || type == "BOOL") return Dtype::u8;
   return std::nullopt;
-}
-
-float from_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
-
-// The 15 bits below the sign, shifted to float's place, make the value times 2^-112 (subnormals too,
-// exactly). Infinity and NaN have every exponent bit set, which the product does not: they get it directly.
-float from_f16(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
-  const uint32_t magnitude = static_cast<uint32_t>(bits & 0x7FFF) << 13;
-  const bool finite = (bits & 0x7C00) != 0x7C00;
-  const uint32_t value =
-      finite ? std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112f) : magnitude | 0x7F800000;
-  return std::bit_cast<float>(value | sign);
 }
 
 // `data` may be unaligned.

@@ -14,7 +14,6 @@ struct Foreign {
   size_t at = 0;
 };
 constexpr Foreign kForeign[] = {
-    {"GGUF", "a GGUF file of a language model"},
     {"\x89HDF", "an HDF5 file, of Keras perhaps"},
     {"\x1f\x8b", "compressed with gzip; unpack it first"},
     {"\x93NUMPY", "a NumPy array"},
@@ -51,10 +50,11 @@ WeightsFile WeightsFile::open(const std::string& path) {
   const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
   const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
   if (!is_safetensors(text)) {
+    if (GgufFile::starts(file->bytes())) return GgufFile::parse(file->bytes(), path, file);
     if (TorchFile::starts(file->bytes())) return TorchFile::parse(file->bytes(), path, file);
     if (const std::string_view name = foreign(text); !name.empty())
       throw Error("'" + path +
-                  "' is no file of weights that Loupe reads (safetensors, or torch.save's): it is " +
+                  "' is no file of weights that Loupe reads (safetensors, GGUF, or torch.save's): it is " +
                   std::string(name));
   }
   return SafetensorsFile::parse(file->bytes(), path, file);

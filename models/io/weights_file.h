@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "models/io/gguf.h"
 #include "models/io/safetensors.h"
 #include "models/io/torch_file.h"
 
@@ -14,10 +15,11 @@ namespace loupe {
 
 class WeightsFile {
  public:
-  /// safetensors, or what torch.save wrote. Throws Error, one line, which says what the file is where it is
+  /// safetensors, GGUF, or what torch.save wrote. Throws Error, one line, which says what the file is where it is
   /// something else.
   static WeightsFile open(const std::string& path);
   WeightsFile(SafetensorsFile file) : file_(std::move(file)) { take_names(); }  // NOLINT: implicit on purpose
+  WeightsFile(GgufFile file) : file_(std::move(file)) { take_names(); }         // NOLINT
   WeightsFile(TorchFile file) : file_(std::move(file)) { take_names(); }        // NOLINT
 
   const std::vector<std::string>& names() const { return names_; }
@@ -33,7 +35,7 @@ class WeightsFile {
 
  private:
   void take_names();
-  std::variant<SafetensorsFile, TorchFile> file_;
+  std::variant<SafetensorsFile, GgufFile, TorchFile> file_;
   std::vector<std::string> names_;
   std::map<std::string, std::string, std::less<>> stored_;  // a name here → that in the file
 };

@@ -38,7 +38,7 @@ TEST_CASE("foreign files are called what they are") {
     write_text(path, bytes);
     CHECK_THROWS_WITH_AS(WeightsFile::open(path), doctest::Contains(part.c_str()), Error);
   };
-  says("GGUF" + std::string(30, '\3'), "a GGUF file");
+  says("GGUF" + std::string(30, '\3'), "it is of version 50529027");
   says("\x89HDF\r\n\x1a\n" + std::string(30, '\0'), "an HDF5 file");
   says("<!DOCTYPE html><html>", "HTML");
   says("\x1f\x8b\x08" + std::string(30, '\0'), "compressed with gzip");
