@@ -115,6 +115,17 @@ TEST_CASE("tour: the page stands alone and says what --json says") {
   CHECK(hits + misses > 0);
   CHECK(maps == suited.size() * 5);
 
+  CHECK(all["classes"].size() == 7);
+  for (const json& c : all["classes"]) CHECK(c["after"] > c["before"]);
+  CHECK(all["searched"] == 420);
+  CHECK(!all["units"].empty());
+  for (const json& unit : all["units"]) {
+    const std::string caption =
+        unit["layer"].get<std::string>() + ", channel " + unit["channel"].dump() + ": ";
+    CHECK_MESSAGE(occurrences(page, caption) == 1, caption);
+    CHECK(unit["of_class"] >= 1);
+  }
+
   const json& scores = all["scores"];
   CHECK(scores["count"] == 2);
   for (size_t i = 0; i < scores["methods"].size(); ++i) {
@@ -143,7 +154,11 @@ TEST_CASE("tour: threads change no map and no score") {
     json all = json::parse(said.out);
     json scores;
     for (const json& m : all["scores"]["methods"]) scores.push_back(m["scores"]);
-    found.push_back({{"alone", all["alone"]}, {"together", all["together"]}, {"scores", scores}});
+    found.push_back({{"alone", all["alone"]},
+                     {"together", all["together"]},
+                     {"classes", all["classes"]},
+                     {"units", all["units"]},
+                     {"scores", scores}});
   }
   CHECK(found[0] == found[1]);
 }

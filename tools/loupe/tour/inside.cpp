@@ -23,11 +23,11 @@ Tensor drawn(const ImageModel& network, uint64_t seed, int64_t index) {
 
 int64_t class_of(const Hit& hit) { return zoo::class_of(std::stoll(hit.image)); }
 
-// Every second class, so that their pictures fit into a row.
+// Every second class, the goose among them, so that their pictures fit into a row.
 void classes(Tour& tour, ImageModel& network, ProgressBar& progress) {
   WantedChoice choice;
-  for (int64_t cls = 0; cls < std::ssize(zoo::labels()); cls += 2)
-    choice.classes += (cls ? "," : "") + std::to_string(cls);
+  for (int64_t cls = 1; cls < std::ssize(zoo::labels()); cls += 2)
+    choice.classes += (cls > 1 ? "," : "") + std::to_string(cls);
   const Shape input = network.graph().input_shapes().at(0);
   RecipeChoice how;
   how.steps = kSteps;
@@ -44,6 +44,7 @@ void classes(Tour& tour, ImageModel& network, ProgressBar& progress) {
 std::vector<TourUnit> choose(const LayerHits& layer) {
   std::vector<TourUnit> all;
   for (size_t c = 0; c < layer.channels.size(); ++c) {
+    if (layer.channels[c].empty()) continue;  // nothing excites it
     std::vector<int64_t> count(zoo::labels().size());
     for (const Hit& hit : layer.channels[c]) ++count[static_cast<size_t>(class_of(hit))];
     const auto most = std::ranges::max_element(count);
