@@ -44,4 +44,8 @@ void write_file(const std::filesystem::path& path, std::span<const uint8_t> byte
   file.commit();
 }
 
+void write_text(const std::filesystem::path& path, std::string_view text) {
+  write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
 }  // namespace loupe

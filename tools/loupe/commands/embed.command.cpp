@@ -94,10 +94,6 @@ nlohmann::ordered_json json_of(const NearTable& table) {
   return {{"asked", table.asked}, {"nearest", std::move(rows)}};
 }
 
-void write_text(const fs::path& path, const std::string& text) {
-  write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-}
-
 void publish(OutputFolder& out, const Embedding& e, const nlohmann::ordered_json& record) {
   out.publish("", {{"vectors.npy", [&](const fs::path& p) { write_text(p, encode_npy(e.points.vectors)); }},
                    {"map.npy", [&](const fs::path& p) { write_text(p, encode_npy(e.map)); }},

@@ -187,10 +187,6 @@ ExplainRun prepare(const Settings& s) {
           s.save_switches};
 }
 
-void write_text(const OutputFolder::Path& path, const std::string& text) {
-  write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-}
-
 // Memory of one image, as plans say it.
 void count_memory(Explained& all, const Network& network) {
   if (all.images.empty()) return;

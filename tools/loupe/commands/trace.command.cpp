@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "engine/file/atomic_file.h"
 #include "engine/file/file.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/options.h"
@@ -49,12 +48,6 @@ std::string read_text(const std::string& path) {
   } catch (const Error& e) {
     throw Error("cannot read " + path + ": " + e.what());
   }
-}
-
-void write_text(const std::string& path, const std::string& text) {
-  AtomicFile file(path);
-  file.write(text);
-  file.commit();
 }
 
 std::string times(int64_t taken, int64_t ideal) {

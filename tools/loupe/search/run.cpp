@@ -20,10 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
 
-void write_text(const fs::path& path, const std::string& text) {
-  write_file(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-}
-
 }  // namespace
 
 std::vector<ReadPicture> read_stretch(Search& s, int64_t begin, int64_t end) {

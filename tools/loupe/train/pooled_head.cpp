@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "engine/file/atomic_file.h"
+#include "engine/file/file.h"
 #include "engine/training/linear_head.h"
 #include "models/io/safetensors.h"
 #include "models/zoo/pictures.h"
@@ -113,12 +113,6 @@ double accuracy(const LinearHead& head, const Samples& samples) {
     right += best == samples.classes[static_cast<size_t>(n)];
   }
   return static_cast<double>(right) / static_cast<double>(x.shape()[0]);
-}
-
-void write_text(const fs::path& path, const std::string& text) {
-  AtomicFile file(path.string());
-  file.write(text);
-  file.commit();
 }
 
 ImageModel trunk_of(const HeadTraining& s) {

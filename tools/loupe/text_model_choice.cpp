@@ -1,0 +1,27 @@
+#include "tools/loupe/text_model_choice.h"
+
+#include <cstdio>
+
+#include "kernels/common/parallel.h"
+#include "tools/loupe/text.h"
+
+namespace loupe {
+
+void TextModelChoice::add_to(CLI::App& app, const std::string& group) {
+  value_option(app, "--weights", weights, "FILE|DIR",
+               "The model: a .gguf file, a Hugging Face folder with config.json, or a .safetensors file that "
+               "Loupe wrote",
+               group);
+  device.add_to(app, group);
+  value_option(app, "--threads", threads, "N", "Threads; results do not depend on it (all cores)", group);
+}
+
+TextModel TextModelChoice::load() const {
+  if (weights.empty()) throw UsageError("--weights names the model: a .gguf file or a folder");
+  if (!threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", threads, 1, 1024)));
+  TextModel model = load_text(weights, device.open(), device.kernels());
+  for (const std::string& note : model.notes) std::fprintf(stderr, "loupe: %s\n", one_line(note).c_str());
+  return model;
+}
+
+}  // namespace loupe
