@@ -11,37 +11,6 @@ namespace loupe {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Sixteen queries' softmax so far: the largest score and the sum of exp(score − largest), in each lane.
-struct Running {
-  Block max, sum;
-  HWY_INLINE Running() : max(fill(kNothing)), sum(fill(0.0f)) {}
-
-  // Takes in a tile of scores, which become exp(score − largest); what was added up before is to be
-  // multiplied by the result.
-  HWY_INLINE Block take(float* tile, int64_t count) {
-    Block largest = max;
-    for (int64_t r = 0; r < count; ++r) {
-      const Block s = load(tile + r * kBlock);
-      for (int i = 0; i < kVectors; ++i) largest.v[i] = hn::Max(largest.v[i], s.v[i]);
-    }
-    const Block finite = without_infinity(largest), factor = exponential(subtract(max, finite));
-    sum = mul(sum, factor);
-    for (int64_t r = 0; r < count; ++r) {
-      const Block p = exponential(subtract(load(tile + r * kBlock), finite));
-      sum = add(sum, p);
-      store(p, tile + r * kBlock);
-    }
-    max = largest;
-    return factor;
-  }
-  // Where all is masked so far, exp(−∞ − 0) is the 0 that exp(−∞ + ∞) is not.
-  static HWY_INLINE Block without_infinity(Block x) {
-    for (int i = 0; i < kVectors; ++i)
-      x.v[i] = hn::IfThenZeroElse(hn::Eq(x.v[i], hn::Set(D(), kNothing)), x.v[i]);
-    return x;
-  }
-};
-
 // y (stride apart; or null), the pattern's rows (or null) and the record of sixteen queries.
 void AttentionTask(const Scene& s, const Rows& q, const Rows& k, const Rows& v, int64_t width, int64_t end,
                    const cpu::Scratch& scratch, float* y, float* pattern, float* record) {

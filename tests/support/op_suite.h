@@ -75,6 +75,8 @@ struct OpSuite {
   /// For a tape's record that holds numbers which the backends compute (statistics, say): M of its elements.
   /// Bits, switches and copies are exact.
   std::function<std::vector<double>(const Operands&)> record_magnitude = nullptr;
+  /// Nothing is passed back: the op tells of values, and no signal goes through it.
+  bool forward_only = false;
   /// An image's result depends on the other images of its batch (statistics of the batch): repeatability is
   /// then checked over runs and threads, for one batch.
   bool mixes_images = false;
