@@ -8,8 +8,6 @@
 namespace loupe {
 namespace {
 
-constexpr int64_t kAtOnce = 5;  // sequences of a pass
-
 void check(const TextModel& model, int64_t count, int64_t half) {
   if (model.config.family == "bert")
     throw UsageError(model.network.name() + " predicts no next token, so that it has no induction to show");
@@ -32,21 +30,6 @@ double mean(std::span<const double> values) {
 }
 std::span<const double> second_half(const std::vector<double>& losses, int64_t half) {
   return std::span(losses).subspan(static_cast<size_t>(half));
-}
-
-// Adds a head's scores on one sequence, a share of the mean, from its pattern (L, L).
-void add_scores(HeadScores& all, const Head& at, const float* pattern, int64_t half, double share) {
-  const auto length = 2 * half;
-  const auto l = static_cast<size_t>(at.layer), h = static_cast<size_t>(at.head);
-  const auto mass = [&](int64_t i, int64_t j) { return static_cast<double>(pattern[i * length + j]); };
-  for (int64_t i = half; i < length; ++i) {
-    all.induction[l][h] += share / static_cast<double>(half) * mass(i, i - half + 1);
-    all.duplicate[l][h] += share / static_cast<double>(half) * mass(i, i - half);
-  }
-  for (int64_t i = 1; i < length; ++i) {
-    all.previous[l][h] += share / static_cast<double>(length - 1) * mass(i, i - 1);
-    all.first[l][h] += share / static_cast<double>(length - 1) * mass(i, 0);
-  }
 }
 
 }  // namespace
@@ -82,32 +65,10 @@ Ids repeated_tokens(int64_t s, int64_t half, int64_t vocabulary) {
 
 Repeats measure_repeats(TextModel& model, int64_t count, int64_t half, const Watched& watch) {
   check(model, count, half);
-  const TextConfig& c = model.config;
-  const HeadScores::Scores none(static_cast<size_t>(c.layers),
-                                std::vector<double>(static_cast<size_t>(c.heads)));
-  Repeats all{.scores = {none, none, none, none}};
-  Purpose purpose{.values = {model.node("logits")}};
-  for (int64_t l = 0; l < c.layers; ++l) purpose.values.emplace_back(model.block(l, "attention"), 1);
-  const double share = 1 / static_cast<double>(count);
-  for (int64_t begin = 0; begin < count; begin += kAtOnce) {
-    const std::vector<Ids> these = sequences(model, begin, std::min(begin + kAtOnce, count), half);
-    const auto inputs = model.inputs(these);
-    Execution& run = model.network.execution(shapes_of(inputs), purpose);
-    run.forward(inputs);
-    const Tensor logits = run.value(purpose.values[0]);
-    for (size_t n = 0; n < these.size(); ++n) {
-      const auto losses = next_token_losses(logits.row(static_cast<int64_t>(n)), these[n]);
-      all.first += share * mean(std::span(losses).first(static_cast<size_t>(half - 1)));
-      all.repeat += share * mean(second_half(losses, half));
-    }
-    for (int64_t l = 0; l < c.layers; ++l) {
-      const Tensor pattern = run.value(purpose.values[static_cast<size_t>(l + 1)]).to(Dtype::f32);
-      const float* of_head = pattern.values<const float>().data();
-      for (size_t n = 0; n < these.size(); ++n)
-        for (int64_t h = 0; h < c.heads; ++h, of_head += 4 * half * half)
-          add_scores(all.scores, {l, h}, of_head, half, share);
-    }
-    if (watch) watch(static_cast<double>(begin + std::ssize(these)) / static_cast<double>(count));
+  Repeats all{.heads = head_statistics(model, sequences(model, 0, count, half), {}, watch)};
+  for (const std::vector<double>& losses : all.heads.losses) {
+    all.first += mean(std::span(losses).first(static_cast<size_t>(half - 1))) / static_cast<double>(count);
+    all.repeat += mean(second_half(losses, half)) / static_cast<double>(count);
   }
   return all;
 }

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "models/text/text_model.h"
+#include "models/text/head_statistics.h"
 
 namespace loupe {
 
@@ -24,19 +24,9 @@ Head parse_head(std::string_view text);
 /// mod 9000, as the goldens have it; in a vocabulary of fewer than 10,000 one of its upper nine tenths.
 Ids repeated_tokens(int64_t s, int64_t half, int64_t vocabulary);
 
-/// What each head looks at, in the mean over sequences and over queries i: a mass of attention each, by layer and head.
-struct HeadScores {
-  using Scores = std::vector<std::vector<double>>;
-  Scores
-      induction;  // from i in the second half to i − half + 1, the token that followed the same token before
-  Scores duplicate;  // from i in the second half to i − half, the same token before
-  Scores previous;   // from i ≥ 1 to i − 1
-  Scores first;      // from i ≥ 1 to the first token
-};
-
 struct Repeats {
   double first = 0, repeat = 0;  // mean loss of a token in the first half, and in the second; nats
-  HeadScores scores = {};
+  HeadStatistics heads = {};     // induction, duplicate: in the second half
 };
 
 using Watched = std::function<void(double part)>;

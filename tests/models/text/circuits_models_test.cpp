@@ -30,7 +30,7 @@ struct Smollm2 {
   }
 };
 
-double difference(const json& wanted, const HeadScores::Scores& got) {
+double difference(const json& wanted, const HeadStatistics::Scores& got) {
   double worst = 0;
   for (size_t l = 0; l < got.size(); ++l)
     for (size_t h = 0; h < got[l].size(); ++h)
@@ -47,10 +47,10 @@ TEST_CASE("SmolLM2: losses, scores of all heads, and what silencing does") {
   const Repeats r = measure_repeats(model, 10, 50);
   CHECK(std::abs(r.first - s.golden["loss_first_half"].get<double>()) < 2e-4);
   CHECK(std::abs(r.repeat - s.golden["loss_repeat"].get<double>()) < 2e-4);
-  CHECK(difference(s.golden["induction"], r.scores.induction) < 1e-4);
-  CHECK(difference(s.golden["previous"], r.scores.previous) < 1e-4);
-  CHECK(difference(s.golden["duplicate"], r.scores.duplicate) < 1e-4);
-  CHECK(difference(s.golden["first"], r.scores.first) < 1e-4);
+  CHECK(difference(s.golden["induction"], r.heads.of(Statistic::induction)) < 1e-4);
+  CHECK(difference(s.golden["previous"], r.heads.of(Statistic::previous)) < 1e-4);
+  CHECK(difference(s.golden["duplicate"], r.heads.of(Statistic::duplicate)) < 1e-4);
+  CHECK(difference(s.golden["first"], r.heads.of(Statistic::first)) < 1e-4);
 
   const std::vector<std::vector<Head>> silenced{
       {}, {{18, 6}}, {{17, 3}, {17, 4}, {17, 5}, {18, 6}, {18, 7}}, {{16, 0}}, {{3, 0}}};

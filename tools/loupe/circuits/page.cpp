@@ -70,7 +70,7 @@ std::string drawing(const CircuitReport& r) {
 }
 
 std::string heat_map(const CircuitReport& r, const char* name, const char* meaning,
-                     const HeadScores::Scores& scores) {
+                     const HeadStatistics::Scores& scores) {
   constexpr double kCell = 14;
   const double width = kCell * static_cast<double>(r.heads) + 26,
                height = kCell * static_cast<double>(r.layers) + 4;
@@ -163,14 +163,14 @@ std::string report_page(const CircuitReport& r) {
       " sequences. At first, when nothing tells what comes, it is " + digits(r.repeats.first, 1) + ".</p>" +
       ablations(r);
   if (r.layers > 0) {
-    const HeadScores& s = r.repeats.scores;
+    const HeadStatistics& s = r.repeats.heads;
     out += "<h2>Every head</h2><p class=text>Attention to one token, the mean over " +
            std::to_string(r.how.sequences) + " sequences of " + std::to_string(r.how.half) +
            " random tokens, twice. A row is a layer, the last one above.</p><div class=maps>" +
-           heat_map(r, "Induction", "what followed the same token", s.induction) +
-           heat_map(r, "Previous", "the token before", s.previous) +
-           heat_map(r, "Duplicate", "the same token", s.duplicate) +
-           heat_map(r, "First", "the first token", s.first) + "</div>";
+           heat_map(r, "Induction", "what followed the same token", s.of(Statistic::induction)) +
+           heat_map(r, "Previous", "the token before", s.of(Statistic::previous)) +
+           heat_map(r, "Duplicate", "the same token", s.of(Statistic::duplicate)) +
+           heat_map(r, "First", "the first token", s.of(Statistic::first)) + "</div>";
   }
   return out +
          "<footer class=\"small soft\"><p>Elhage et al. 2021, “A mathematical framework for transformer "

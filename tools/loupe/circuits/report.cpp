@@ -16,7 +16,8 @@ size_t index_of(const CircuitReport& r, const Head& h) {
   return static_cast<size_t>(h.layer * r.heads + h.head);
 }
 
-std::vector<CircuitHead> heads_above(const CircuitReport& r, const HeadScores::Scores& scores, double least) {
+std::vector<CircuitHead> heads_above(const CircuitReport& r, const HeadStatistics::Scores& scores,
+                                     double least) {
   std::vector<CircuitHead> all;
   for (int64_t l = 0; l < r.layers; ++l)
     for (int64_t h = 0; h < r.heads; ++h)
@@ -61,15 +62,16 @@ int most_read(const CircuitReport& r) {
 
 // A head that does none of it: the one whose largest score is smallest.
 Head bystander(const CircuitReport& r) {
-  const HeadScores& s = r.repeats.scores;
+  const HeadStatistics& s = r.repeats.heads;
   Head least{0, 0};
   double smallest = 2;
   for (int64_t l = 0; l < r.layers; ++l)
     for (int64_t h = 0; h < r.heads; ++h) {
-      const auto at = [&](const HeadScores::Scores& of) {
+      const auto at = [&](const HeadStatistics::Scores& of) {
         return of[static_cast<size_t>(l)][static_cast<size_t>(h)];
       };
-      const double score = std::max({at(s.induction), at(s.previous), at(s.duplicate)});
+      const double score = std::max(
+          {at(s.of(Statistic::induction)), at(s.of(Statistic::previous)), at(s.of(Statistic::duplicate))});
       if (score < smallest) smallest = score, least = {l, h};
     }
   return least;
@@ -114,8 +116,8 @@ CircuitReport circuit_report(TextModel& model, const ReportChoice& how, const Re
       r.says[static_cast<size_t>(i)] = eigenvalue_scores(heads[static_cast<size_t>(i)], tokens);
     });
     const Compositions compositions(heads);
-    r.induction = heads_above(r, r.repeats.scores.induction, how.induction);
-    r.previous = heads_above(r, r.repeats.scores.previous, how.previous);
+    r.induction = heads_above(r, r.repeats.heads.of(Statistic::induction), how.induction);
+    r.previous = heads_above(r, r.repeats.heads.of(Statistic::previous), how.previous);
     int64_t last = -1;
     for (const CircuitHead& h : r.induction) last = std::max(last, h.at.layer);
     std::erase_if(r.previous, [&](const CircuitHead& h) { return h.at.layer >= last; });
@@ -164,7 +166,7 @@ nlohmann::ordered_json report_json(const CircuitReport& r) {
     }
     return all;
   };
-  const HeadScores& s = r.repeats.scores;
+  const HeadStatistics& s = r.repeats.heads;
   return {{"loupe", LOUPE_VERSION},
           {"model", r.model},
           {"found", r.found()},
@@ -178,10 +180,10 @@ nlohmann::ordered_json report_json(const CircuitReport& r) {
           {"k_composition", keys},
           {"ablation_sequences", std::min(r.how.ablated, r.how.sequences)},
           {"ablation", ablation},
-          {"induction", s.induction},
-          {"previous", s.previous},
-          {"duplicate", s.duplicate},
-          {"first", s.first},
+          {"induction", s.of(Statistic::induction)},
+          {"previous", s.of(Statistic::previous)},
+          {"duplicate", s.of(Statistic::duplicate)},
+          {"first", s.of(Statistic::first)},
           {"ov_eigen_copying", by_layer(&EigenvalueScores::copying)},
           {"full_ov_circuit_eigen_copying", by_layer(&EigenvalueScores::full_copying)},
           {"qk_eigen_matching", by_layer(&EigenvalueScores::matching)},

@@ -22,7 +22,7 @@ std::string names(const std::vector<Head>& heads) {
 }
 
 // Of all heads the one with the largest score.
-std::pair<Head, double> largest(const HeadScores::Scores& scores) {
+std::pair<Head, double> largest(const HeadStatistics::Scores& scores) {
   std::pair<Head, double> best{{0, 0}, -1};
   for (size_t l = 0; l < scores.size(); ++l)
     for (size_t h = 0; h < scores[l].size(); ++h)
@@ -38,7 +38,7 @@ std::string report_verdict(const CircuitReport& r) {
                            digits(r.repeats.repeat, 2) + " when it comes again";
   if (r.layers == 0) return "There is no induction circuit: " + r.model + " has no attention; " + fall + ".";
   if (r.induction.empty()) {
-    const auto [head, score] = largest(r.repeats.scores.induction);
+    const auto [head, score] = largest(r.repeats.heads.of(Statistic::induction));
     return "There is no induction circuit in " + r.model + ": no head gives " + digits(r.how.induction, 2) +
            " of its attention to what followed the same token before (the most is " + digits(score, 3) +
            ", " + head.name() + "); " + fall + ".";
@@ -46,7 +46,7 @@ std::string report_verdict(const CircuitReport& r) {
   std::vector<Head> heads;
   for (const CircuitHead& h : r.induction) heads.push_back(h.at);
   if (r.chosen < 0) {
-    const auto [head, score] = largest(r.repeats.scores.previous);
+    const auto [head, score] = largest(r.repeats.heads.of(Statistic::previous));
     return "Induction heads of " + r.model + ": " + names(heads) +
            ". No earlier head looks at the token before (the most is " + digits(score, 3) + ", " +
            head.name() + "), so there is no circuit to name; " + fall + ".";
