@@ -10,29 +10,70 @@
 namespace loupe {
 namespace {
 
-// The model's graph with a node of statistics behind each layer's attention.
-struct StatisticsGraph {
-  Graph graph;
-  NodeId earlier = -1, set = -1;
+// The model's network with a node of statistics right behind each layer's attention, so that no layer's queries and keys
+// outlive it. It has the model's weights.
+struct StatisticsNetwork {
   std::vector<NodeId> layers = {};
+  Network network;
 
-  StatisticsGraph(const TextModel& model, int64_t sets) : graph(model.network.graph()) {
+  StatisticsNetwork(const TextModel& model, int64_t sets)
+      : network(model.network.name(), graph_of(model, sets, layers), weights_of(model),
+                model.network.device(), model.network.options().kernels) {}
+
+  NodeId node(const char* name) const { return network.graph().find(name); }
+
+  static Graph graph_of(const TextModel& model, int64_t sets, std::vector<NodeId>& layers) {
+    const Graph& from = model.network.graph();
     const TextConfig& c = model.config;
-    const Shape nominal = graph.node(graph.inputs().at(0)).shape();
-    earlier = graph.input("statistics.earlier", nominal, Dtype::i32);
-    if (sets > 0) set = graph.input("statistics.set", nominal, Dtype::i32);
-    for (int64_t l = 0; l < c.layers; ++l) {
-      const std::vector<Port> seen = graph.node(model.block(l, "attention")).inputs;
-      const bool bert = c.family == "bert";
-      std::vector<Port> operands{seen.at(0), seen.at(1), earlier};
-      if (sets > 0) operands.emplace_back(set);
-      if (bert) operands.push_back(seen.back());  // its padding
-      layers.push_back(graph.add(
+    const bool bert = c.family == "bert";
+    Graph to;
+    std::vector<NodeId> at(static_cast<size_t>(from.size()));
+    NodeId earlier = -1, set = -1;
+    for (NodeId n = 0; n < from.size(); ++n) {
+      const Node& node = from.node(n);
+      std::vector<Port> operands;
+      for (const Port& p : node.inputs) operands.emplace_back(at[static_cast<size_t>(p.node)], p.output);
+      NodeId& here = at[static_cast<size_t>(n)];
+      switch (node.kind) {
+        case Node::Kind::input:
+          here = to.input(node.name, node.shape(), node.types[0].dtype);
+          break;
+        case Node::Kind::parameter:
+          here = to.parameter(node.name, node.shape(), node.role);
+          break;
+        case Node::Kind::constant:
+          here = to.constant(node.name, node.value);
+          break;
+        case Node::Kind::op:
+          here = to.add(node.name, node.op, operands);
+          break;
+      }
+      const auto l = std::ssize(layers);
+      if (l == c.layers || n != model.block(l, "attention")) continue;
+      if (earlier < 0) {
+        const Shape nominal = from.node(from.inputs().at(0)).shape();
+        earlier = to.input("statistics.earlier", nominal, Dtype::i32);
+        if (sets > 0) set = to.input("statistics.set", nominal, Dtype::i32);
+      }
+      std::vector<Port> looks{operands.at(0), operands.at(1), earlier};
+      if (sets > 0) looks.emplace_back(set);
+      if (bert) looks.push_back(operands.back());  // its padding
+      layers.push_back(to.add(
           block_node(l, "attention.statistics"),
           attention_statistics(
               {.heads = c.heads, .kv_heads = c.kv_heads, .causal = !bert, .sets = sets, .padding = bert}),
-          operands));
+          looks));
     }
+    to.set_output(at[static_cast<size_t>(from.output())]);
+    return to;
+  }
+
+  static std::map<std::string, Tensor> weights_of(const TextModel& model) {
+    std::map<std::string, Tensor> all;
+    const Graph& graph = model.network.graph();
+    for (const NodeId p : graph.parameters())
+      all.emplace(graph.node(p).name, model.network.parameter(graph.node(p).name));
+    return all;
   }
 };
 
@@ -176,13 +217,15 @@ std::vector<double> losses_of_stream(const TextModel& model, const Tensor& strea
         .m = m, .n = tokens, .k = width, .a = {.row = width, .col = 1}, .b = {.row = 1, .col = width}};
   };
   const Tensor from = stream.to(Dtype::f32);
-  std::vector<std::byte> workspace(static_cast<size_t>(cpu::product_workspace(product_of(kRows), false)));
+  std::vector<float> packed(static_cast<size_t>(cpu::packed_floats(product_of(kRows))));
+  cpu::pack(product_of(kRows), table.values<const float>().data(), packed.data());
+  std::vector<std::byte> workspace(static_cast<size_t>(cpu::product_workspace(product_of(kRows), true)));
   Tensor logits(Dtype::f32, {kRows + 1, tokens});
   std::vector<double> losses;
   for (int64_t r = 0; r < rows; r += kRows) {
     const int64_t count = std::min(kRows, rows - r);
-    cpu::product(product_of(count), from.values<const float>().data() + r * width,
-                 table.values<const float>().data(), false, {}, logits.values<float>().data(), workspace);
+    cpu::product(product_of(count), from.values<const float>().data() + r * width, packed.data(), true, {},
+                 logits.values<float>().data(), workspace);
     const std::vector<double> these =
         next_token_losses(logits, ids.subspan(static_cast<size_t>(r), static_cast<size_t>(count) + 1));
     losses.insert(losses.end(), these.begin(), these.end());
@@ -196,10 +239,10 @@ HeadStatistics head_statistics(TextModel& model, std::span<const Ids> sequences,
   check_sets(sequences, choice);
   model.inputs(sequences, choice.types);  // says what does not fit before anything runs
   const TextConfig& c = model.config;
-  const StatisticsGraph made(model, choice.set_count);
+  StatisticsNetwork made(model, choice.set_count);
   const bool losses = choice.losses && c.family != "bert",
              on_host = model.network.device().backend != Backend::ref;
-  const NodeId behind = losses ? model.node(on_host ? "norm" : "logits") : -1;
+  const NodeId behind = losses ? made.node(on_host ? "norm" : "logits") : -1;
   Purpose purpose;
   for (const NodeId l : made.layers) purpose.values.insert(purpose.values.end(), {Port{l, 0}, Port{l, 1}});
   if (losses) purpose.values.emplace_back(behind);
@@ -210,7 +253,6 @@ HeadStatistics head_statistics(TextModel& model, std::span<const Ids> sequences,
   Gathered gathered(c, choice.set_count, static_cast<int64_t>(longest));
   const int64_t most = std::max<int64_t>(1, kTokensAtOnce / static_cast<int64_t>(longest));
   size_t done = 0;
-  std::shared_ptr<const Plan> plan;
   for (const std::vector<size_t>& batch : batches_of(sequences, most)) {
     std::vector<Ids> these, types, sets;
     std::vector<std::vector<int32_t>> earlier;
@@ -220,13 +262,15 @@ HeadStatistics head_statistics(TextModel& model, std::span<const Ids> sequences,
       if (!choice.types.empty()) types.push_back(choice.types[n]);
       if (choice.set_count > 0) sets.push_back(choice.sets[n]);
     }
-    std::vector<Tensor> inputs = model.inputs(these, types);
-    inputs.push_back(rows_of_numbers(earlier));
-    if (choice.set_count > 0) inputs.push_back(rows_of_numbers(sets));
-    if (!plan || plan->inputs() != shapes_of(inputs))
-      plan = std::make_shared<const Plan>(made.graph, shapes_of(inputs), model.network.device().backend,
-                                          purpose, model.network.options());
-    Execution& run = model.network.execution(plan);
+    std::map<std::string, Tensor> named{{"statistics.earlier", rows_of_numbers(earlier)}};
+    if (choice.set_count > 0) named.emplace("statistics.set", rows_of_numbers(sets));
+    const std::vector<Tensor> of_model = model.inputs(these, types);
+    for (size_t i = 0; i < of_model.size(); ++i)
+      named.emplace(model.network.graph().node(model.network.graph().inputs()[i]).name, of_model[i]);
+    std::vector<Tensor> inputs;
+    for (const NodeId i : made.network.graph().inputs())
+      inputs.push_back(named.at(made.network.graph().node(i).name));
+    Execution& run = made.network.execution(shapes_of(inputs), purpose);
     run.forward(inputs);
     for (int64_t l = 0; l < c.layers; ++l) {
       const NodeId node = made.layers[static_cast<size_t>(l)];
