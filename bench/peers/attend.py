@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Statistics of every head, and the losses, whole processes in turns: `loupe attend --statistics` against transformers with
-eager attention that hands its patterns out.
+eager attention that hands its patterns out; and what Loupe needs for a long input.
 
-    python3 bench/peers/attend.py --weights smollm2-135m.gguf [--rounds 3] [--threads 2] [--loupe build/release/bin/loupe]
+    python3 bench/peers/attend.py --weights smollm2-135m.gguf [--rounds 3] [--threads 2] [--long 8192] [--loupe build/release/bin/loupe]
 
 Ten sequences of 50 random tokens, twice. First the numbers are compared, then the medians of the rounds' seconds. Wants
 torch, transformers, accelerate and gguf.
@@ -54,6 +54,16 @@ def theirs(weights, ids, out):
     pathlib.Path(out).write_text(json.dumps(scores))
 
 
+def peak_of(words, env):
+    """GiB of memory that the process had at most, and seconds."""
+    began = time.perf_counter()
+    child = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    if status:
+        sys.exit(f"{words[0]} failed")
+    return used.ru_maxrss / (1 << 20), time.perf_counter() - began
+
+
 def flat(x):
     return [v for row in x for v in flat(row)] if isinstance(x, list) else [x]
 
@@ -64,6 +74,7 @@ def main():
     parser.add_argument("--weights", required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", default="2")
+    parser.add_argument("--long", type=int, default=8192, help="tokens of the long input")
     parser.add_argument("--loupe", default=tree / "build/release/bin/loupe")
     parser.add_argument("--theirs", nargs=2, help=argparse.SUPPRESS)
     a = parser.parse_args()
@@ -83,6 +94,11 @@ def main():
             subprocess.run([sys.executable, __file__, "--weights", a.weights, "--theirs", ids, out], check=True, env=env,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             seconds["transformers"].append(time.perf_counter() - began)
+        long, short = f"{folder}/long.json", f"{folder}/short.json"
+        pathlib.Path(long).write_text(json.dumps([[1000 + splitmix64(j) % 9000 for j in range(a.long // 2)] * 2]))
+        pathlib.Path(short).write_text(json.dumps([[1000, 1001, 1002, 1003]]))
+        memory = {n: peak_of([a.loupe, "attend", "--weights", a.weights, "--ids", f, "--statistics", "--threads", a.threads], env)
+                  for n, f in ((4, short), (a.long, long))}
         ours, other = json.loads(said.stdout), json.loads(pathlib.Path(out).read_text())
     for name in ("induction", "previous", "duplicate", "first", "loss"):
         worst = max(abs(x - y) for x, y in zip(flat(ours[name]), flat(other[name]), strict=True))
@@ -90,6 +106,8 @@ def main():
     for name, all_of in seconds.items():
         print(f"{name:<13} {statistics.median(all_of):6.2f} s  ({', '.join(f'{s:.2f}' for s in all_of)})")
     print(f"transformers: {other['seconds'][0]:.1f} s of loading and {other['seconds'][1]:.1f} s of computing, the rest imports")
+    for tokens, (gib, took) in memory.items():
+        print(f"loupe, one sequence of {tokens} tokens: {gib:.2f} GiB at most, {took:.1f} s")
     print(f"transformers / loupe {statistics.median(seconds['transformers']) / statistics.median(seconds['loupe']):.2f}")
 
 
