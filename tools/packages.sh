@@ -1,7 +1,7 @@
 # Sourced by tools/check and tools/quickstart: the packages that Loupe is built and tested with, of Debian 12 and
 # Ubuntu 24.04, and how they get there.
 packages=(g++ cmake ninja-build pkg-config doctest-dev libbenchmark-dev libstb-dev libcli11-dev nlohmann-json3-dev libhwy-dev
-  libboost-dev libboost-context-dev libdw-dev libprotozero-dev libeigen3-dev libjpeg-dev libwebp-dev)
+  libboost-dev libboost-context-dev libdw-dev libprotozero-dev libeigen3-dev libjpeg-dev libwebp-dev libutf8proc-dev)
 
 # missing_packages: those that are not installed, one a line. On a system without Debian's packages none is known to be.
 missing_packages() {

@@ -6,6 +6,7 @@
 #include "kernels/common/parallel.h"
 #include "models/text/check.h"
 #include "models/text/family.h"
+#include "models/text/read_tokenizer.h"
 #include "models/text/source.h"
 #include "models/text/text_file.h"
 
@@ -106,6 +107,9 @@ TextModel load_text(const std::filesystem::path& path, Device device, const Kern
   const Graph graph = family.graph(config);
   TextModel model =
       text_model(path.filename().string(), config, read_text_weights(source, family, graph), device, kernels);
+  std::string note;
+  model.tokenizer = tokenizer_of(source, path, note);
+  if (!note.empty()) notes.push_back(note);
   model.notes = std::move(notes);
   return model;
 }
