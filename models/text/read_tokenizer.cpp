@@ -253,7 +253,10 @@ std::shared_ptr<const Tokenizer> read_tokenizer(const std::filesystem::path& fil
   } catch (const Error& e) {
     throw Error("cannot read '" + file.string() + "': " + e.what());
   }
-  const std::string text(bytes.begin(), bytes.end()), name = "'" + file.string() + "'";
+  return parse_tokenizer({bytes.begin(), bytes.end()}, "'" + file.string() + "'");
+}
+
+std::shared_ptr<const Tokenizer> parse_tokenizer(const std::string& text, const std::string& name) {
   return text.starts_with('{') ? of_json(text, name) : of_lines(text, name);
 }
 

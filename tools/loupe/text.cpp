@@ -160,6 +160,17 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+std::string shown_piece(std::string_view piece) {
+  std::string out;
+  for (const char c : piece) out += c == ' ' ? "␣" : c == '\n' ? "⏎" : c == '\t' ? "⇥" : std::string(1, c);
+  if (valid_utf8(out) == out) return out;
+  out.clear();
+  char text[8];
+  for (const char c : piece)
+    std::snprintf(text, sizeof text, "<%02X>", static_cast<unsigned char>(c)), out += text;
+  return out;
+}
+
 size_t columns(std::string_view text) {
   size_t n = 0;
   for (const char c : text) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;

@@ -39,6 +39,8 @@ std::string join(std::span<const std::string> parts, std::string_view last = " a
 std::string valid_utf8(std::string_view text);
 /// Without line breaks and other control characters, for errors.
 std::string one_line(std::string_view text);
+/// A token's piece for people: blanks can be seen, and what is no UTF-8 by itself is written as bytes, <E2>.
+std::string shown_piece(std::string_view piece);
 /// Columns that the text takes in a terminal, counting every code point as one.
 size_t columns(std::string_view text);
 /// With blanks up to `width` columns, behind the text or before it.

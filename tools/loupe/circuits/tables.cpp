@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "engine/text/tokenizer.h"
 #include "kernels/common/parallel.h"
 #include "models/text/head_factors.h"
 #include "tools/loupe/table.h"
@@ -97,10 +98,14 @@ CircuitTable tokens_table(const TextModel& model, const Head& head, const std::v
   const std::vector<TokenPair> pairs =
       largest_pairs(head_factors(model, head.layer, head.head), embedding_table(model),
                     unembedding_table(model), from, count);
-  Table table({{"sees", right}, {"raises", right}, {"logit", right}}, 2);
+  const auto named = [&](int32_t id) {
+    const bool there = model.tokenizer && id < model.tokenizer->size();
+    return std::to_string(id) + (there ? " " + shown_piece(model.tokenizer->piece(id)) : "");
+  };
+  Table table({{"sees"}, {"raises"}, {"logit", right}}, 2);
   Json json = Json::array();
   for (const TokenPair& p : pairs) {
-    table.row({std::to_string(p.from), std::to_string(p.to), short_number(p.value)});
+    table.row({named(p.from), named(p.to), short_number(p.value)});
     json.push_back({{"from", p.from}, {"to", p.to}, {"value", p.value}});
   }
   return {table.str(), {{"model", model.network.name()}, {"head", head.name()}, {"pairs", json}}};

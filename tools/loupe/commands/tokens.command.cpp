@@ -47,18 +47,6 @@ std::shared_ptr<const Tokenizer> load(const Settings& s) {
   return tokenizer;
 }
 
-// A piece for people: blanks can be seen, and what is no UTF-8 by itself is written as bytes.
-std::string shown(const std::string& piece) {
-  std::string out;
-  for (const char c : piece) out += c == ' ' ? "␣" : c == '\n' ? "⏎" : c == '\t' ? "⇥" : std::string(1, c);
-  if (valid_utf8(out) == out) return out;
-  out.clear();
-  char text[8];
-  for (const char c : piece)
-    std::snprintf(text, sizeof text, "<%02X>", static_cast<unsigned char>(c)), out += text;
-  return out;
-}
-
 Json json_of(const Framed& framed) {
   Json ids = Json::array(), begin = Json::array(), end = Json::array();
   for (const Token& t : framed.tokens) ids.push_back(t.id), begin.push_back(t.begin), end.push_back(t.end);
@@ -81,7 +69,7 @@ void show_text(const Settings& s, const Tokenizer& tokenizer) {
     json["pieces"].push_back(valid_utf8(tokenizer.piece(t.id)));
     table.row({std::to_string(t.id),
                t.begin == t.end ? "" : std::to_string(t.begin) + "–" + std::to_string(t.end),
-               shown(tokenizer.piece(t.id))});
+               shown_piece(tokenizer.piece(t.id))});
   }
   if (s.json) return print_json(json);
   print(table.str() + "  " + with_commas(std::ssize(framed.tokens)) + " tokens of " +
