@@ -4,6 +4,7 @@
 
 #include "kernels/adaptive_avg_pool2d/adaptive_avg_pool2d.h"
 #include "kernels/attention/attention.h"
+#include "kernels/attention_statistics/attention_statistics.h"
 #include "kernels/avg_pool2d/avg_pool2d.h"
 #include "kernels/batch_norm_training/batch_norm_training.h"
 #include "kernels/concat/concat.h"
@@ -28,11 +29,13 @@
 #include "kernels/max_unpool2d/max_unpool2d.h"
 #include "kernels/pad/pad.h"
 #include "kernels/patch/patch.h"
+#include "kernels/position_embedding/position_embedding.h"
 #include "kernels/quotient/quotient.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/relayout/relayout.h"
 #include "kernels/reshape/reshape.h"
 #include "kernels/rms_norm/rms_norm.h"
+#include "kernels/rotary/rotary.h"
 #include "kernels/secant_max_pool2d/secant_max_pool2d.h"
 #include "kernels/secant_relu/secant_relu.h"
 #include "kernels/slice/slice.h"
@@ -163,6 +166,12 @@ void Cases::tokens() {
   add("vit_b_16, 12 heads", attention({.heads = 12}), {tokens, tokens, tokens});
   add("gpt2, tokens", embedding({.count = part(50257), .width = part(768)}), {{batch_, part(197)}},
       {Dtype::i32});
+  add("smollm2, queries", rotary({.width = std::max<int64_t>(2, part(64)), .base = 1e5}),
+      {{batch_, part(197), 12 * std::max<int64_t>(2, part(64))}});
+  add("gpt2, positions", position_embedding({.count = 1024, .width = part(768)}), {{batch_, part(197)}},
+      {Dtype::i32});
+  add("smollm2, what heads look at", attention_statistics({.heads = 12, .causal = true}),
+      {tokens, tokens, {batch_, part(197)}}, {Dtype::f32, Dtype::f32, Dtype::i32});
   add("vit_b_16, the class token", expand(), {{1, 1, part(768)}, tokens});
   add("some tokens of vit_b_16", gather(1), {tokens, {part(98)}}, {Dtype::f32, Dtype::i32});
   add("vit_b_16, heads", reshape({0, 0, -1, std::max<int64_t>(1, part(64))}), {tokens});
