@@ -193,7 +193,9 @@ Run prepare(const Settings& s) {
   expect_fits(s.network, model.graph, {1, 3, zoo::kSize, zoo::kSize});
   std::map<std::string, Tensor> weights = initial_weights(model.graph, seed);
   if (!s.resume && !texts.at("init").empty()) take_over(weights, texts.at("init"));
-  Trainer trainer(s.network, model.graph, std::move(weights), s.device.open(), settings_of(texts));
+  const TrainingSettings settings = settings_of(texts);
+  Trainer trainer(s.network, classification_graph(model.graph, settings.label_smoothing), std::move(weights),
+                  s.device.open(), settings);
   if (s.resume) {
     try {
       trainer.restore(last.state);
