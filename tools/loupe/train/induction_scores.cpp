@@ -1,42 +1,37 @@
 #include "tools/loupe/train/induction_scores.h"
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "engine/lenses/copying.h"
 
 namespace loupe {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
 constexpr int64_t kSequences = 64;  // of each kind that is held out
 
-Matrix matrix(const TextModel& model, const std::string& parameter) {
-  const Tensor t = model.network.parameter(parameter).to(Dtype::f64);
-  const int64_t columns = t.shape().back();
-  return Eigen::Map<const Matrix>(t.values<const double>().data(), t.numel() / columns, columns);
+// Rows [begin, end) of columns [first, last), each column times its number where there are `scales`.
+Tensor part(const Tensor& t, int64_t begin, int64_t end, int64_t first, int64_t last, const Tensor& scales = {}) {
+  Tensor p(Dtype::f64, {end - begin, last - first});
+  const auto values = p.values<double>();
+  for (int64_t i = begin; i < end; ++i)
+    for (int64_t k = first; k < last; ++k)
+      values[static_cast<size_t>((i - begin) * (last - first) + k - first)] =
+          t.item(i * t.shape()[1] + k) * (scales.defined() ? scales.item(k) : 1);
+  return p;
 }
 
-// The eigenvalues that are not 0 of U·O·V·E are those of V·E·U·O, a matrix of the head's width.
-double copying_score(const TextModel& model, int64_t layer, int64_t head) {
-  const int64_t width = model.config.head_width;
-  const Matrix before = matrix(model, block_node(layer, "attention.norm.weight")),
-               after = matrix(model, "norm.weight");
-  const Matrix value = matrix(model, block_node(layer, "attention.value.weight")).middleRows(head * width, width);
-  const Matrix output =
-      matrix(model, block_node(layer, "attention.output.weight")).middleCols(head * width, width);
-  const Matrix tokens = matrix(model, "embedding.tokens.weight"), logits = matrix(model, "logits.weight");
-  const Matrix through = (value * before.row(0).asDiagonal()) * (tokens.transpose() * logits) *
-                         (after.row(0).asDiagonal() * output);
-  double sum = 0, size = 0;
-  for (const std::complex<double>& l : Eigen::EigenSolver<Matrix>(through, false).eigenvalues()) {
-    sum += l.real();
-    size += std::abs(l);
-  }
-  return size > 0 ? sum / size : 0;
+double copying_of(const TextModel& model, int64_t layer, int64_t head) {
+  const auto parameter = [&](const std::string& name) { return model.network.parameter(name); };
+  const int64_t width = model.config.head_width, stream = model.config.width, from = head * width;
+  const Tensor tokens = parameter("embedding.tokens.weight"), logits = parameter("logits.weight");
+  return copying_score(part(parameter(block_node(layer, "attention.value.weight")), from, from + width, 0, stream,
+                            parameter(block_node(layer, "attention.norm.weight"))),
+                       part(parameter(block_node(layer, "attention.output.weight")), 0, stream, from, from + width),
+                       tokens, part(logits, 0, logits.shape()[0], 0, stream, parameter("norm.weight")));
 }
 
 // The losses of each sequence and, of models with layers, the patterns (N, heads, L, L) of each layer.
@@ -93,7 +88,7 @@ void score_repeats(TextModel& model, int64_t length, InductionScores& s) {
                          .head = head,
                          .prefix_matching = mean_attention(pattern, head, period - 1, period, 2 * period - 1),
                          .previous_token = mean_attention(pattern, head, 1, 1, 2 * period - 1),
-                         .copying = copying_score(model, layer, head)});
+                         .copying = copying_of(model, layer, head)});
     }
 }
 
