@@ -12,8 +12,9 @@
 namespace loupe {
 
 struct Batch {
-  Tensor input;                  // images (N, 3, H, W), f32, preprocessed; or tokens (N, L), i32
-  std::vector<int64_t> classes;  // what is right: of each image its class, of each token, in turn, the next one
+  Tensor input;  // images (N, 3, H, W), f32, preprocessed; or tokens (N, L), i32
+  std::vector<int64_t>
+      classes;  // what is right: of each image its class, of each token, in turn, the next one
 };
 
 class Batches {

@@ -55,8 +55,8 @@ LinearHead train_linear_head(const Tensor& features, std::span<const int64_t> cl
   Graph graph;
   const NodeId x = graph.input("features", {1, size});
   graph.add("fc", linear({.out_features = class_count}), {x});
-  Trainer trainer("the head", classification_graph(graph, settings.label_smoothing), initial_weights(graph, seed),
-                  device, settings);
+  Trainer trainer("the head", classification_graph(graph, settings.label_smoothing),
+                  initial_weights(graph, seed), device, settings);
 
   const Draws draws(std::to_string(seed), "seed");
   std::vector<int64_t> order;

@@ -64,8 +64,13 @@ Trainer::Trainer(std::string name, TrainingGraph graph, std::map<std::string, Te
     const Array values = network_.trainable(spec.name);
     if (!is_learned(spec.role)) continue;
     const std::vector<NodeId> readers = graph_.graph.consumers(id);
-    Learned l{spec.name, id,     readers.empty() ? spec.name : graph_.graph.node(readers[0]).name,
-              spec.role == ParameterSpec::Role::weight, values, {}, {}};
+    Learned l{spec.name,
+              id,
+              readers.empty() ? spec.name : graph_.graph.node(readers[0]).name,
+              spec.role == ParameterSpec::Role::weight,
+              values,
+              {},
+              {}};
     for (size_t i = 0; i < state_names(settings_.optimizer).size(); ++i) {
       l.storage.push_back(Storage::allocate(values.bytes(), device));
       l.state.push_back({l.storage.back()->data(), values.dtype, values.shape, Layout::planar});
@@ -161,8 +166,7 @@ StepReport Trainer::step(const Batch& batch) {
 
   update_statistics(pass);
   for (size_t i = 0; i < learned_.size(); ++i)
-    update(learned_[i], pass.gradient_in_place(learned_[i].parameter), report.rate, scale,
-           sums + 2 * i);
+    update(learned_[i], pass.gradient_in_place(learned_[i].parameter), report.rate, scale, sums + 2 * i);
   const Tensor of_steps = read(*sums_, Dtype::f64, 2 * std::ssize(learned_));
   const auto moved = of_steps.values<const double>();
   squares = 0;
@@ -170,8 +174,7 @@ StepReport Trainer::step(const Batch& batch) {
     const double change = moved[2 * i], norm = moved[2 * i + 1];
     squares += norm;
     if (learned_[i].decays)
-      report.update_ratios.push_back(
-          {learned_[i].layer, norm > 0 ? std::sqrt(change / norm) : 0});
+      report.update_ratios.push_back({learned_[i].layer, norm > 0 ? std::sqrt(change / norm) : 0});
   }
   report.parameter_norm = std::sqrt(squares);
   network_.parameters_changed();

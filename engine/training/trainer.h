@@ -28,7 +28,7 @@ struct TrainingSettings {
   double final_fraction = 0.01;  // of the rate, at the last step
   double clip = 5;               // the gradient's norm is at most this; 0: no limit
   double label_smoothing = 0.1;  // of classification_graph()
-  double norm_momentum = 0.1;  // how fast running statistics follow the batches' (as PyTorch counts)
+  double norm_momentum = 0.1;    // how fast running statistics follow the batches' (as PyTorch counts)
 };
 std::string_view optimizer_name(TrainingSettings::Optimizer);
 /// "adamw" → adamw. Throws UsageError for an unknown name.

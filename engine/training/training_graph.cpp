@@ -97,7 +97,8 @@ TrainingGraph next_token_graph(const Graph& network) {
   t.targets = [count = logits[2]](const Batch& batch) {
     Tensor all(Dtype::i32, {std::ssize(batch.classes)});
     for (size_t i = 0; i < batch.classes.size(); ++i) {
-      if (batch.classes[i] < 0 || batch.classes[i] >= count) throw UsageError(no_class(batch.classes[i], count));
+      if (batch.classes[i] < 0 || batch.classes[i] >= count)
+        throw UsageError(no_class(batch.classes[i], count));
       all.values<int32_t>()[i] = static_cast<int32_t>(batch.classes[i]);
     }
     return all.reshape(batch.input.shape());

@@ -13,10 +13,10 @@ namespace loupe {
 
 struct TrainingGraph {
   Graph graph;
-  NodeId logits = -1;              // (…, classes): a row for each of a batch's `classes`
-  NodeId loss = -1;                // a number for each row of logits
-  std::vector<NodeId> norms = {};  // batch norms: their records are the batch's mean and variance
-  std::vector<NodeId> relus = {};  // of any kind that has a mask
+  NodeId logits = -1;                 // (…, classes): a row for each of a batch's `classes`
+  NodeId loss = -1;                   // a number for each row of logits
+  std::vector<NodeId> norms = {};     // batch norms: their records are the batch's mean and variance
+  std::vector<NodeId> relus = {};     // of any kind that has a mask
   std::vector<NodeId> learners = {};  // nodes with a weight
   /// What the input "targets" takes of a batch. Throws UsageError for a class that does not exist.
   std::function<Tensor(const Batch&)> targets = {};

@@ -36,8 +36,7 @@ LOUPE_KERNEL token_loss_kernel(const float* z, const int32_t* t, float* loss, in
   z += i * c;
   const Exponentials e(z, c);
   const int right = t[i];
-  if (lane_id() == 0)
-    loss[i] = right < 0 || right >= c ? not_a_number() : (e.max - z[right]) + logf(e.sum);
+  if (lane_id() == 0) loss[i] = right < 0 || right >= c ? not_a_number() : (e.max - z[right]) + logf(e.sum);
 }
 
 LOUPE_KERNEL token_loss_vjp_kernel(const float* z, const int32_t* t, const float* g, float* gz, int64_t rows,

@@ -19,8 +19,8 @@ class TokenLossOp final : public Op {
     const Shape &z = inputs[0].shape, &t = inputs[1].shape;
     if (inputs[1].dtype != Dtype::i32 || inputs[0].dtype == Dtype::i32 || z.rank() < 2 || z.numel() == 0 ||
         !std::ranges::equal(z.dims().first(z.dims().size() - 1), t.dims()))
-      throw UsageError("token_loss takes non-empty logits (…, vocabulary) and tokens i32 (…), got " + z.str() +
-                       " and " + std::string(dtype_name(inputs[1].dtype)) + " " + t.str());
+      throw UsageError("token_loss takes non-empty logits (…, vocabulary) and tokens i32 (…), got " +
+                       z.str() + " and " + std::string(dtype_name(inputs[1].dtype)) + " " + t.str());
     return {{.dtype = inputs[0].dtype, .shape = t}};
   }
   std::optional<Window> window() const override { return std::nullopt; }
@@ -48,8 +48,8 @@ void ref_vjp(const Op&, const Arguments& a) {
   check_tokens(a);
   with_float_type(a.grad.dtype, [&](auto type) {
     using T = decltype(type);
-    ref::token_loss_vjp(a.inputs[0].as<T>(), a.inputs[1].as<int32_t>(), a.grad_output.as<T>(),
-                        a.grad.as<T>(), a.inputs[1].shape.numel(), a.inputs[0].shape.back());
+    ref::token_loss_vjp(a.inputs[0].as<T>(), a.inputs[1].as<int32_t>(), a.grad_output.as<T>(), a.grad.as<T>(),
+                        a.inputs[1].shape.numel(), a.inputs[0].shape.back());
   });
 }
 

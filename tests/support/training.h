@@ -116,7 +116,8 @@ inline TrainingSettings settings_of(TrainingSettings::Optimizer optimizer) {
 }
 
 inline Trainer trainer_on(Device device, TrainingSettings settings) {
-  return {"small", classification_graph(small_graph(), settings.label_smoothing), initial_weights(small_graph(), 1), device, settings};
+  return {"small", classification_graph(small_graph(), settings.label_smoothing),
+          initial_weights(small_graph(), 1), device, settings};
 }
 
 inline void check_same(const TrainingState& a, const TrainingState& b) {

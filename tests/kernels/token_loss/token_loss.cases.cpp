@@ -105,9 +105,8 @@ TEST_CASE("token_loss: a token outside the vocabulary is named, and not finite o
     for (const double token : {-1.0, 3.0}) {
       CAPTURE(backend_name(backend));
       const How how{.backend = backend, .dtype = Dtype::f32, .input_types = kTypes};
-      const Operands o{.shapes = {{2, 3}, {2}},
-                       .inputs = {{0, 1, 2, 3, 4, 5}, {0, token}},
-                               .grad_output = {1, 1}};
+      const Operands o{
+          .shapes = {{2, 3}, {2}}, .inputs = {{0, 1, 2, 3, 4, 5}, {0, token}}, .grad_output = {1, 1}};
       if (backend == Backend::ref || backend == Backend::cpu) {
         CHECK_THROWS_WITH_AS(call(*token_loss(), Direction::forward, how, o),
                              doctest::Contains("(number 1) is not below 3"), UsageError);

@@ -77,7 +77,7 @@ struct Settings {
   std::string network, out, stop_after, checkpoint_every, test = "10000", test_seed = "2024", threads;
   std::string head, pictures, count;
   std::string layers, seeds, text, length;  // of induction
-  Texts knobs;  // those that were given
+  Texts knobs;                              // those that were given
   DeviceChoice device;
   bool resume = false, json = false;
 
@@ -85,10 +85,11 @@ struct Settings {
 };
 
 void Settings::add_to(CLI::App& app) {
-  argument(app, "NETWORK", network,
-           "zoo, zoo_fc, or another architecture of `loupe models` that takes 64×64 pixels; or induction: small "
-           "models of tokens, in those of two layers and more of which induction heads appear",
-           "What to train", Need::required);
+  argument(
+      app, "NETWORK", network,
+      "zoo, zoo_fc, or another architecture of `loupe models` that takes 64×64 pixels; or induction: small "
+      "models of tokens, in those of two layers and more of which induction heads appear",
+      "What to train", Need::required);
   value_option(
       app, "--head", head, "pooled",
       "Put global average pooling and a linear layer behind the network's trunk, which then --method cam "
@@ -101,7 +102,8 @@ void Settings::add_to(CLI::App& app) {
       "What to train");
   value_option(app, "--count", count, "N", "With --head: pictures of the zoo to learn from (2048)",
                "What to train");
-  value_option(app, "--layers", layers, "N,…", "With induction: the models' layers (0,1,2,3)", "What to train");
+  value_option(app, "--layers", layers, "N,…", "With induction: the models' layers (0,1,2,3)",
+               "What to train");
   value_option(app, "--seeds", seeds, "S,…", "With induction: a model of each depth for each seed (1,2,3)",
                "What to train");
   value_option(app, "--text", text, "FILE",
@@ -122,8 +124,8 @@ void Settings::add_to(CLI::App& app) {
       results);
   flag_option(app, "--resume", resume,
               "Go on from DIR/checkpoint.safetensors, with the settings it was made with", results);
-  value_option(app, "--checkpoint-every", checkpoint_every, "N", "Steps between two checkpoints (200; of induction 50)",
-               results);
+  value_option(app, "--checkpoint-every", checkpoint_every, "N",
+               "Steps between two checkpoints (200; of induction 50)", results);
   value_option(app, "--stop-after", stop_after, "N", "Stop after N more steps, leaving a checkpoint",
                results);
   value_option(app, "--test", test, "N", "Fresh pictures to test the finished network on; 0: none (10000)",
@@ -372,8 +374,7 @@ std::vector<int64_t> numbers(const std::string& option, const std::string& text,
   std::vector<int64_t> all;
   for (const std::string& part : split_commas(text)) {
     all.push_back(parse_whole(option, part, 0, most));
-    if (std::ranges::count(all, all.back()) > 1)
-      throw UsageError(option + " names " + part + " twice");
+    if (std::ranges::count(all, all.back()) > 1) throw UsageError(option + " names " + part + " twice");
   }
   return all;
 }
@@ -455,7 +456,9 @@ void run_train(const Settings& s) {
 }  // namespace
 
 extern const Command train_command{
-    "train", "Teaches a network the zoo's classes, or small models of tokens induction, from what is made on the way", [](CLI::App& app) {
+    "train",
+    "Teaches a network the zoo's classes, or small models of tokens induction, from what is made on the way",
+    [](CLI::App& app) {
       const auto s = std::make_shared<Settings>();
       s->add_to(app);
       return [s] { run_train(*s); };

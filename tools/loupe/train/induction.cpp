@@ -1,5 +1,6 @@
 #include "tools/loupe/train/induction.h"
 
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -51,15 +52,26 @@ Json record_of(const InductionRun& run) {
           {"seconds", std::round(100 * run.seconds) / 100}};
 }
 
-Json record_of(const InductionTraining& s, const std::vector<InductionRun>& runs) {
+// What all models have in common.
+Json record_of(const InductionTraining& s) {
   const auto [late, early] = late_and_early(s.length);
   Json record{{"network", "induction"}, {"command", s.command}, {"loupe", LOUPE_VERSION}};
   for (const auto& [name, text] : s.texts) record["settings"][name] = text;
   record["threads"] = max_threads();
   record["criterion"] = {{"prefix_matching", kLeastMatching}, {"gain", kLeastGain}};
   record["in_context_tokens"] = {late, early};
-  for (const InductionRun& run : runs) record["models"].push_back(record_of(run));
   return record;
+}
+
+// A model's own record, beside its weights.
+void write_record(const InductionTraining& s, const fs::path& folder, const InductionRun& run) {
+  Json record = record_of(s);
+  record.update(record_of(run));
+  write_text(folder / ("induction" + std::to_string(run.layers) + ".json"), record.dump(2) + "\n");
+}
+
+fs::path folder_of(const InductionTraining& s, const InductionRun& run) {
+  return s.out / ("layers" + std::to_string(run.layers) + "-seed" + std::to_string(run.seed));
 }
 
 std::string criterion() {
@@ -92,7 +104,7 @@ void train_induction(const InductionTraining& s) {
   for (const int64_t layers : s.layers)
     for (const int64_t seed : s.seeds) {
       runs.push_back({.layers = layers, .seed = seed});
-      const fs::path there = s.out / ("layers" + std::to_string(layers) + "-seed" + std::to_string(seed));
+      const fs::path there = folder_of(s, runs.back());
       if (!s.resume && fs::exists(there / "checkpoint.safetensors"))
         throw UsageError("'" + there.string() +
                          "' holds a checkpoint: add --resume to go on from there, or give another --out");
@@ -106,15 +118,17 @@ void train_induction(const InductionTraining& s) {
     const bool done = train_one(s, data, run, left, line);
     line.clear();
     if (!done) {
-      const std::string where = "stopped in the training of " + run_name(run) +
-                                "; the same command with --resume goes on";
+      const std::string where =
+          "stopped in the training of " + run_name(run) + "; the same command with --resume goes on";
       if (OnInterrupt::came()) throw Interrupted(where);
       if (s.json) return print_json({{"network", "induction"}, {"stopped_in", run_name(run)}});
       return print(where + "\n");
     }
+    write_record(s, folder_of(s, run), run);
     if (!s.json) print(line_of(run));
   }
-  const Json record = record_of(s, runs);
+  Json record = record_of(s);
+  for (const InductionRun& run : runs) record["models"].push_back(record_of(run));
   write_text(s.out / "induction.json", record.dump(2) + "\n");
   write_text(s.out / "induction.html", induction_page(s, runs));
   if (s.json) return print_json(record);

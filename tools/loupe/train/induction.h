@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "engine/training/trainer.h"
+#include "models/text/induction_data.h"
+#include "models/text/induction_scores.h"
 #include "tools/loupe/options.h"
 #include "tools/loupe/progress_line.h"
-#include "tools/loupe/train/induction_data.h"
-#include "tools/loupe/train/induction_scores.h"
 
 namespace loupe {
 

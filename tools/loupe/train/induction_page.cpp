@@ -18,7 +18,8 @@ double short_real(double x) { return std::round(x * 1e4) / 1e4; }
 // The last checkpoint at which the head that became the best did not yet match prefixes: half the criterion.
 size_t before(const std::vector<InductionScores>& scores, size_t head) {
   size_t last = 0;
-  while (last + 1 < scores.size() && scores[last + 1].heads[head].prefix_matching < kLeastMatching / 2) ++last;
+  while (last + 1 < scores.size() && scores[last + 1].heads[head].prefix_matching < kLeastMatching / 2)
+    ++last;
   return last + 1 == scores.size() ? 0 : last;
 }
 
@@ -67,8 +68,8 @@ std::string outcome(const std::vector<InductionRun>& runs) {
     const InductionScores& s = run.scores.back();
     const std::optional<int64_t> formed = formed_at(run.scores);
     const auto cell = [](const std::string& text) { return "<td>" + text + "</td>"; };
-    rows += "<tr><th scope=row><a href=\"#layers" + std::to_string(run.layers) + "\">" + run_name(run) + "</a></th>" +
-            cell(formed ? "<b>step " + with_commas(*formed) + "</b>" : "never") +
+    rows += "<tr><th scope=row><a href=\"#layers" + std::to_string(run.layers) + "\">" + run_name(run) +
+            "</a></th>" + cell(formed ? "<b>step " + with_commas(*formed) + "</b>" : "never") +
             cell(s.best() ? s.best()->name() : "no head") +
             cell(s.best() ? short_number(std::round(1e3 * s.best()->prefix_matching) / 1e3) : "") +
             cell(s.best() ? short_number(std::round(1e3 * s.best()->copying) / 1e3) : "") +
@@ -76,7 +77,8 @@ std::string outcome(const std::vector<InductionRun>& runs) {
                  short_number(std::round(1e3 * s.second) / 1e3)) +
             cell(short_number(std::round(1e3 * s.in_context) / 1e3)) + "</tr>\n";
   }
-  return "<div class=wide><table><thead><tr><th>Model<th>Induction heads<th>Best head<th>Prefix matching<th>Copying"
+  return "<div class=wide><table><thead><tr><th>Model<th>Induction heads<th>Best head<th>Prefix "
+         "matching<th>Copying"
          "<th>Repeats, first → second half (nats)<th>In-context score</tr></thead><tbody>\n" +
          rows + "</tbody></table></div>";
 }
@@ -84,18 +86,26 @@ std::string outcome(const std::vector<InductionRun>& runs) {
 std::string explanation(const InductionTraining& s) {
   const auto [late, early] = late_and_early(s.length);
   return "<p class=text>Attention-only models learn to say the next token of " + std::to_string(s.length) +
-         "-token sequences: three in four are random tokens that repeat themselves, the rest is text. What a stretch of "
-         "random tokens repeats can be foretold in one way alone: find where the token stood before, and say what came "
-         "behind it. Heads that do so are <b>induction heads</b>. They take a second layer, since a head of the layer "
+         "-token sequences: three in four are random tokens that repeat themselves, the rest is text. What a "
+         "stretch of "
+         "random tokens repeats can be foretold in one way alone: find where the token stood before, and say "
+         "what came "
+         "behind it. Heads that do so are <b>induction heads</b>. They take a second layer, since a head of "
+         "the layer "
          "before must first write into each token which one stands before it.</p>"
-         "<p class=text>A model <b>has induction heads</b> where a head’s prefix-matching score is at least " +
+         "<p class=text>A model <b>has induction heads</b> where a head’s prefix-matching score is at "
+         "least " +
          short_number(kLeastMatching) + " and the second half of held-out repeats costs at least " +
          short_number(kLeastGain) +
-         " nat a token less than the first. This was set beforehand. The <b>in-context score</b> is the loss at token " +
+         " nat a token less than the first. This was set beforehand. The <b>in-context score</b> is the loss "
+         "at token " +
          std::to_string(late) + " less that at token " + std::to_string(early) +
-         ", on held-out sequences (Olsson et al. compare tokens 500 and 50 of 512). <b>Prefix matching</b> is a head’s "
-         "mean attention from a token of the second half to the one behind its first occurrence; <b>copying</b> the sum "
-         "of the eigenvalues of its OV circuit through the vocabulary over the sum of their sizes, from −1 to 1.</p>";
+         ", on held-out sequences (Olsson et al. compare tokens 500 and 50 of 512). <b>Prefix matching</b> "
+         "is a head’s "
+         "mean attention from a token of the second half to the one behind its first occurrence; "
+         "<b>copying</b> the sum "
+         "of the eigenvalues of its OV circuit through the vocabulary over the sum of their sizes, from −1 "
+         "to 1.</p>";
 }
 
 }  // namespace
@@ -103,15 +113,18 @@ std::string explanation(const InductionTraining& s) {
 std::string induction_page(const InductionTraining& s, const std::vector<InductionRun>& runs) {
   Json data{{"shown", InductionScores::kShown}, {"least", kLeastMatching}, {"runs", Json::array()}};
   for (const InductionRun& run : runs) data["runs"].push_back(data_of(run));
-  return "<!doctype html>\n<!-- loupe train induction -->\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
+  return "<!doctype html>\n<!-- loupe train induction -->\n<html lang=en><head><meta charset=utf-8><meta "
+         "name=viewport "
          "content=\"width=device-width\"><title>Induction heads appear · Loupe</title><style>" +
          style_sheet("induction.css") + "</style></head><body><header>" + std::string(kMark) +
          "<div><h1>Induction heads appear</h1><p class=soft><code>" + escaped(s.command) +
          "</code></p></div></header>\n" + explanation(s) + outcome(runs) +
-         "\n<main id=runs></main>\n<noscript><p>The curves need JavaScript; their numbers are in scores.jsonl of each "
-         "model.</p></noscript><footer class=\"small soft\"><p>Olsson et al. 2022, “In-context Learning and Induction "
-         "Heads”; Elhage et al. 2021, “A Mathematical Framework for Transformer Circuits”. Made by Loupe " LOUPE_VERSION
-         ".</p></footer>\n<script type=application/json id=data>" +
+         "\n<main id=runs></main>\n<noscript><p>The curves need JavaScript; their numbers are in "
+         "scores.jsonl of each "
+         "model.</p></noscript><footer class=\"small soft\"><p>Olsson et al. 2022, “In-context Learning and "
+         "Induction "
+         "Heads”; Elhage et al. 2021, “A Mathematical Framework for Transformer Circuits”. Made by "
+         "Loupe " LOUPE_VERSION ".</p></footer>\n<script type=application/json id=data>" +
          script_json(data) + "</script>\n<script>" + std::string(embedded("induction.js")) +
          "</script></body></html>\n";
 }

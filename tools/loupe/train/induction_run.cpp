@@ -105,15 +105,16 @@ class Training {
       throw Error("'" + file("scores.jsonl") + "' is damaged: its line " +
                   std::to_string(run_.scores.size() + 1) + " holds no scores");
     }
-    if (run_.scores.empty()) throw Error("'" + file("scores.jsonl") + "' is missing, without which nothing goes on");
+    if (run_.scores.empty())
+      throw Error("'" + file("scores.jsonl") + "' is missing, without which nothing goes on");
   }
 
   StepReport step(Batches& batches) {
     try {
       return trainer_.step(batches.next());
     } catch (const Diverged& e) {
-      throw Error(run_name(run_) + ": " + e.what() + "; the last good checkpoint is kept in '" + checkpoint() +
-                  "': a lower --rate may help, with another --out");
+      throw Error(run_name(run_) + ": " + e.what() + "; the last good checkpoint is kept in '" +
+                  checkpoint() + "': a lower --rate may help, with another --out");
     }
   }
 

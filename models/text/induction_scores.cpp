@@ -1,4 +1,4 @@
-#include "tools/loupe/train/induction_scores.h"
+#include "models/text/induction_scores.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +14,8 @@ using Json = nlohmann::ordered_json;
 constexpr int64_t kSequences = 64;  // of each kind that is held out
 
 // Rows [begin, end) of columns [first, last), each column times its number where there are `scales`.
-Tensor part(const Tensor& t, int64_t begin, int64_t end, int64_t first, int64_t last, const Tensor& scales = {}) {
+Tensor part(const Tensor& t, int64_t begin, int64_t end, int64_t first, int64_t last,
+            const Tensor& scales = {}) {
   Tensor p(Dtype::f64, {end - begin, last - first});
   const auto values = p.values<double>();
   for (int64_t i = begin; i < end; ++i)
@@ -28,10 +29,11 @@ double copying_of(const TextModel& model, int64_t layer, int64_t head) {
   const auto parameter = [&](const std::string& name) { return model.network.parameter(name); };
   const int64_t width = model.config.head_width, stream = model.config.width, from = head * width;
   const Tensor tokens = parameter("embedding.tokens.weight"), logits = parameter("logits.weight");
-  return copying_score(part(parameter(block_node(layer, "attention.value.weight")), from, from + width, 0, stream,
-                            parameter(block_node(layer, "attention.norm.weight"))),
-                       part(parameter(block_node(layer, "attention.output.weight")), 0, stream, from, from + width),
-                       tokens, part(logits, 0, logits.shape()[0], 0, stream, parameter("norm.weight")));
+  return copying_score(
+      part(parameter(block_node(layer, "attention.value.weight")), from, from + width, 0, stream,
+           parameter(block_node(layer, "attention.norm.weight"))),
+      part(parameter(block_node(layer, "attention.output.weight")), 0, stream, from, from + width), tokens,
+      part(logits, 0, logits.shape()[0], 0, stream, parameter("norm.weight")));
 }
 
 // The losses of each sequence and, of models with layers, the patterns (N, heads, L, L) of each layer.

@@ -1,4 +1,4 @@
-#include "tools/loupe/train/induction_data.h"
+#include "models/text/induction_data.h"
 
 #include <algorithm>
 
@@ -26,8 +26,8 @@ int64_t below(uint64_t key, uint64_t i, int64_t count) {
 Ids repeated(uint64_t key, int64_t period, int64_t count) {
   Ids ids;
   for (int64_t i = 0; i < count; ++i)
-    ids.push_back(static_cast<int32_t>(
-        below(key, static_cast<uint64_t>(i % period) + 1, InductionData::kVocabulary)));
+    ids.push_back(
+        static_cast<int32_t>(below(key, static_cast<uint64_t>(i % period) + 1, InductionData::kVocabulary)));
   return ids;
 }
 
@@ -76,8 +76,7 @@ std::vector<Ids> InductionData::held_out(int64_t count) const {
 std::vector<Ids> InductionData::repeats(int64_t count, int64_t length) {
   std::vector<Ids> all;
   for (int64_t n = 0; n < count; ++n)
-    all.push_back(
-        repeated(scrambled(kHeldOut + 1, static_cast<uint64_t>(n)), length / 2, length / 2 * 2));
+    all.push_back(repeated(scrambled(kHeldOut + 1, static_cast<uint64_t>(n)), length / 2, length / 2 * 2));
   return all;
 }
 

@@ -2,13 +2,12 @@
 // each of its heads.
 #pragma once
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "models/text/induction_data.h"
 #include "models/text/text_model.h"
-#include "tools/loupe/train/induction_data.h"
 
 namespace loupe {
 
@@ -27,9 +26,10 @@ struct HeadScores {
 };
 
 struct InductionScores {
-  int64_t step = 0;          // steps taken
-  double loss = 0;           // of held-out sequences, in nats a token
-  double in_context = 0;     // loss at a late token − loss at an early one, of the same sequences: late_and_early()
+  int64_t step = 0;  // steps taken
+  double loss = 0;   // of held-out sequences, in nats a token
+  double in_context =
+      0;  // loss at a late token − loss at an early one, of the same sequences: late_and_early()
   double first = 0, second = 0;  // loss in the first and the second half of held-out repeats
   std::vector<HeadScores> heads = {};
   std::vector<uint8_t> patterns = {};  // (heads, kShown, kShown), in 255ths: of a repeat of kShown/2 tokens
