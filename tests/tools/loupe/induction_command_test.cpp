@@ -52,8 +52,8 @@ TEST_CASE("loupe train induction: a record, a page and a model of each depth and
   Words resumed = short_run;
   resumed.push_back("--resume");
   REQUIRE(train(parts, resumed).status == 0);
-  for (const std::string& run : {"layers0-seed6", "layers2-seed5"})
-    for (const std::string& file : {"checkpoint.safetensors", "scores.jsonl"}) {
+  for (const std::string run : {"layers0-seed6", "layers2-seed5"})
+    for (const std::string file : {"checkpoint.safetensors", "scores.jsonl"}) {
       CAPTURE(run + "/" + file);
       CHECK(read_text(whole + "/" + run + "/" + file) == read_text(parts + "/" + run + "/" + file));
     }
