@@ -41,7 +41,8 @@
 #include "kernels/slice/slice.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/stable_div/stable_div.h"
-#include "kernels/transpose/transpose.h"
+#include "kernels/token_loss/token_loss.h"
+#include "kernels/token_loss/token_loss.h"
 #include "kernels/upsample/upsample.h"
 
 namespace loupe::bench {
@@ -172,6 +173,8 @@ void Cases::tokens() {
       {Dtype::i32});
   add("smollm2, what heads look at", attention_statistics({.heads = 12, .causal = true}),
       {tokens, tokens, {batch_, part(197)}}, {Dtype::f32, Dtype::f32, Dtype::i32});
+  add("gpt2, next tokens", token_loss(), {{batch_, part(197), part(50257)}, {batch_, part(197)}},
+      {Dtype::f32, Dtype::i32});
   add("vit_b_16, the class token", expand(), {{1, 1, part(768)}, tokens});
   add("some tokens of vit_b_16", gather(1), {tokens, {part(98)}}, {Dtype::f32, Dtype::i32});
   add("vit_b_16, heads", reshape({0, 0, -1, std::max<int64_t>(1, part(64))}), {tokens});

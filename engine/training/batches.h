@@ -12,14 +12,10 @@
 namespace loupe {
 
 struct Batch {
-  Tensor images;                 // (N, 3, H, W), f32, preprocessed
-  std::vector<int64_t> classes;  // of each image
+  Tensor input;  // images (N, 3, H, W), f32, preprocessed; or tokens (N, L), i32
+  std::vector<int64_t>
+      classes;  // what is right: of each image its class, of each token, in turn, the next one
 };
-
-/// A distribution a row, (N, classes) f32: 1 − smoothing at the image's class, and `smoothing` shared by all
-/// (Szegedy et al. 2016, "Rethinking the Inception architecture", §7). Throws UsageError for a class that
-/// does not exist or a smoothing outside [0, 1).
-Tensor smoothed_targets(std::span<const int64_t> classes, int64_t class_count, double smoothing);
 
 class Batches {
  public:

@@ -55,7 +55,8 @@ LinearHead train_linear_head(const Tensor& features, std::span<const int64_t> cl
   Graph graph;
   const NodeId x = graph.input("features", {1, size});
   graph.add("fc", linear({.out_features = class_count}), {x});
-  Trainer trainer("the head", graph, initial_weights(graph, seed), device, settings);
+  Trainer trainer("the head", classification_graph(graph, settings.label_smoothing),
+                  initial_weights(graph, seed), device, settings);
 
   const Draws draws(std::to_string(seed), "seed");
   std::vector<int64_t> order;
@@ -69,7 +70,7 @@ LinearHead train_linear_head(const Tensor& features, std::span<const int64_t> cl
       const int64_t n = order[at];
       batch.classes.push_back(classes[static_cast<size_t>(n)]);
       for (int64_t k = 0; k < size; ++k)
-        batch.images.values<float>()[static_cast<size_t>(row * size + k)] =
+        batch.input.values<float>()[static_cast<size_t>(row * size + k)] =
             static_cast<float>((features.item(n * size + k) - standard.mean[static_cast<size_t>(k)]) *
                                standard.scale[static_cast<size_t>(k)]);
     }

@@ -48,9 +48,9 @@ Optimizer parse_optimizer(const std::string& name) {
   throw UsageError("there is no optimizer '" + name + "'; there are adamw and sgd");
 }
 
-Trainer::Trainer(std::string name, const Graph& network, std::map<std::string, Tensor> parameters,
+Trainer::Trainer(std::string name, TrainingGraph graph, std::map<std::string, Tensor> parameters,
                  Device device, TrainingSettings settings)
-    : graph_(training_graph(network)),
+    : graph_(std::move(graph)),
       settings_(settings),
       network_(std::move(name), graph_.graph, std::move(parameters), device, {.winograd = true}) {
   check(settings_);
@@ -64,8 +64,13 @@ Trainer::Trainer(std::string name, const Graph& network, std::map<std::string, T
     const Array values = network_.trainable(spec.name);
     if (!is_learned(spec.role)) continue;
     const std::vector<NodeId> readers = graph_.graph.consumers(id);
-    Learned l{spec.name, id,     readers.empty() ? spec.name : graph_.graph.node(readers[0]).name,
-              spec.role == ParameterSpec::Role::weight, values, {}, {}};
+    Learned l{spec.name,
+              id,
+              readers.empty() ? spec.name : graph_.graph.node(readers[0]).name,
+              spec.role == ParameterSpec::Role::weight,
+              values,
+              {},
+              {}};
     for (size_t i = 0; i < state_names(settings_.optimizer).size(); ++i) {
       l.storage.push_back(Storage::allocate(values.bytes(), device));
       l.state.push_back({l.storage.back()->data(), values.dtype, values.shape, Layout::planar});
@@ -121,18 +126,18 @@ void Trainer::update(const Learned& l, const Array& gradient, double rate, doubl
 
 StepReport Trainer::step(const Batch& batch) {
   const auto start = std::chrono::steady_clock::now();
-  const int64_t count = batch.images.shape()[0];
   const Backend backend = network_.device().backend;
   const Queue& queue = network_.queue();
   StepReport report{.step = next_step_,
                     .rate = learning_rate(settings_.rate, next_step_, settings_.steps, settings_.warmup,
                                           settings_.final_fraction)};
 
-  Execution& pass = network_.execution({batch.images.shape(), Shape{count, network_.classes()}}, purpose_);
-  pass.forward(
-      {batch.images, smoothed_targets(batch.classes, network_.classes(), settings_.label_smoothing)});
+  const Tensor targets = graph_.targets(batch);
+  Execution& pass = network_.execution({batch.input.shape(), targets.shape()}, purpose_);
+  pass.forward({batch.input, targets});
   const Tensor logits = pass.value(graph_.logits), losses = pass.value(graph_.loss);
-  const std::vector<int64_t> said = Target(top1).classes(logits);
+  const int64_t count = losses.numel();
+  const std::vector<int64_t> said = Target(top1).classes(logits.reshape({count, network_.classes()}));
   for (int64_t n = 0; n < count; ++n) {
     report.loss += losses.item(n) / static_cast<double>(count);
     report.accuracy += said[static_cast<size_t>(n)] == batch.classes[static_cast<size_t>(n)];
@@ -143,7 +148,7 @@ StepReport Trainer::step(const Batch& batch) {
                    (std::isnan(report.loss) ? "not a number" : "infinite"));
   report.dead_relus = dead_relus(pass);
 
-  Tensor seed(Dtype::f64, {count, 1});
+  Tensor seed(Dtype::f64, losses.shape());
   std::ranges::fill(seed.values<double>(), 1 / static_cast<double>(count));
   pass.backward(seed);
   auto* sums = reinterpret_cast<double*>(sums_->data());
@@ -161,8 +166,7 @@ StepReport Trainer::step(const Batch& batch) {
 
   update_statistics(pass);
   for (size_t i = 0; i < learned_.size(); ++i)
-    update(learned_[i], pass.gradient_in_place(learned_[i].parameter), report.rate, scale,
-           sums + 2 * i);
+    update(learned_[i], pass.gradient_in_place(learned_[i].parameter), report.rate, scale, sums + 2 * i);
   const Tensor of_steps = read(*sums_, Dtype::f64, 2 * std::ssize(learned_));
   const auto moved = of_steps.values<const double>();
   squares = 0;
@@ -170,15 +174,14 @@ StepReport Trainer::step(const Batch& batch) {
     const double change = moved[2 * i], norm = moved[2 * i + 1];
     squares += norm;
     if (learned_[i].decays)
-      report.update_ratios.push_back(
-          {learned_[i].layer, norm > 0 ? std::sqrt(change / norm) : 0});
+      report.update_ratios.push_back({learned_[i].layer, norm > 0 ? std::sqrt(change / norm) : 0});
   }
   report.parameter_norm = std::sqrt(squares);
   network_.parameters_changed();
   ++next_step_;
   if (!std::isfinite(report.parameter_norm))
     throw Diverged("the parameters after step " + std::to_string(report.step) + " are not finite");
-  report.images_per_second = static_cast<double>(count) /
+  report.images_per_second = static_cast<double>(batch.input.shape()[0]) /
                              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

@@ -1,5 +1,5 @@
-// Trainer: a network that learns to classify, a step at a time. A step is forward, loss, backward, clipping
-// and the optimiser's update; everything that the next step depends on is in state(), so that training that
+// Trainer: a network that learns, a step at a time, what a TrainingGraph asks of it: to tell classes apart, or to say
+// the next token. A step is forward, loss, backward, clipping and the optimiser's update; everything that the next step depends on is in state(), so that training that
 // stopped goes on bit for bit (with as many threads).
 #pragma once
 #include <map>
@@ -27,8 +27,8 @@ struct TrainingSettings {
   int64_t warmup = 100;          // steps until then
   double final_fraction = 0.01;  // of the rate, at the last step
   double clip = 5;               // the gradient's norm is at most this; 0: no limit
-  double label_smoothing = 0.1;
-  double norm_momentum = 0.1;  // how fast running statistics follow the batches' (as PyTorch counts)
+  double label_smoothing = 0.1;  // of classification_graph()
+  double norm_momentum = 0.1;    // how fast running statistics follow the batches' (as PyTorch counts)
 };
 std::string_view optimizer_name(TrainingSettings::Optimizer);
 /// "adamw" → adamw. Throws UsageError for an unknown name.
@@ -37,8 +37,8 @@ TrainingSettings::Optimizer parse_optimizer(const std::string& name);
 /// What a step was like.
 struct StepReport {
   int64_t step = 0;           // counted from 0
-  double loss = 0;            // mean over the batch
-  double accuracy = 0;        // share of the batch that was right before the update
+  double loss = 0;            // mean over the batch's rows of logits
+  double accuracy = 0;        // share of them that was right before the update
   double rate = 0;            // learning rate
   double gradient_norm = 0;   // before clipping
   double parameter_norm = 0;  // after the update
@@ -48,7 +48,7 @@ struct StepReport {
   };
   std::vector<Layer> update_ratios = {};  // ‖change‖ / ‖weight‖ of each layer's weight
   std::vector<Layer> dead_relus = {};     // share of each ReLU's channels that were off in the whole batch
-  double images_per_second = 0;           // of this step, once its batch was there
+  double images_per_second = 0;           // or sequences; of this step, once its batch was there
 };
 
 /// Thrown where the loss or the gradient is not finite, and the parameters are left as they were before the
@@ -67,7 +67,7 @@ struct TrainingState {
 class Trainer {
  public:
   /// `parameters` as for a Network. Throws UsageError for settings that make no sense.
-  Trainer(std::string name, const Graph& network, std::map<std::string, Tensor> parameters, Device device,
+  Trainer(std::string name, TrainingGraph graph, std::map<std::string, Tensor> parameters, Device device,
           TrainingSettings settings);
 
   /// Throws Diverged.

@@ -1,6 +1,6 @@
-// Weights that the program carries: every file models/zoo/weights/<model>.safetensors, put into the library
-// as it is by the build, with what `loupe train` wrote beside it: the record <model>.json and the telemetry
-// <model>.jsonl. Both are empty where they are not there.
+// Weights that the program carries: every file models/zoo/weights/<model>.safetensors, and of models of tokens
+// models/text/weights/<model>.safetensors, put into the library as it is by the build, with what `loupe train` wrote
+// beside it: the record <model>.json and the telemetry <model>.jsonl. Both are empty where they are not there.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -16,5 +16,6 @@ struct BuiltIn {
 
 /// In alphabetical order.
 std::span<const BuiltIn> all_built_in_weights();
+std::span<const BuiltIn> all_built_in_texts();
 
 }  // namespace loupe

@@ -42,13 +42,18 @@ TextSource TextSource::open(const fs::path& path) {
     for (const std::string& name : source.names_) source.files_[name] = 0;
     return source;
   }
+  return own(SafetensorsFile::parse(file->bytes(), path.string(), file), source.name_);
+}
+
+TextSource TextSource::own(SafetensorsFile file, std::string name) {
+  TextSource source;
   source.kind_ = Kind::own;
-  SafetensorsFile own = SafetensorsFile::parse(file->bytes(), path.string(), file);
-  source.settings_ = text_settings(own.metadata());
+  source.name_ = std::move(name);
+  source.settings_ = text_settings(file.metadata());
   if (source.settings_.empty())
     throw Error(source.name_ +
                 " says of no text model what it is; name its folder, which has config.json, too");
-  source.add(WeightsFile(std::move(own)));
+  source.add(WeightsFile(std::move(file)));
   return source;
 }
 

@@ -19,6 +19,8 @@ class TextSource {
  public:
   /// Throws Error, one line that names the file, for one that is missing, damaged, or none of the three.
   static TextSource open(const std::filesystem::path& path);
+  /// A safetensors file of Loupe's. Throws Error, which starts with `name`, for another one.
+  static TextSource own(SafetensorsFile file, std::string name);
 
   enum class Kind : uint8_t { gguf, folder, own };
   Kind kind() const { return kind_; }

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "kernels/common/parallel.h"
+#include "models/catalog/built_in.h"
+#include "models/io/safetensors.h"
 #include "models/text/check.h"
 #include "models/text/family.h"
 #include "models/text/read_tokenizer.h"
@@ -96,8 +98,10 @@ TextModel text_model(const std::string& name, const TextConfig& config,
   return {Network(name, text_graph(config), std::move(parameters), device, kernels), config};
 }
 
-TextModel load_text(const std::filesystem::path& path, Device device, const KernelOptions& kernels) {
-  const TextSource source = TextSource::open(path);
+namespace {
+
+TextModel model_of(const TextSource& source, const std::string& name, Device device,
+                   const KernelOptions& kernels) {
   const TextFamily& family = text_family_of(source);
   std::vector<std::string> notes;
   TextConfig config = source.kind() == TextSource::Kind::own ? text_config(source.settings(), source.name())
@@ -105,13 +109,37 @@ TextModel load_text(const std::filesystem::path& path, Device device, const Kern
   config.family = family.name;
   check_text_config(config, source.name());
   const Graph graph = family.graph(config);
-  TextModel model =
-      text_model(path.filename().string(), config, read_text_weights(source, family, graph), device, kernels);
-  std::string note;
-  model.tokenizer = tokenizer_of(source, path, note);
-  if (!note.empty()) notes.push_back(note);
+  TextModel model = text_model(name, config, read_text_weights(source, family, graph), device, kernels);
   model.notes = std::move(notes);
   return model;
+}
+
+}  // namespace
+
+TextModel load_text(const std::filesystem::path& path, Device device, const KernelOptions& kernels) {
+  const TextSource source = TextSource::open(path);
+  TextModel model = model_of(source, path.filename().string(), device, kernels);
+  std::string note;
+  model.tokenizer = tokenizer_of(source, path, note);
+  if (!note.empty()) model.notes.push_back(note);
+  return model;
+}
+
+std::vector<std::string> built_in_texts() {
+  std::vector<std::string> all;
+  for (const BuiltIn& b : all_built_in_texts()) all.emplace_back(b.model);
+  return all;
+}
+
+TextModel load_text_named(const std::string& name, Device device, const KernelOptions& kernels) {
+  const auto all = all_built_in_texts();
+  const auto found = std::ranges::find(all, name, &BuiltIn::model);
+  std::error_code error;
+  if (found == all.end() || std::filesystem::exists(name, error)) return load_text(name, device, kernels);
+  static const auto program = std::make_shared<int>();  // its bytes outlive what is made of them
+  const std::string file = "the built-in model " + name;
+  return model_of(TextSource::own(SafetensorsFile::parse(found->bytes, file, program), file), name, device,
+                  kernels);
 }
 
 TextConfig attention_only(int64_t layers, int64_t vocabulary, int64_t positions, int64_t width,

@@ -53,6 +53,11 @@ std::vector<Shape> shapes_of(std::span<const Tensor> inputs);
 /// one line that names the file, for one that is damaged, and for an architecture that is not read.
 TextModel load_text(const std::filesystem::path& path, Device device, const KernelOptions& kernels = {});
 
+/// The models that the program carries: models/text/weights/<name>.safetensors, "induction2".
+std::vector<std::string> built_in_texts();
+/// A model by the name of one that the program carries, else as load_text() of a path; a file of that name goes before.
+TextModel load_text_named(const std::string& name, Device device, const KernelOptions& kernels = {});
+
 /// The graph of a config. Throws UsageError for a family that does not exist, and Error for sizes that make no model.
 Graph text_graph(const TextConfig& config);
 /// A model of these parameters, by their names in the graph.

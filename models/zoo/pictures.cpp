@@ -35,7 +35,7 @@ uint64_t training_set(uint64_t seed) {
 Batch batch(uint64_t set, int64_t first, int64_t count, const Preprocessing& how) {
   Batch b{pictures(count), {}};
   for (int64_t i = 0; i < count; ++i) {
-    draw_into(b.images, i, set, first + i, {.masks = false}, how);
+    draw_into(b.input, i, set, first + i, {.masks = false}, how);
     b.classes.push_back(class_of(first + i));
   }
   return b;

@@ -48,7 +48,7 @@ inline double uniform(uint64_t i) {
 // Classes that a small network can tell apart: a bright spot whose place is the class.
 inline Batch small_batch(int64_t step, int64_t count = 5) {
   Batch b{Tensor(Dtype::f32, {count, 3, 10, 9}), {}};
-  const auto x = b.images.values<float>();
+  const auto x = b.input.values<float>();
   for (size_t i = 0; i < x.size(); ++i)
     x[i] = static_cast<float>(uniform(i + x.size() * static_cast<uint64_t>(step)));
   for (int64_t n = 0; n < count; ++n) {
@@ -64,11 +64,11 @@ inline Batch small_batch(int64_t step, int64_t count = 5) {
 // Mean loss of a batch, and the gradients of the parameters.
 struct Pass {
   explicit Pass(Device device, const std::map<std::string, Tensor>& parameters)
-      : graph(training_graph(small_graph())), network("small", graph.graph, parameters, device) {}
+      : graph(classification_graph(small_graph(), 0.1)), network("small", graph.graph, parameters, device) {}
   double loss(const Batch& b) {
-    Execution& e = network.execution({b.images.shape(), Shape{b.images.shape()[0], 4}},
+    Execution& e = network.execution({b.input.shape(), Shape{b.input.shape()[0], 4}},
                                      {.values = {graph.loss}, .from = graph.loss, .parameters = true});
-    e.forward({b.images, smoothed_targets(b.classes, 4, 0.1)});
+    e.forward({b.input, smoothed_targets(b.classes, 4, 0.1)});
     const Tensor losses = e.value(graph.loss);
     double sum = 0;
     for (int64_t n = 0; n < losses.numel(); ++n) sum += losses.item(n);
@@ -116,7 +116,8 @@ inline TrainingSettings settings_of(TrainingSettings::Optimizer optimizer) {
 }
 
 inline Trainer trainer_on(Device device, TrainingSettings settings) {
-  return {"small", small_graph(), initial_weights(small_graph(), 1), device, settings};
+  return {"small", classification_graph(small_graph(), settings.label_smoothing),
+          initial_weights(small_graph(), 1), device, settings};
 }
 
 inline void check_same(const TrainingState& a, const TrainingState& b) {

@@ -1,4 +1,4 @@
-// --weights, --device and --threads of a command that reads a text model.
+// --model or --weights, --device and --threads of a command that reads a text model.
 #pragma once
 #include <string>
 
@@ -8,7 +8,7 @@
 namespace loupe {
 
 struct TextModelChoice {
-  std::string weights, threads;
+  std::string model, weights, threads;
   DeviceChoice device;
   void add_to(CLI::App& app, const std::string& group = "Model");
   /// Reads it; what was assumed of the file is said on standard error. Throws UsageError and Error, one line.

@@ -1,31 +1,38 @@
 # Weights that were trained here travel inside the library, each with what lies beside it: the record of its training (json) and
-# the telemetry (jsonl). all_built_in_weights() of models/catalog/built_in.h is the table of them.
-file(GLOB weight_files CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.safetensors)
+# the telemetry (jsonl). all_built_in_weights() of models/catalog/built_in.h is the table of those of images,
+# all_built_in_texts() that of models/text/weights.
 set(declarations "")
-set(rows "")
-foreach(weight_file IN LISTS weight_files)
-  get_filename_component(name ${weight_file} NAME_WE)
-  string(APPEND rows "      {\"${name}\"")
-  foreach(kind safetensors json jsonl)
-    set(file ${CMAKE_CURRENT_LIST_DIR}/${name}.${kind})
-    set(symbol loupe_${kind}_${name})
-    file(GLOB there CONFIGURE_DEPENDS ${file})
-    if(NOT there)
-      string(APPEND rows ", {}")
-      continue()
-    endif()
-    loupe_embed(loupe_models ${symbol} ${file})
-    set(type char)
-    if(kind STREQUAL safetensors)
-      set(type std::byte)
-    endif()
-    string(APPEND declarations "extern \"C\" const ${type} ${symbol}[], ${symbol}_end[];\n")
-    string(APPEND rows ", {${symbol}, ${symbol}_end}")
+function(loupe_built_in folder table)
+  file(GLOB weight_files CONFIGURE_DEPENDS ${folder}/*.safetensors)
+  set(rows "")
+  foreach(weight_file IN LISTS weight_files)
+    get_filename_component(name ${weight_file} NAME_WE)
+    string(APPEND rows "      {\"${name}\"")
+    foreach(kind safetensors json jsonl)
+      set(file ${folder}/${name}.${kind})
+      set(symbol loupe_${kind}_${name})
+      file(GLOB there CONFIGURE_DEPENDS ${file})
+      if(NOT there)
+        string(APPEND rows ", {}")
+        continue()
+      endif()
+      loupe_embed(loupe_models ${symbol} ${file})
+      set(type char)
+      if(kind STREQUAL safetensors)
+        set(type std::byte)
+      endif()
+      string(APPEND declarations "extern \"C\" const ${type} ${symbol}[], ${symbol}_end[];\n")
+      string(APPEND rows ", {${symbol}, ${symbol}_end}")
+    endforeach()
+    string(APPEND rows "},\n")
   endforeach()
-  string(APPEND rows "},\n")
-endforeach()
+  set(declarations "${declarations}" PARENT_SCOPE)
+  set(${table} "${rows}" PARENT_SCOPE)
+endfunction()
+loupe_built_in(${CMAKE_CURRENT_LIST_DIR} image_rows)
+loupe_built_in(${PROJECT_SOURCE_DIR}/models/text/weights text_rows)
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/built_in.cpp CONTENT
-"// Generated from the files in models/zoo/weights.
+"// Generated from the files in models/zoo/weights and models/text/weights.
 #include \"models/catalog/built_in.h\"
 
 #include <vector>
@@ -35,7 +42,13 @@ namespace loupe {
 
 std::span<const BuiltIn> all_built_in_weights() {
   static const std::vector<BuiltIn> all{
-${rows}  };
+${image_rows}  };
+  return all;
+}
+
+std::span<const BuiltIn> all_built_in_texts() {
+  static const std::vector<BuiltIn> all{
+${text_rows}  };
   return all;
 }
 
@@ -50,6 +63,7 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/without_weights.cpp CONTEN
 
 namespace loupe {
 std::span<const BuiltIn> all_built_in_weights() { return {}; }
+std::span<const BuiltIn> all_built_in_texts() { return {}; }
 }  // namespace loupe
 ")
 add_library(loupe_without_weights OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/generated/without_weights.cpp)

@@ -71,6 +71,35 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("through the vocabulary: eigenvalues that are known, and numpy's") {
+  const auto matrix = [](std::vector<double> values, Shape shape, Dtype type) {
+    return Tensor::from(std::span<const double>(values), shape).to(type).clone();
+  };
+  const auto score = [&](const std::vector<double>& value, const std::vector<double>& output, const Tensor& e,
+                         const Tensor& u) {
+    const HeadFactors h{Tensor::zeros(Dtype::f64, {2, 3}), Tensor::zeros(Dtype::f64, {2, 3}),
+                        matrix(value, {2, 3}, Dtype::f64), matrix(output, {3, 2}, Dtype::f64)};
+    const EigenvalueScores s = eigenvalue_scores(h, vocabulary_products(e, u));
+    CHECK(s.matching == 0);
+    return s.full_copying;
+  };
+  // Three tokens in a stream of three numbers, each with a direction of its own.
+  const Tensor e = matrix({1, 0, 0, 0, 1, 0, 0, 0, 1}, {3, 3}, Dtype::f32);
+  const std::vector<double> value{2, 0, 0, 0, 3, 0};
+  CHECK(score(value, {1, 0, 0, 1, 0, 0}, e, e) == doctest::Approx(1));  // eigenvalues 2 and 3
+  CHECK(score(value, {-1, 0, 0, -1, 0, 0}, e, e) == doctest::Approx(-1));
+  CHECK(score(value, {1, 0, 0, -1, 0, 0}, e, e) == doctest::Approx(-0.2));  // 2 and −3
+  CHECK(score(value, {0, -1, 1, 0, 0, 0}, e, e) == doctest::Approx(0));     // ±i√6
+  CHECK(score(value, {0, 0, 0, 0, 1, 1}, e, e) == doctest::Approx(0));      // what is read is not written
+  // numpy.linalg.eigvals(U @ O @ V @ E.T): sum of the eigenvalues over the sum of their sizes.
+  const Tensor tokens = matrix({-0.74, -0.16, -0.48, 0.6, 0.04, -0.29, -0.78, -0.26, 0.01, -0.28, 1.29, 1.01},
+                               {4, 3}, Dtype::f32),
+               logits = matrix({-2.71, -1.89, -0.17, -0.42, 0.21, 0.22, 2.12, -1.11, -0.38, 2.04, 0.65, 0.66},
+                               {4, 3}, Dtype::f32);
+  CHECK(score({0.35, 0.82, 0.33, -1.3, 0.91, 0.45}, {-0.54, 0.58, 0.36, 0.29, 0.03, 0.55}, tokens, logits) ==
+        doctest::Approx(0.3941303015295).epsilon(1e-6));  // tables are float32
+}
+
 TEST_CASE("compositions are norms of products") {
   const std::vector<HeadFactors> heads{head(1), head(11), head(21)};
   const Compositions all(heads);

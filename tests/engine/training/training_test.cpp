@@ -133,7 +133,7 @@ TEST_CASE("a loss or gradient that is not finite stops before the parameters cha
   trainer.step(small_batch(0));
   const TrainingState good = trainer.state();
   Batch bad = small_batch(1);
-  bad.images.values<float>()[5] = std::numeric_limits<float>::quiet_NaN();
+  bad.input.values<float>()[5] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH_AS(trainer.step(bad), doctest::Contains("the loss of step 1 is"), Diverged);
   check_same(trainer.state(), good);
   CHECK_NOTHROW(trainer.step(small_batch(1)));
@@ -196,7 +196,7 @@ TEST_CASE("batches come in order from the background, and so do their errors") {
     for (int64_t step = 3; step < 9; ++step) {
       const Batch got = batches.next(), wanted = small_batch(step);
       CHECK(got.classes == wanted.classes);
-      CHECK(std::memcmp(got.images.raw(), wanted.images.raw(), static_cast<size_t>(got.images.bytes())) == 0);
+      CHECK(std::memcmp(got.input.raw(), wanted.input.raw(), static_cast<size_t>(got.input.bytes())) == 0);
     }
   }
   Batches failing([](int64_t step) { return step < 2 ? small_batch(step) : throw Error("no more"); }, 0);
@@ -217,10 +217,10 @@ TEST_CASE("targets are distributions; what cannot be trained is refused") {
   Graph g;
   NodeId x = g.input("input", {1, 3, 4, 4});
   x = g.add("drop", dropout(0.5), {x});
-  CHECK_THROWS_WITH_AS(training_graph(g), doctest::Contains("'drop'"), UsageError);
+  CHECK_THROWS_WITH_AS(classification_graph(g, 0.1), doctest::Contains("'drop'"), UsageError);
   Graph maps;
   maps.add("conv", conv2d({.out_channels = 2, .kernel = 1}), {maps.input("input", {1, 3, 4, 4})});
-  CHECK_THROWS_WITH_AS(training_graph(maps), doctest::Contains("(1, 2, 4, 4)"), UsageError);
+  CHECK_THROWS_WITH_AS(classification_graph(maps, 0.1), doctest::Contains("(1, 2, 4, 4)"), UsageError);
 }
 
 }  // namespace

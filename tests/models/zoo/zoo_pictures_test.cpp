@@ -38,12 +38,12 @@ Said zoo_test(const std::vector<std::string>& more) {
 TEST_CASE("a picture in a batch is what preprocess() makes of it, to the bit") {
   const Preprocessing how = models::build("zoo").preprocessing;
   const Batch b = batch(11, 20, 15, how);
-  REQUIRE(b.images.shape() == Shape{15, 3, kSize, kSize});
+  REQUIRE(b.input.shape() == Shape{15, 3, kSize, kSize});
   REQUIRE(b.classes.size() == 15);
   for (int64_t i = 0; i < 15; ++i) {
     const Drawing drawing = draw(11, 20 + i);
     CHECK(b.classes[static_cast<size_t>(i)] == drawing.objects[0].cls);
-    CHECK(same_bits(b.images.row(i), preprocess(drawing.image, how).row(0)));
+    CHECK(same_bits(b.input.row(i), preprocess(drawing.image, how).row(0)));
   }
 }
 
@@ -53,7 +53,7 @@ TEST_CASE("batches are balanced, and follow on from one another") {
   for (int64_t c = 0; c < kClasses; ++c) CHECK(std::ranges::count(all.classes, c) == 3);
   for (int64_t i = 0; i < kClasses; ++i) {
     CHECK(all.classes[static_cast<size_t>(kClasses + i)] == later.classes[static_cast<size_t>(i)]);
-    CHECK(same_bits(all.images.row(kClasses + i), later.images.row(i)));
+    CHECK(same_bits(all.input.row(kClasses + i), later.input.row(i)));
   }
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("the sets that training draws from are all different, and none that a 
   }
   CHECK(sets.size() == 2000);
   // --seed of `loupe zoo` and of its test ends at 2⁶³ − 1, so that these can be drawn on purpose only.
-  CHECK(!same_bits(batch(training_set(1), 0, 1, {}).images, batch(1, 0, 1, {}).images));
+  CHECK(!same_bits(batch(training_set(1), 0, 1, {}).input, batch(1, 0, 1, {}).input));
 }
 
 TEST_CASE("a test counts what the network says, whatever the batch, and the JSON is consistent") {

@@ -1,5 +1,5 @@
-// `loupe train`: teaches a network the zoo's classes from pictures that are drawn as it goes. What it leaves
-// in its folder can be stopped and taken up again, bit for bit.
+// `loupe train`: teaches a network the zoo's classes from pictures that are drawn as it goes, or small models of
+// tokens what brings forth induction heads. What it leaves in its folder can be stopped and taken up again, bit for bit.
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -7,12 +7,14 @@
 #include <optional>
 
 #include "engine/file/atomic_file.h"
+#include "engine/file/file.h"
 #include "engine/training/initial_weights.h"
 #include "engine/training/telemetry.h"
 #include "kernels/common/parallel.h"
 #include "models/io/checkpoint.h"
 #include "models/io/safetensors.h"
 #include "models/io/weights_file.h"
+#include "models/text/sentences.h"
 #include "models/zoo/pictures.h"
 #include "tools/loupe/command.h"
 #include "tools/loupe/interrupt.h"
@@ -20,6 +22,7 @@
 #include "tools/loupe/print.h"
 #include "tools/loupe/progress_line.h"
 #include "tools/loupe/text.h"
+#include "tools/loupe/train/induction.h"
 #include "tools/loupe/train/pooled_head.h"
 #include "tools/loupe/zoo_test.h"
 
@@ -71,9 +74,10 @@ TrainingSettings settings_of(const Texts& t) {
 }
 
 struct Settings {
-  std::string network, out, stop_after, checkpoint_every = "200", test = "10000", test_seed = "2024", threads;
+  std::string network, out, stop_after, checkpoint_every, test = "10000", test_seed = "2024", threads;
   std::string head, pictures, count;
-  Texts knobs;  // those that were given
+  std::string layers, seeds, text, length;  // of induction
+  Texts knobs;                              // those that were given
   DeviceChoice device;
   bool resume = false, json = false;
 
@@ -81,9 +85,11 @@ struct Settings {
 };
 
 void Settings::add_to(CLI::App& app) {
-  argument(app, "NETWORK", network,
-           "zoo, zoo_fc, or another architecture of `loupe models` that takes 64×64 pixels", "What to train",
-           Need::required);
+  argument(
+      app, "NETWORK", network,
+      "zoo, zoo_fc, or another architecture of `loupe models` that takes 64×64 pixels; or induction: small "
+      "models of tokens, in those of two layers and more of which induction heads appear",
+      "What to train", Need::required);
   value_option(
       app, "--head", head, "pooled",
       "Put global average pooling and a linear layer behind the network's trunk, which then --method cam "
@@ -96,6 +102,14 @@ void Settings::add_to(CLI::App& app) {
       "What to train");
   value_option(app, "--count", count, "N", "With --head: pictures of the zoo to learn from (2048)",
                "What to train");
+  value_option(app, "--layers", layers, "N,…", "With induction: the models' layers (0,1,2,3)",
+               "What to train");
+  value_option(app, "--seeds", seeds, "S,…", "With induction: a model of each depth for each seed (1,2,3)",
+               "What to train");
+  value_option(app, "--text", text, "FILE",
+               "With induction: the text to learn from, beside random repeats (sentences about the zoo)",
+               "What to train");
+  value_option(app, "--length", length, "N", "With induction: tokens of a sequence (64)", "What to train");
   for (const Knob& k : kKnobs)
     value_option(app, std::string("--") + k.name, knobs[k.name], k.placeholder,
                  std::string(k.help) + (*k.standard ? " (" + std::string(k.standard) + ")" : ""), "How");
@@ -110,8 +124,8 @@ void Settings::add_to(CLI::App& app) {
       results);
   flag_option(app, "--resume", resume,
               "Go on from DIR/checkpoint.safetensors, with the settings it was made with", results);
-  value_option(app, "--checkpoint-every", checkpoint_every, "N", "Steps between two checkpoints (200)",
-               results);
+  value_option(app, "--checkpoint-every", checkpoint_every, "N",
+               "Steps between two checkpoints (200; of induction 50)", results);
   value_option(app, "--stop-after", stop_after, "N", "Stop after N more steps, leaving a checkpoint",
                results);
   value_option(app, "--test", test, "N", "Fresh pictures to test the finished network on; 0: none (10000)",
@@ -120,11 +134,14 @@ void Settings::add_to(CLI::App& app) {
   flag_option(app, "--json", json, "Print the record, and nothing else", results);
 }
 
-Texts with_standards(const Texts& given) {
+// `others`: what stands in the place of a knob's standard.
+Texts with_standards(const Texts& given, const Texts& others = {}) {
   Texts all;
   for (const Knob& k : kKnobs) {
-    const auto found = given.find(k.name);
-    all[k.name] = found == given.end() || found->second.empty() ? k.standard : found->second;
+    const auto found = given.find(k.name), other = others.find(k.name);
+    all[k.name] = found != given.end() && !found->second.empty() ? found->second
+                  : other != others.end()                        ? other->second
+                                                                 : k.standard;
   }
   // A short schedule warms up for a tenth of it, unless it is told otherwise.
   const int64_t steps = parse_whole("--steps", all["steps"], 1, 100'000'000);
@@ -193,7 +210,9 @@ Run prepare(const Settings& s) {
   expect_fits(s.network, model.graph, {1, 3, zoo::kSize, zoo::kSize});
   std::map<std::string, Tensor> weights = initial_weights(model.graph, seed);
   if (!s.resume && !texts.at("init").empty()) take_over(weights, texts.at("init"));
-  Trainer trainer(s.network, model.graph, std::move(weights), s.device.open(), settings_of(texts));
+  const TrainingSettings settings = settings_of(texts);
+  Trainer trainer(s.network, classification_graph(model.graph, settings.label_smoothing), std::move(weights),
+                  s.device.open(), settings);
   if (s.resume) {
     try {
       trainer.restore(last.state);
@@ -239,7 +258,8 @@ void train(Run& run, const Settings& s) {
   Trainer& trainer = run.trainer;
   const int64_t steps = trainer.settings().steps, batch = trainer.settings().batch,
                 first = trainer.next_step();
-  const int64_t every = parse_whole("--checkpoint-every", s.checkpoint_every, 1, INT64_MAX);
+  const int64_t every =
+      s.checkpoint_every.empty() ? 200 : parse_whole("--checkpoint-every", s.checkpoint_every, 1, INT64_MAX);
   const int64_t end =
       s.stop_after.empty()
           ? steps
@@ -350,10 +370,75 @@ void run_head(const Settings& s, int64_t test, uint64_t test_seed) {
                      .json = s.json});
 }
 
+std::vector<int64_t> numbers(const std::string& option, const std::string& text, int64_t most) {
+  std::vector<int64_t> all;
+  for (const std::string& part : split_commas(text)) {
+    all.push_back(parse_whole(option, part, 0, most));
+    if (std::ranges::count(all, all.back()) > 1) throw UsageError(option + " names " + part + " twice");
+  }
+  return all;
+}
+
+std::string text_to_learn(const std::string& file) {
+  if (file.empty()) return zoo_sentences(1, 400'000);
+  try {
+    const std::vector<uint8_t> bytes = read_file(file);
+    return {bytes.begin(), bytes.end()};
+  } catch (const Error& e) {
+    throw Error("cannot read '" + file + "': " + e.what());
+  }
+}
+
+void run_induction(const Settings& s) {
+  for (const char* knob : {"seed", "init", "label-smoothing"})
+    if (!s.knobs.at(knob).empty())
+      throw UsageError(std::string("--") + knob + " is not for induction" +
+                       (std::string(knob) == "seed" ? ", which takes --seeds" : ""));
+  if (!s.head.empty() || !s.pictures.empty() || !s.count.empty())
+    throw UsageError("--head, --pictures and --count are not for induction, which learns from tokens");
+  if (!s.threads.empty()) set_threads(static_cast<int>(parse_whole("--threads", s.threads, 1, 1024)));
+  const Texts standards{{"steps", "1500"}, {"batch", "32"}, {"rate", "0.005"}, {"clip", "1"}};
+  InductionTraining t{.layers = numbers("--layers", s.layers.empty() ? "0,1,2,3" : s.layers, 16),
+                      .seeds = numbers("--seeds", s.seeds.empty() ? "1,2,3" : s.seeds, INT64_MAX),
+                      .settings = {},
+                      .texts = with_standards(s.knobs, standards),
+                      .text = {},
+                      .length = s.length.empty() ? 64 : parse_whole("--length", s.length, 32, 4096),
+                      .width = 64,
+                      .heads = 4,
+                      .device = s.device,
+                      .out = s.out.empty() ? "train-induction" : s.out,
+                      .every = s.checkpoint_every.empty()
+                                   ? 50
+                                   : parse_whole("--checkpoint-every", s.checkpoint_every, 1, INT64_MAX),
+                      .stop_after = {},
+                      .resume = s.resume,
+                      .json = s.json,
+                      .command = "loupe train induction"};
+  t.settings = settings_of(t.texts);
+  if (!s.stop_after.empty()) t.stop_after = parse_whole("--stop-after", s.stop_after, 1, INT64_MAX);
+  t.text = text_to_learn(s.text);
+  for (const char* knob : {"seed", "init", "label-smoothing"}) t.texts.erase(knob);
+  t.texts["length"] = std::to_string(t.length);
+  t.texts["checkpoint-every"] = std::to_string(t.every);
+  t.texts["text"] = s.text;
+  for (const auto& [name, text] :
+       {std::pair{"--layers", s.layers}, {"--seeds", s.seeds}, {"--length", s.length}, {"--text", s.text}})
+    if (!text.empty()) t.command += std::string(" ") + name + " " + text;
+  for (const Knob& k : kKnobs)
+    if (const std::string& given = s.knobs.at(k.name); !given.empty())
+      t.command += std::string(" --") + k.name + " " + given;
+  train_induction(t);
+}
+
 void run_train(const Settings& s) {
+  if (s.network == "induction") return run_induction(s);
+  for (const auto& [name, text] :
+       {std::pair{"--layers", s.layers}, {"--seeds", s.seeds}, {"--text", s.text}, {"--length", s.length}})
+    if (!text.empty()) throw UsageError(std::string(name) + " goes with `loupe train induction`");
   const int64_t test = parse_whole("--test", s.test, 0, INT64_MAX);
   const auto test_seed = static_cast<uint64_t>(parse_whole("--test-seed", s.test_seed, 0, INT64_MAX));
-  parse_whole("--checkpoint-every", s.checkpoint_every, 1, INT64_MAX);
+  if (!s.checkpoint_every.empty()) parse_whole("--checkpoint-every", s.checkpoint_every, 1, INT64_MAX);
   if (!s.stop_after.empty()) parse_whole("--stop-after", s.stop_after, 1, INT64_MAX);
   if (!s.head.empty()) return run_head(s, test, test_seed);
   if (!s.pictures.empty() || !s.count.empty())
@@ -371,7 +456,9 @@ void run_train(const Settings& s) {
 }  // namespace
 
 extern const Command train_command{
-    "train", "Teaches a network the zoo's classes, from pictures drawn on the way", [](CLI::App& app) {
+    "train",
+    "Teaches a network the zoo's classes, or small models of tokens induction, from what is made on the way",
+    [](CLI::App& app) {
       const auto s = std::make_shared<Settings>();
       s->add_to(app);
       return [s] { run_train(*s); };

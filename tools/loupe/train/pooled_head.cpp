@@ -54,7 +54,7 @@ Lesson zoo_lesson(ImageModel& trunk, const HeadTraining& s, ProgressLine& line) 
     stop_if_asked();
     const Batch batch = zoo::batch(zoo::training_set(s.seed), first, std::min(kStretch, s.count - first),
                                    trunk.preprocessing);
-    lesson.learned.add(trunk, batch.images, batch.classes);
+    lesson.learned.add(trunk, batch.input, batch.classes);
     line.show(std::to_string(first) + " of " + std::to_string(s.count) + " pictures seen");
   }
   return lesson;
