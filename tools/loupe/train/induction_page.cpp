@@ -91,9 +91,7 @@ std::string explanation(const InductionTraining& s) {
          "came "
          "behind it. Heads that do so are <b>induction heads</b>. They take a second layer, since a head of "
          "the "
-         "layer before must first write into each token which one stands before it; one layer alone can "
-         "guess at "
-         "tokens that it has seen, which gains about a nat here.</p>"
+         "layer before must first write into each token which one stands before it.</p>"
          "<p class=text>A model <b>has induction heads</b> where a head’s prefix-matching score is at "
          "least " +
          short_number(kLeastMatching) + " and the second half of held-out repeats costs at least " +
