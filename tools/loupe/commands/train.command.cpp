@@ -37,15 +37,15 @@ struct Knob {
   const char *name, *placeholder, *standard, *help;
 };
 constexpr Knob kKnobs[] = {
-    {"steps", "N", "1200", "Steps of the whole schedule"},
-    {"batch", "N", "64", "Pictures of a step"},
+    {"steps", "N", "1200", "Steps of the whole schedule; of induction 1500"},
+    {"batch", "N", "64", "Pictures of a step; of induction 32 sequences"},
     {"optimizer", "O", "adamw", "adamw or sgd"},
-    {"rate", "R", "0.003", "The learning rate at its highest; then it falls as a cosine"},
+    {"rate", "R", "0.003", "The learning rate at its highest, of induction 0.005; then it falls as a cosine"},
     {"warmup", "N", "100", "Steps in which the rate rises to that"},
     {"final-fraction", "F", "0.01", "Share of the rate that is left at the last step"},
     {"weight-decay", "D", "0.01", "Of weights; biases and batch norms are left alone"},
     {"momentum", "M", "0.9", "Of sgd"},
-    {"clip", "C", "5", "The gradient's norm is at most this; 0: no limit"},
+    {"clip", "C", "5", "The gradient's norm is at most this, of induction 1; 0: no limit"},
     {"label-smoothing", "S", "0.1", "Share of the target that goes to all classes alike"},
     {"seed", "S", "1", "Of the first weights and of the pictures"},
     {"init", "W", "",

@@ -86,13 +86,12 @@ std::string outcome(const std::vector<InductionRun>& runs) {
 std::string explanation(const InductionTraining& s) {
   const auto [late, early] = late_and_early(s.length);
   return "<p class=text>Attention-only models learn to say the next token of " + std::to_string(s.length) +
-         "-token sequences: three in four are random tokens that repeat themselves, the rest is text. What a "
-         "stretch of "
-         "random tokens repeats can be foretold in one way alone: find where the token stood before, and say "
-         "what came "
+         "-token sequences: three in four are random tokens that repeat themselves, the rest is text. Which "
+         "token comes next in a repeat is known to whoever finds where this one stood before, and says what "
+         "came "
          "behind it. Heads that do so are <b>induction heads</b>. They take a second layer, since a head of "
-         "the layer "
-         "before must first write into each token which one stands before it.</p>"
+         "the "
+         "layer before must first write into each token which one stands before it.</p>"
          "<p class=text>A model <b>has induction heads</b> where a head’s prefix-matching score is at "
          "least " +
          short_number(kLeastMatching) + " and the second half of held-out repeats costs at least " +
