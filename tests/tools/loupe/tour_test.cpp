@@ -126,6 +126,9 @@ TEST_CASE("tour: the page stands alone and says what --json says") {
     CHECK(unit["of_class"] >= 1);
   }
 
+  CHECK(all["induction"]["found"] == true);
+  CHECK(occurrences(page, "aria-label=\"The induction circuit\"") == 1);
+
   const json& scores = all["scores"];
   CHECK(scores["count"] == 2);
   for (size_t i = 0; i < scores["methods"].size(); ++i) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "tools/loupe/circuits/report.h"
+#include "tools/loupe/page/embedded.h"
 #include "tools/loupe/page/html.h"
 #include "tools/loupe/text.h"
 
@@ -30,43 +31,6 @@ std::string curve(double x0, double y0, double x1, double y1, const char* of, do
   return "<path class=" + std::string(of) + (width > 0 ? " stroke-width=" + number(width) : "") + " d=\"M" +
          number(x0) + " " + number(y0) + "C" + number(x0) + " " + number(middle) + " " + number(x1) + " " +
          number(middle) + " " + number(x1) + " " + number(y1) + "\"/>";
-}
-
-// From below: tokens, the previous-token head over B, the induction heads over the second A, and what they say.
-std::string drawing(const CircuitReport& r) {
-  constexpr double kWidth = 960, kTokens = 330, kSource = 225, kHeads = 100, kSays = 30;
-  constexpr const char* kNames[] = {"…", "A", "B", "…", "A", "B?"};
-  const auto place = [&](int i) { return 90.0 + 148.0 * i; };
-  std::string out =
-      "<svg viewBox=\"0 0 " + number(kWidth) + " 375\" role=img aria-label=\"The induction circuit\">";
-  const auto heads = static_cast<double>(std::min<size_t>(r.induction.size(), 6));
-  const double first = 620 - (heads - 1) * 46;
-  out += curve(place(1), kTokens - 18, place(2), kSource + 18, "looks") +
-         curve(place(2), kTokens - 18, place(2), kSource + 18, "looks");
-  for (size_t i = 0; i < static_cast<size_t>(heads); ++i) {
-    const double x = first + 92 * static_cast<double>(i);
-    double strength = 0;
-    for (const KeyComposition& k : r.keys[i]) strength = k.from == r.source().at ? k.score : strength;
-    out += curve(place(2), kSource - 18, x, kHeads + 22, "wire", 1 + 22 * strength) +
-           curve(place(4), kTokens - 18, x, kHeads + 22, "looks") +
-           curve(x, kHeads - 22, 620, kSays + 14, "wire", 1 + 3 * r.induction[i].score);
-  }
-  for (int i = 0; i < 6; ++i)
-    out += (i % 3 ? box(place(i), kTokens, 74, 36, "box") : "") + text_at(place(i), kTokens + 5, kNames[i]);
-  out += text_at(place(1), kTokens + 36, "once", "soft") +
-         text_at(place(4), kTokens + 36, "and again", "soft") +
-         text_at(place(5), kTokens + 36, "comes next", "soft");
-  out += box(place(2), kSource, 128, 36, "head") + text_at(place(2), kSource - 1, r.source().at.name()) +
-         text_at(place(2), kSource + 13, "looks back " + digits(r.source().score), "soft");
-  for (size_t i = 0; i < static_cast<size_t>(heads); ++i) {
-    const double x = first + 92 * static_cast<double>(i);
-    out += box(x, kHeads, 84, 44, "head") + text_at(x, kHeads - 2, r.induction[i].at.name()) +
-           text_at(x, kHeads + 14, digits(r.induction[i].score), "soft");
-  }
-  out += text_at(620, kSays + 4, "raise B") +
-         text_at(place(1) + 40, kSource - 40, "B’s keys say: after A", "soft") +
-         text_at(840, kSource + 6, "A’s query asks: what came after A?", "soft");
-  return out + "</svg>";
 }
 
 std::string heat_map(const CircuitReport& r, const char* name, const char* meaning,
@@ -130,15 +94,52 @@ std::string composition_table(const CircuitReport& r) {
 
 }  // namespace
 
+// From below: tokens, the previous-token head over B, the induction heads over the second A, and what they say.
+std::string circuit_drawing(const CircuitReport& r) {
+  constexpr double kWidth = 960, kTokens = 330, kSource = 225, kHeads = 100, kSays = 30;
+  constexpr const char* kNames[] = {"…", "A", "B", "…", "A", "B?"};
+  const auto place = [&](int i) { return 90.0 + 148.0 * i; };
+  std::string out =
+      "<svg viewBox=\"0 0 " + number(kWidth) + " 375\" role=img aria-label=\"The induction circuit\">";
+  const auto heads = static_cast<double>(std::min<size_t>(r.induction.size(), 6));
+  const double first = 620 - (heads - 1) * 46;
+  out += curve(place(1), kTokens - 18, place(2), kSource + 18, "looks") +
+         curve(place(2), kTokens - 18, place(2), kSource + 18, "looks");
+  for (size_t i = 0; i < static_cast<size_t>(heads); ++i) {
+    const double x = first + 92 * static_cast<double>(i);
+    double strength = 0;
+    for (const KeyComposition& k : r.keys[i]) strength = k.from == r.source().at ? k.score : strength;
+    out += curve(place(2), kSource - 18, x, kHeads + 22, "wire", 1 + 22 * strength) +
+           curve(place(4), kTokens - 18, x, kHeads + 22, "looks") +
+           curve(x, kHeads - 22, 620, kSays + 14, "wire", 1 + 3 * r.induction[i].score);
+  }
+  for (int i = 0; i < 6; ++i)
+    out += (i % 3 ? box(place(i), kTokens, 74, 36, "box") : "") + text_at(place(i), kTokens + 5, kNames[i]);
+  out += text_at(place(1), kTokens + 36, "once", "soft") +
+         text_at(place(4), kTokens + 36, "and again", "soft") +
+         text_at(place(5), kTokens + 36, "comes next", "soft");
+  out += box(place(2), kSource, 128, 36, "head") + text_at(place(2), kSource - 1, r.source().at.name()) +
+         text_at(place(2), kSource + 13, "looks back " + digits(r.source().score), "soft");
+  for (size_t i = 0; i < static_cast<size_t>(heads); ++i) {
+    const double x = first + 92 * static_cast<double>(i);
+    out += box(x, kHeads, 84, 44, "head") + text_at(x, kHeads - 2, r.induction[i].at.name()) +
+           text_at(x, kHeads + 14, digits(r.induction[i].score), "soft");
+  }
+  out += text_at(620, kSays + 4, "raise B") +
+         text_at(place(1) + 40, kSource - 40, "B’s keys say: after A", "soft") +
+         text_at(840, kSource + 6, "A’s query asks: what came after A?", "soft");
+  return out + "</svg>";
+}
+
 std::string report_page(const CircuitReport& r) {
   std::string out =
       "<!doctype html>\n<!-- loupe circuits report -->\n<html lang=en><head><meta charset=utf-8><meta "
       "name=viewport "
       "content=\"width=device-width\"><title>Circuits of " +
       escaped(r.model) + " · Loupe</title><style>" + style_sheet("circuits.css") +
-      "</style></head><body><header>" + std::string(kMark) + "<div><h1>" +
-      (r.found() ? "The induction circuit of " : "No induction circuit in ") + escaped(r.model) + "</h1><p>" +
-      escaped(report_verdict(r)) + "</p></div></header>\n";
+      std::string(embedded("drawing.css")) + "</style></head><body><header>" + std::string(kMark) +
+      "<div><h1>" + (r.found() ? "The induction circuit of " : "No induction circuit in ") +
+      escaped(r.model) + "</h1><p>" + escaped(report_verdict(r)) + "</p></div></header>\n";
   if (r.found()) {
     out +=
         "<p class=text>Where a token comes again, an induction head looks at what followed it before and "
@@ -146,7 +147,7 @@ std::string report_page(const CircuitReport& r) {
         "since an earlier head has left at each token a note of the one before it, which the induction "
         "head’s keys read "
         "(K-composition: the thicker, the more).</p><div class=drawn>" +
-        drawing(r) + "</div>\n";
+        circuit_drawing(r) + "</div>\n";
   }
   if (!r.induction.empty())
     out +=

@@ -65,6 +65,8 @@ nlohmann::ordered_json report_json(const CircuitReport& r);
 std::string report_text(const CircuitReport& r);
 /// circuits.html, which needs nothing but itself.
 std::string report_page(const CircuitReport& r);
+/// The circuit over the tokens … A B … A, as an SVG of the page's colours; of one that was found.
+std::string circuit_drawing(const CircuitReport& r);
 /// What it comes to, a sentence or two.
 std::string report_verdict(const CircuitReport& r);
 

@@ -188,6 +188,7 @@ void run_tour(const Settings& s) {
   }
   progress.clear();
   look_inside(tour, network, scores.seed, progress);
+  look_at_tokens(tour);
 
   const auto scoring = std::chrono::steady_clock::now();
   progress.begin("scoring");

@@ -109,6 +109,14 @@ void units(Tour& tour, ImageModel& network, uint64_t seed, ProgressBar& progress
 
 }  // namespace
 
+void look_at_tokens(Tour& tour) {
+  const std::vector<std::string> known = built_in_texts();
+  if (known.empty()) return;
+  TextModel model = load_text_named(known.front(), Device::cpu());
+  constexpr int64_t kHalf = 24;  // its sequences have 64 tokens at most
+  tour.induction = circuit_report(model, {.half = kHalf}, [](const std::string&, double) {});
+}
+
 void look_inside(Tour& tour, ImageModel& network, uint64_t seed, ProgressBar& progress) {
   classes(tour, network, progress);
   units(tour, network, seed, progress);

@@ -10,4 +10,7 @@ namespace loupe {
 /// the tour show.
 void look_inside(Tour& tour, ImageModel& network, uint64_t seed, ProgressBar& progress);
 
+/// The induction circuit of the model of tokens that the program carries, where it carries one.
+void look_at_tokens(Tour& tour);
+
 }  // namespace loupe

@@ -58,6 +58,7 @@ Json tour_json(const Tour& tour) {
           {"classes", classes},
           {"units", units},
           {"searched", tour.searched},
+          {"induction", tour.induction ? report_json(*tour.induction) : Json(nullptr)},
           {"scores", scores_json(tour.scores)},
           {"report", tour.report},
           {"seconds", tour.seconds}};

@@ -1,6 +1,7 @@
 // The page of `loupe tour`: one file that needs nothing but itself; there is no script. What it says comes
 // from the run alone.
 #include "engine/image/image.h"
+#include "tools/loupe/page/embedded.h"
 #include "tools/loupe/tour/parts.h"
 
 namespace loupe {
@@ -54,6 +55,8 @@ std::string next(const Tour& tour) {
            {"atlas --zoo 1400 --layers features.10 --out atlas", "what each unit of a layer sees"},
            {"dream zoo/000003.png --class goose --out dream.png", "a network shown more of what it sees"},
            {"lesson deconv", "a convolution as a matrix, and what its transpose undoes"},
+           {"circuits report --model induction2 --half 24", "the induction circuit, in numbers"},
+           {"train induction", "the step at which such heads form"},
            {"evaluate --count 1000", "the table above, with smaller errors"},
            {"train zoo", "the network again, from nothing"},
            {"plan --rule gradient", "which kernels run, and what they leave in memory"}})
@@ -67,7 +70,7 @@ std::string page(const Tour& tour) {
   std::string out =
       "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
       "content=\"width=device-width\"><title>What does a network look at? · Loupe</title><style>";
-  out += style_sheet("tour.css");
+  out += style_sheet("tour.css") + std::string(embedded("drawing.css"));
   std::string outlines;
   const auto prepare = [&](const std::vector<TourPicture>& pictures, const char* group) {
     for (size_t i = 0; i < pictures.size(); ++i) {
@@ -79,7 +82,7 @@ std::string page(const Tour& tour) {
   prepare(tour.alone, "a");
   prepare(tour.together, "t");
   out += "</style></head><body>" + outlines + opening(tour) + slowly(tour) + more(tour) + this_one(tour) +
-         units(tour) + scores(tour) + training(tour) + next(tour);
+         units(tour) + tokens(tour) + scores(tour) + training(tour) + next(tour);
   const Scores& s = tour.scores;
   return out + "<footer class=\"small soft\"><p>Made by Loupe " LOUPE_VERSION " on " + escaped(s.device) +
          ", from the set " + std::to_string(s.seed) +

@@ -14,6 +14,7 @@ std::string slowly(const Tour&);    // pictures.cpp: the first picture, large
 std::string more(const Tour&);      // the others
 std::string this_one(const Tour&);  // pictures with two things
 std::string units(const Tour&);     // units.cpp
+std::string tokens(const Tour&);    // tokens.cpp
 std::string scores(const Tour&);    // scores.cpp
 std::string training(const Tour&);  // training.cpp
 

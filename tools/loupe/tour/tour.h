@@ -9,6 +9,7 @@
 #include "engine/exam/metric.h"
 #include "engine/training/telemetry.h"
 #include "models/zoo/zoo.h"
+#include "tools/loupe/circuits/report.h"
 #include "tools/loupe/scores/scores.h"
 #include "tools/loupe/verdict.h"
 
@@ -60,6 +61,7 @@ struct TourClass {
 };
 
 struct Tour {
+  std::optional<CircuitReport> induction = {};         // of the model of tokens that the program carries
   std::vector<Image> strip = {};                       // one drawing of each class
   std::vector<TourPicture> alone = {}, together = {};  // with one thing, with two
   std::vector<TourClass> classes = {};

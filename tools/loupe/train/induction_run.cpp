@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of the uniform law of initial_weights(): with all of it the phase change comes several times as late.
+// Of the uniform law of initial_weights(). Chosen by trials, together with the rate and the share of repeats.
 constexpr float kInitialScale = 0.4f;
 
 std::map<std::string, Tensor> small_weights(const Graph& graph, uint64_t seed) {
