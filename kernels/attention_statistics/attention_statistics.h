@@ -45,7 +45,7 @@ OpPtr attention_statistics(AttentionStatistics attributes);
 struct StatisticsArrays {
   const int32_t *earlier, *set;  // set may be null
   int64_t sets;
-  int64_t rows() const { return kStatistics + sets; }
+  constexpr int64_t rows() const { return kStatistics + sets; }
 };
 
 // rows and profile may be null: not wanted.
