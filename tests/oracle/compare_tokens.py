@@ -124,11 +124,12 @@ def compare(name, tokenizer, options, lines, loupe, file):
     ours = json.loads(subprocess.run([loupe, "tokens", *options, "--lines", file, "--json"], check=True, capture_output=True).stdout)
     own = time.perf_counter() - began
     assert len(ours) == len(lines), (len(ours), len(lines))
-    differ, suspects, decoded, moved = 0, collections.Counter(), 0, 0
+    differ, suspects, decoded, moved, which = 0, collections.Counter(), 0, 0, []
     for raw, text, mine, other in zip(lines, texts, ours, theirs):
         if mine["ids"] != other.ids:
             differ += 1
             suspects.update(set(text))
+            which.append(text)
             continue
         places = positions(raw, text)
         if name == "WordPiece":
@@ -142,6 +143,8 @@ def compare(name, tokenizer, options, lines, loupe, file):
     print(f"{name}: {len(lines) - differ} of {len(lines)} lines equal, {sum(len(t.ids) for t in theirs)} tokens; decoded {decoded} of {len(sample)} equal"
           + (f"; places differ in {moved} lines" if name == "WordPiece" else ""))
     print(f"  {seconds:.2f} s by tokenizers, a line at a time; {own:.2f} s by the whole process of loupe, with reading and JSON")
+    if differ:
+        print(f"  of the {differ} others {sum(any(c in text for c in characters) for text in which)} hold a character that alone is other tokens:")
     for c in sorted(characters, key=lambda c: -suspects[c])[:12]:
         print(f"  U+{ord(c):04X} {unicodedata.name(c, 'without a name in Python ' + unicodedata.unidata_version)} ({unicodedata.category(c)})")
     return differ
