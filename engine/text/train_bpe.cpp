@@ -52,8 +52,8 @@ Vocabulary first_pieces(const BpeTraining& training) {
   for (const std::string& b : bytes)
     if (std::ranges::find(training.special, b) == training.special.end()) v.pieces.push_back(b);
   if (training.size < std::ssize(v.pieces))
-    throw UsageError("a vocabulary of " + std::to_string(training.size) + ", where special tokens and bytes are " +
-                     std::to_string(v.pieces.size()));
+    throw UsageError("a vocabulary of " + std::to_string(training.size) +
+                     ", where special tokens and bytes are " + std::to_string(v.pieces.size()));
   return v;
 }
 
@@ -62,7 +62,7 @@ class Trainer {
   Trainer(std::span<const std::string> texts, const BpeTraining& training) : training_(training) {
     learned_.vocabulary = first_pieces(training);
     for (const std::string& piece : learned_.vocabulary.pieces)
-        numbers_.emplace(piece, static_cast<int32_t>(numbers_.size()));
+      numbers_.emplace(piece, static_cast<int32_t>(numbers_.size()));
     for (const auto& [text, count] : counted_words(texts, training.split)) {
       Word word{.parts = {}, .count = count};
       for (const char c : text) word.parts.push_back(numbers_.at(written_byte(static_cast<uint8_t>(c))));
@@ -176,22 +176,34 @@ LearnedBpe train_bpe(std::span<const std::string> texts, const BpeTraining& trai
 
 std::string tokenizer_json(const LearnedBpe& learned, const WordSplit& split) {
   using nlohmann::json;
-  const json level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  const json level = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
   const json digits = {{"type", "Digits"}, {"individual_digits", true}};
   json added = json::array(), table = json::object(), merges = json::array();
   for (const auto& [content, id] : learned.vocabulary.special)
-    added.push_back({{"id", id},         {"content", content},  {"single_word", false}, {"lstrip", false},
-                     {"rstrip", false},  {"normalized", false}, {"special", true}});
+    added.push_back({{"id", id},
+                     {"content", content},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
   for (size_t id = 0; id < learned.vocabulary.pieces.size(); ++id) table[learned.vocabulary.pieces[id]] = id;
   for (const auto& [left, right] : learned.merges) merges.push_back({left, right});
   const json pre = split.digits ? json{{"type", "Sequence"}, {"pretokenizers", {digits, level}}} : level;
-  const json model = {{"type", "BPE"},         {"dropout", nullptr},       {"unk_token", nullptr},
-                      {"continuing_subword_prefix", nullptr},              {"end_of_word_suffix", nullptr},
-                      {"fuse_unk", false},     {"byte_fallback", false},   {"ignore_merges", false},
-                      {"vocab", table},        {"merges", merges}};
-  return json{{"version", "1.0"},      {"truncation", nullptr},     {"padding", nullptr}, {"added_tokens", added},
-              {"normalizer", nullptr}, {"pre_tokenizer", pre},      {"post_processor", nullptr},
-              {"decoder", level},      {"model", model}}
+  const json model = {{"type", "BPE"},
+                      {"dropout", nullptr},
+                      {"unk_token", nullptr},
+                      {"continuing_subword_prefix", nullptr},
+                      {"end_of_word_suffix", nullptr},
+                      {"fuse_unk", false},
+                      {"byte_fallback", false},
+                      {"ignore_merges", false},
+                      {"vocab", table},
+                      {"merges", merges}};
+  return json{{"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
+              {"added_tokens", added},     {"normalizer", nullptr}, {"pre_tokenizer", pre},
+              {"post_processor", nullptr}, {"decoder", level},      {"model", model}}
       .dump();
 }
 

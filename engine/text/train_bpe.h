@@ -5,8 +5,9 @@
 namespace loupe {
 
 struct BpeTraining {
-  int64_t size = 1024;                   // pieces to reach: `special`, the 256 bytes, and one for each merge that makes a new one
-  int64_t fewest = 1;                    // a pair is joined if it occurs as often
+  int64_t size =
+      1024;  // pieces to reach: `special`, the 256 bytes, and one for each merge that makes a new one
+  int64_t fewest = 1;                     // a pair is joined if it occurs as often
   std::vector<std::string> special = {};  // numbered first
   WordSplit split = {};
 };

@@ -24,7 +24,8 @@ std::vector<std::string> sentences() {
       for (const std::string c : {"quietly", "again at"})
         for (const std::string d : {"water", "boat", "older shirt"})
           for (const std::string n : {"3", "17", "2024"})
-            all.push_back("The " + a + " " + b + " " + c + " the " + d + ", and " + n + " " + a + "s didn't.");
+            all.push_back("The " + a + " " + b + " " + c + " the " + d + ", and " + n + " " + a +
+                          "s didn't.");
   all.push_back("Größe naïve café über");
   all.push_back("日本 の 鳥");
   return all;
