@@ -37,7 +37,6 @@ class ByteBpe final : public Tokenizer {
   WordSplit split_;
   int32_t bytes_[256];                              // the piece of each byte, or -1
   std::unordered_map<uint64_t, Merge> merges_;      // by both parts' numbers
-  std::unordered_map<std::string, int32_t> whole_;  // pieces as the bytes they stand for
 };
 
 /// The character that GPT-2 writes a byte with, as UTF-8, and the bytes of a text so written; nothing where a character is
