@@ -43,8 +43,6 @@
 #include "kernels/stable_div/stable_div.h"
 #include "kernels/token_loss/token_loss.h"
 #include "kernels/transpose/transpose.h"
-#include "kernels/token_loss/token_loss.h"
-#include "kernels/transpose/transpose.h"
 #include "kernels/upsample/upsample.h"
 
 namespace loupe::bench {
